@@ -1,0 +1,48 @@
+"""Scaling laws for pruned, sparse and dense language models: fit logged losses, predict, plan.
+
+>>> import p2law
+>>> runs = p2law.datasets.load("mini-pruning", method="width")
+>>> fit = p2law.fit("p2", runs)
+>>> fit.converged
+True
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import datasets as datasets
+from . import laws as laws
+from . import metrics as metrics
+from .errors import DataError as DataError
+from .errors import ExtrapolationWarning as ExtrapolationWarning
+from .errors import FitError as FitError
+from .errors import FitWarning as FitWarning
+from .errors import LawError as LawError
+from .errors import P2LawError as P2LawError
+from .fitting import fit as fit
+from .laws import Law as Law
+from .laws import law as law
+from .objective import Huber as Huber
+from .objective import LeastAbsolute as LeastAbsolute
+from .objective import Squared as Squared
+from .readers import read as read
+from .result import Fit as Fit
+
+if TYPE_CHECKING:
+    from . import plot as plot
+
+_LAZY = {"plot"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f".{name}", __name__)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("p2law")
+    raise AttributeError(f"module 'p2law' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, "__version__"})

@@ -1,0 +1,235 @@
+"""What the data do not determine, in plain sentences: bounds, flat directions, too few levels, rows below L0."""
+
+import numpy as np
+
+from .laws import Law
+from .laws._law import centre
+from .observations import Observations
+from .quantities import format_quantity
+from .solver import Batch, Problem, Solution, hold
+from .solver.problem import curvature, huber
+
+CONVERGED = 1e-6
+"""Largest scale-free gradient of a converged fit."""
+ONE_LEVEL = 1.05
+"""A column whose largest value is within this factor of its smallest has one level (realised rates around a target)."""
+
+
+def single_levels(observations: Observations, law: Law) -> list[str]:
+    """Columns with one level, give or take the spread of realised values around a target."""
+    out = []
+    for variable in law.variables:
+        values = observations.columns[variable.name]
+        low, high = float(values.min()), float(values.max())
+        if variable.kind.role != "loss" and (high <= low * ONE_LEVEL if low > 0 else high == low):
+            out.append(variable.name)
+    return out
+
+
+def hold_undetermined(
+    problem: Problem, z: np.ndarray, single: list[str]
+) -> tuple[Problem, dict[str, tuple[float, str]]]:
+    """Hold nonlinear parameters that a single-level column leaves undetermined; returns value and column of each.
+
+    With that column set to its mean, such a parameter only moves the law along its own amplitudes: nothing tells them
+    apart, and whatever the realised spread of the one level seems to say about it is chance.
+    """
+    layout, held = problem.layout, {}
+    q, names = layout.nonlinear, [v.name for v in layout.law.variables]
+    for name in single:
+        i = names.index(name)
+        flat = np.full_like(problem.columns[i], problem.columns[i].mean())
+        levelled = problem.with_(columns=(*problem.columns[:i], flat, *problem.columns[i + 1 :]))
+        jacobian = Batch(levelled).linearise(z)[2]
+        amplitudes, scale = jacobian[:, q:], np.linalg.norm(jacobian, axis=0).max()
+        for j in range(q):
+            slope = jacobian[:, j]
+            rest = slope - amplitudes @ np.linalg.lstsq(amplitudes, slope, rcond=None)[0]
+            if problem.box.free[j] and np.linalg.norm(rest) <= 1e-6 * scale:
+                for parameter in layout.owners(j):
+                    held[parameter] = (_neutral(layout.law, parameter), name)
+                    problem = problem.with_(box=hold(layout, problem.box, parameter, held[parameter][0]))
+    return problem, held
+
+
+def _neutral(law: Law, parameter: str) -> float:
+    """Where an undetermined parameter is held: 0 if it may be of either sign, else the middle of its starts."""
+    kind = next(p.kind for p in law.parameters if p.name == parameter)
+    return 0.0 if kind.lower < 0 < kind.upper else centre(kind)
+
+
+def warnings(
+    law: Law,
+    observations: Observations,
+    problem: Problem,
+    solution: Solution,
+    held: dict[str, tuple[float, str]],
+) -> tuple[str, ...]:
+    """Everything a user should know before trusting the constants."""
+    sentences = [
+        *_not_converged(solution),
+        *_held(observations, held),
+        *_at_bounds(law, problem, solution),
+        *_flat(law, observations, problem, solution),
+        *_rivals(law, solution),
+        *_below_baseline(law, observations),
+        *_mixtures(observations),
+        *_duplicates(law, observations),
+    ]
+    return tuple(sentences)
+
+
+def _not_converged(solution: Solution) -> list[str]:
+    if solution.gradient < CONVERGED:
+        return []
+    return [
+        f"The fit has not converged: the scale-free gradient is {solution.gradient:.1e} (below {CONVERGED:.0e} at an "
+        "optimum). Do not use the constants; try more starts, bounds, or a law with fewer parameters."
+    ]
+
+
+def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> list[str]:
+    out = []
+    for column in dict.fromkeys(column for _, column in held.values()):
+        values = observations.columns[column]
+        names = [name for name, (_, c) in held.items() if c == column]
+        at = " and ".join(f"{name} at {held[name][0]:g}" for name in names)
+        out.append(
+            f"{_join(names)} cannot be told from one value of {column} ({_range(values)}): held {at}. Predictions at "
+            f"another {column} have no support in these data."
+        )
+    return out
+
+
+def _at_bounds(law: Law, problem: Problem, solution: Solution) -> list[str]:
+    box, layout, out = problem.box, problem.layout, []
+    params = dict(zip((p.name for p in law.parameters), solution.params, strict=True))
+    typical = np.median(np.abs(problem.y))
+    for i in np.flatnonzero(box.free).tolist():
+        z, name = solution.z[i], " = ".join(layout.owners(i))
+        value = params[layout.owners(i)[0]]
+        zero = layout.scales[i] == "amplitude" and np.isfinite(box.lower[i]) and z - box.lower[i] <= 1e-9 * typical
+        side = "lower" if zero or z <= box.lower[i] else "upper" if z >= box.upper[i] else None
+        if layout.scales[i] == "amplitude" and box.factor[i] < 0:
+            side = "upper" if side else None
+        if side:
+            out.append(
+                f"{name} is at its {side} bound ({value:g}): these data do not determine it, they only push it there."
+                + _offer(law, layout.owners(i))
+            )
+    return out
+
+
+def _flat(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[str]:
+    """Directions in which the parameters may move by their whole plausible range within the noise between runs."""
+    box, layout = problem.box, problem.layout
+    inside = box.free & (solution.z > box.lower) & (solution.z < box.upper)
+    index = np.flatnonzero(inside).tolist()
+    loss = float(np.sum(problem.weight * huber(solution.residual, problem.delta)))
+    if not index or loss <= 0:
+        return []
+    typical = np.median(np.abs(problem.y))
+    spread = np.where([s == "amplitude" for s in layout.scales], typical, box.spread)[index]
+    scaled = solution.jacobian[:, index] * spread
+    bent = problem.weight * curvature(problem, solution.residual)
+    values, vectors = np.linalg.eigh(scaled.T @ (bent[:, None] * scaled) / loss)
+    flat = values < 2 / observations.run_count
+    if not flat.any():
+        return []
+    share = np.abs(vectors[:, flat]).max(1)
+    names = [" = ".join(layout.owners(index[i])) for i in np.flatnonzero(share > 0.3).tolist()]
+    counts = {v.name: _levels(observations.columns[v.name]) for v in law.variables if v.kind.role in ("size", "rate")}
+    few = [f"{name} has {n} distinct value{'s' * (n > 1)}" for name, n in counts.items() if n <= 4]
+    because = f" ({'; '.join(few)})" if few else ""
+    return [
+        f"{_join(names)} {'is' if len(names) == 1 else 'are'} not determined by these data{because}: "
+        "other values fit as well within the differences between runs. The values shown are the neutral choice among "
+        "them; predictions inside the range may still be good." + _offer(law, tuple(names))
+    ]
+
+
+def _offer(law: Law, names: tuple[str, ...]) -> str:
+    if law.reduced is None:
+        return ""
+    from .laws import get
+
+    simpler = {p.name for p in get(law.reduced).parameters}
+    if {v.name for v in get(law.reduced).variables} != {v.name for v in law.variables} or set(names) <= simpler:
+        return ""
+    return f" {law.reduced} does without {_join([n for n in names if n not in simpler])}."
+
+
+def _rivals(law: Law, solution: Solution) -> list[str]:
+    rival = solution.rival
+    if rival is None or rival.gap > 0.01:
+        return []
+    there = ", ".join(f"{p.name} {v:.4g}" for p, v in zip(law.parameters, rival.params, strict=True))
+    return [
+        f"Two optima fit almost equally well: another lies {100 * rival.gap:.2g} % above the best objective, at {there}."
+    ]
+
+
+def _below_baseline(law: Law, observations: Observations) -> list[str]:
+    base = law.variable("loss")
+    if base is None:
+        return []
+    below = observations.response <= observations.columns[base]
+    if not below.any():
+        return []
+    row = observations.frame.index[int(np.flatnonzero(below)[0])]
+    return [
+        f"{int(below.sum())} of {len(below)} rows lie at or below {base} (first: row {row!r}): the law's excess cannot "
+        "be positive there, the unpruned parent itself was still improving. They are kept; baseline='control' measures "
+        "the excess from the control instead."
+    ]
+
+
+def _mixtures(observations: Observations) -> list[str]:
+    out = []
+    for column, why in (
+        ("method", "one set of constants holds for one pruning method: fit each alone"),
+        ("family", "one set of constants holds for one model family: fit each alone"),
+        ("phase", "decayed or warm-up losses do not lie on the curve of a constant learning rate: keep one phase"),
+    ):
+        if column in observations.frame.columns:
+            values = observations.frame[column].dropna().unique()
+            if len(values) > 1:
+                out.append(
+                    f"The table mixes {len(values)} values of {column!r} ({_join([str(v) for v in values])}): {why}."
+                )
+    return out
+
+
+def _duplicates(law: Law, observations: Observations) -> list[str]:
+    if len(np.unique(observations.response)) == len(observations.response):
+        return []
+    keys = np.column_stack([*observations.columns.values(), observations.response])
+    _, first, counts = np.unique(keys, axis=0, return_index=True, return_counts=True)
+    if (counts == 1).all():
+        return []
+    twice = keys[first[counts > 1][0]]
+    rows = observations.frame.index[(keys == twice).all(1)].tolist()
+    return [
+        f"{int((counts - 1).sum())} rows repeat another one exactly (first: rows {rows[:3]}): each counts once more."
+    ]
+
+
+def _levels(values: np.ndarray) -> int:
+    """Distinct values, those within the one-level factor of each other counted once."""
+    ordered = np.unique(values)
+    if ordered[0] <= 0:
+        return len(ordered)
+    count, anchor = 1, ordered[0]
+    for value in ordered[1:]:
+        if value > anchor * ONE_LEVEL:
+            count, anchor = count + 1, value
+    return count
+
+
+def _range(values: np.ndarray) -> str:
+    low, high = format_quantity(values.min(), 4), format_quantity(values.max(), 4)
+    return low if low == high else f"{low} to {high}"
+
+
+def _join(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

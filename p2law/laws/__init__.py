@@ -1,0 +1,67 @@
+"""Scaling laws, one file each; this is the only registry.
+
+``names()`` lists them, ``get(name)`` returns one; each is callable as a plain function of its columns and constants.
+"""
+
+from ._kinds import Amplitude as Amplitude
+from ._kinds import Exponent as Exponent
+from ._kinds import Loss as Loss
+from ._kinds import Number as Number
+from ._kinds import Params as Params
+from ._kinds import Positive as Positive
+from ._kinds import Rate as Rate
+from ._kinds import Real as Real
+from ._kinds import SignedAmplitude as SignedAmplitude
+from ._kinds import Tokens as Tokens
+from ._kinds import amplitude as amplitude
+from ._kinds import exponent as exponent
+from ._kinds import positive as positive
+from ._kinds import real as real
+from ._law import Law as Law
+from ._law import Parameter as Parameter
+from ._law import Variable as Variable
+from ._law import law as law
+from .average_params import average_params
+from .chinchilla import chinchilla
+from .p2 import p2
+from .p2_additive import p2_additive
+from .p2_log_rate import p2_log_rate
+from .p2_with_floor import p2_with_floor
+from .p2_without_size_term import p2_without_size_term
+from .power import power
+
+_LAWS = {
+    each.name: each
+    for each in (
+        p2,
+        p2_without_size_term,
+        p2_log_rate,
+        p2_with_floor,
+        p2_additive,
+        chinchilla,
+        average_params,
+        power,
+    )
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names of the laws that ship with p2law."""
+    return tuple(_LAWS)
+
+
+def get(law: str | Law) -> Law:
+    """The law of this name; a :class:`Law` is returned as it is.
+
+    Raises
+    ------
+    LawError
+        If there is no law of this name.
+    """
+    from ..errors import LawError
+
+    if isinstance(law, Law):
+        return law
+    if law not in _LAWS:
+        raise LawError(f"unknown law {law!r}. Known laws: {', '.join(_LAWS)}; or pass a Law made with @p2law.law.")
+    return _LAWS[law]

@@ -1,0 +1,222 @@
+"""The table: columns checked against the law, every complaint with column, row, value and remedy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .baseline import control_loss
+from .errors import DataError
+from .laws import Law, Variable
+
+Table = pd.DataFrame | Mapping[str, Any] | str | PathLike[str]
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Rows ready to be fitted: the law's columns and the response as float64, run labels, weights."""
+
+    frame: pd.DataFrame
+    """The rows used, sorted by run and tokens only where the caller sorted them: order is the caller's."""
+    columns: dict[str, np.ndarray]
+    response: np.ndarray
+    run: np.ndarray
+    weight: np.ndarray
+    dropped: int
+    """Rows left out because the caller asked (``min_tokens``)."""
+
+    @property
+    def run_count(self) -> int:
+        return len(pd.unique(self.run))
+
+
+def as_frame(table: Table, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """A DataFrame with the law's names from a DataFrame, a mapping of arrays, a file, or anything with ``to_pandas``.
+
+    ``columns`` maps the law's names to the table's: ``{"N0": "params", "D": "tokens"}``.
+    """
+    if isinstance(table, (str, PathLike)):
+        from .readers import read
+
+        return read(table, columns=columns)
+    if not isinstance(table, pd.DataFrame) and hasattr(table, "to_pandas"):
+        table = table.to_pandas()  # type: ignore[union-attr]
+    try:
+        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(dict(table))  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise DataError(f"cannot read a table from {type(table).__name__}: {error}") from error
+    return rename(frame, columns)
+
+
+def rename(frame: pd.DataFrame, columns: Mapping[str, str] | None) -> pd.DataFrame:
+    """Give columns the law's names; see :func:`as_frame`."""
+    if not columns:
+        return frame
+    missing = [theirs for theirs in columns.values() if theirs not in frame.columns]
+    if missing:
+        raise DataError(f"columns= names {missing}, which the table lacks; it has {list(frame.columns)}.")
+    clash = [ours for ours, theirs in columns.items() if ours in frame.columns and ours != theirs]
+    return frame.drop(columns=clash).rename(columns={theirs: ours for ours, theirs in columns.items()})
+
+
+def observe(
+    law: Law,
+    table: Table,
+    *,
+    columns: Mapping[str, str] | None = None,
+    run: str = "run",
+    weights: str | np.ndarray | None = None,
+    baseline: str = "fixed",
+    min_tokens: float | None = None,
+) -> Observations:
+    """Check a table against a law.
+
+    Raises
+    ------
+    DataError
+        Naming column, row, value and remedy.
+    """
+    frame = as_frame(table, columns)
+    if len(frame) == 0:
+        raise DataError("the table is empty.")
+    if isinstance(weights, np.ndarray | list | pd.Series):
+        frame = frame.assign(weight=_aligned(weights, len(frame)))
+    elif isinstance(weights, str):
+        _require(frame, weights, f"weights={weights!r} was asked for")
+        frame = frame.assign(weight=frame[weights])
+    frame = control_loss(frame, law) if baseline == "control" else frame
+    before = len(frame)
+    if min_tokens is not None:
+        frame = _after(frame, law, min_tokens)
+    values = {v.name: check_column(frame, v, law) for v in law.variables}
+    response = check_column(frame, law.response, law)
+    return Observations(
+        frame=frame,
+        columns=values,
+        response=response,
+        run=_runs(frame, run),
+        weight=_weights(frame),
+        dropped=before - len(frame),
+    )
+
+
+def check_column(frame: pd.DataFrame, variable: Variable, law: Law) -> np.ndarray:
+    """One column as float64, inside its domain."""
+    name, kind = variable.name, variable.kind
+    _require(frame, name, f"the law {law.name} needs it", _HINTS.get(name, ""))
+    values = _numbers(frame, name)
+    _refuse(frame, name, values, ~np.isfinite(values), "is not a finite number", "drop or repair the row")
+    low, high = values <= kind.lower, values >= kind.upper
+    if kind.role == "rate":
+        remedy = "rho is the fraction of parameters removed, between 0 and 1"
+        remedy += "; leave out unpruned (control) rows, or fit with baseline='control'"
+        if np.any(values > 1) and np.all(values < 100):
+            remedy = "rho is a fraction: divide percentages by 100"
+        _refuse(frame, name, values, low | high, "is not strictly between 0 and 1", remedy)
+    _refuse(frame, name, values, low, "is not positive", _POSITIVE.get(kind.role, "drop or repair the row"))
+    _refuse(frame, name, values, high, f"is not below {kind.upper:g}", "drop or repair the row")
+    if np.any(values < kind.smallest):
+        remedy = f"{name} counts single parameters: multiply by 1e9 if it is in billions, by 1e6 if in millions"
+        _refuse(frame, name, values, values < kind.smallest, f"is too small for a {kind.label}", remedy)
+    return values
+
+
+_HINTS = {
+    "L0": " L0 is the loss of the unpruned parent on the same validation text, one value per parent.",
+    "rho": " rho is the fraction of parameters removed by pruning.",
+    "N0": " N0 is the parameter count before pruning.",
+    "N_avg": " N_avg is the parameter count averaged over training; for dense runs it equals N.",
+}
+_POSITIVE = {
+    "tokens": "drop the rows at zero tokens (the loss right after pruning): the law describes post-training",
+    "loss": "losses are in nats per token; drop or repair the row",
+}
+
+
+def _require(frame: pd.DataFrame, name: str, why: str, hint: str = "") -> None:
+    if name not in frame.columns:
+        raise DataError(
+            f"column {name!r} is missing: {why}.{hint} The table has {list(frame.columns)}; if it is there under "
+            f"another name, pass columns={{{name!r}: '<its name>'}}."
+        )
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
+    column = frame[name]
+    if isinstance(column, pd.DataFrame):
+        raise DataError(f"column {name!r} appears {column.shape[1]} times in the table: keep one.")
+    if column.dtype.kind in "fiu":
+        return column.to_numpy(dtype=float)
+    numbers = pd.to_numeric(column, errors="coerce")
+    text = numbers.isna() & column.notna()
+    if text.any() or column.dtype.kind == "b":
+        first = int(np.flatnonzero(text.to_numpy())[0]) if text.any() else 0
+        raise DataError(
+            f"column {name!r}, row {frame.index[first]!r}: {column.iloc[first]!r} is not a number. Convert the column to numbers "
+            "(p2law.read understands '7B' and '1.4T' in files)."
+        )
+    if column.dtype.kind not in "O":  # numbers written as text: say so rather than guess the locale
+        raise DataError(f"column {name!r} holds text ({column.iloc[0]!r}): convert it with pandas.to_numeric first.")
+    return numbers.to_numpy(dtype=float)
+
+
+def _refuse(frame: pd.DataFrame, name: str, values: np.ndarray, bad: np.ndarray, what: str, remedy: str) -> None:
+    if not bad.any():
+        return
+    first = int(np.flatnonzero(bad)[0])
+    more = f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else ""
+    raise DataError(f"column {name!r}, row {frame.index[first]!r}: {values[first]:g} {what}{more}; {remedy}.")
+
+
+def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
+    if run not in frame.columns:
+        if run != "run":
+            raise DataError(f"run={run!r} is not a column of the table; it has {list(frame.columns)}.")
+        return np.arange(len(frame))
+    labels = frame[run]
+    if labels.isna().any():
+        raise DataError(
+            f"column {run!r}, row {labels.isna().idxmax()!r}: the run has no name; name it or drop the row."
+        )
+    return labels.to_numpy()
+
+
+def _weights(frame: pd.DataFrame) -> np.ndarray:
+    if "weight" in frame.columns and "sigma" in frame.columns:
+        raise DataError(
+            "the table has both 'weight' and 'sigma': keep one (weight multiplies a row's term, sigma is its error)."
+        )
+    if "sigma" in frame.columns:
+        sigma = _numbers(frame, "sigma")
+        bad = ~(np.isfinite(sigma) & (sigma > 0))
+        _refuse(frame, "sigma", sigma, bad, "is not a positive number", "sigma is the standard error of the loss")
+        return (np.median(sigma) / sigma) ** 2
+    if "weight" not in frame.columns:
+        return np.ones(len(frame))
+    weight = _numbers(frame, "weight")
+    bad = ~(np.isfinite(weight) & (weight >= 0))
+    _refuse(frame, "weight", weight, bad, "is not a number >= 0", "repair it, or drop the row")
+    if not weight.any():
+        raise DataError("all weights are zero: nothing is left to fit.")
+    return weight
+
+
+def _aligned(weights: Any, rows: int) -> np.ndarray:
+    values = np.asarray(weights, dtype=float)
+    if values.shape != (rows,):
+        raise DataError(f"weights have shape {values.shape}, the table has {rows} rows: give one weight per row.")
+    return values
+
+
+def _after(frame: pd.DataFrame, law: Law, min_tokens: float) -> pd.DataFrame:
+    tokens = law.variable("tokens")
+    if tokens is None:
+        raise DataError(f"min_tokens= needs a law with a tokens column; {law.name} has none.")
+    _require(frame, tokens, "min_tokens= was given")
+    kept = frame[_numbers(frame, tokens) >= min_tokens]
+    if len(kept) == 0:
+        raise DataError(f"min_tokens={min_tokens:g} leaves no row: the largest {tokens} is {frame[tokens].max():g}.")
+    return kept

@@ -1,0 +1,100 @@
+"""Rows to predict at: filled in, checked like data, and held against the fitted range."""
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .baseline import CONTROL
+from .errors import DataError, ExtrapolationWarning
+from .observations import Table, as_frame, check_column
+
+if TYPE_CHECKING:
+    from .result import Fit
+
+
+def predict(
+    fit: "Fit", table: Table | None = None, *, control: "Fit | None" = None, **columns: Any
+) -> np.ndarray | float:
+    """See :meth:`p2law.result.Fit.predict`."""
+    values, scalar = prediction_columns(fit, table, control=control, **columns)
+    warn_outside(fit, values)
+    out = np.broadcast_to(fit.law(*values.values(), **fit.params), next(iter(values.values())).shape)
+    return float(out[0]) if scalar else np.array(out)
+
+
+def prediction_columns(
+    fit: "Fit", table: Table | None = None, *, control: "Fit | None" = None, **columns: Any
+) -> tuple[dict[str, np.ndarray], bool]:
+    """The law's columns at the rows asked for, and whether only scalars were given."""
+    if (table is None) == (not columns):
+        raise DataError("give either a table or columns by keyword, e.g. fit.predict(N=7e9, D=2e12).")
+    scalar = table is None and all(np.ndim(v) == 0 for v in columns.values())
+    frame = as_frame(table) if table is not None else _broadcast(fit, columns)
+    if fit.baseline == "control":
+        frame = _with_control(fit, frame, control)
+    return {v.name: check_column(frame, v, fit.law) for v in fit.law.variables}, scalar
+
+
+def _broadcast(fit: "Fit", columns: Mapping[str, Any]) -> pd.DataFrame:
+    known = {v.name for v in fit.law.variables} | ({CONTROL} if fit.baseline == "control" else set())
+    unknown = sorted(set(columns) - known)
+    if unknown:
+        raise DataError(f"{fit.law.name} has no column {unknown[0]!r}; its columns are {', '.join(sorted(known))}.")
+    try:
+        arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, dtype=float)) for v in columns.values()))
+    except ValueError as error:
+        sizes = {k: np.shape(v) for k, v in columns.items()}
+        raise DataError(f"the columns do not go together: shapes {sizes}.") from error
+    return pd.DataFrame({name: array.ravel() for name, array in zip(columns, arrays, strict=True)})
+
+
+def _with_control(fit: "Fit", frame: pd.DataFrame, control: "Fit | None") -> pd.DataFrame:
+    """The rows with the law's baseline replaced by the control's loss at equal tokens."""
+    base, tokens = fit.law.variable("loss"), fit.law.variable("tokens")
+    if CONTROL in frame.columns:
+        return frame.assign(**{str(base): frame[CONTROL]})
+    if control is not None and tokens in frame.columns:
+        needed = [v.name for v in control.law.variables]
+        return frame.assign(**{str(base): control.law(*(frame[name] for name in needed), **control.params)})
+    raise DataError(
+        "this fit measures the excess from the unpruned control at the same tokens (baseline='control'), and these "
+        f"rows do not say what that is: give {CONTROL} (the control's loss at the row's tokens), or control=<fit of law "
+        f"'power' to the new parent's control curve>. {base} before post-training is not enough."
+    )
+
+
+def outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Per variable, the factor by which each row lies outside the fitted range (1 inside).
+
+    The baseline loss is left out: a larger parent always has a lower one.
+    """
+    out = {}
+    for variable in fit.law.variables:
+        if variable.kind.role == "loss":
+            continue
+        fitted, asked = fit.observations.columns[variable.name], values[variable.name]
+        low, high = float(fitted.min()), float(fitted.max())
+        if low > 0:
+            factor = np.maximum(np.maximum(asked / high, low / asked), 1.0)
+        else:
+            width = (high - low) or 1.0
+            factor = 1 + np.maximum(np.maximum(asked - high, low - asked), 0.0) / width
+        out[variable.name] = np.where(factor > 1 + 1e-9, factor, 1.0)
+    return out
+
+
+def warn_outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> None:
+    """Warn, in one sentence, of every variable outside the fitted range."""
+    parts = []
+    for name, factor in outside(fit, values).items():
+        worst = int(np.argmax(factor))
+        if factor[worst] > 1.01:
+            fitted, asked = fit.observations.columns[name], values[name][worst]
+            side = "above" if asked > fitted.max() else "below"
+            edge = fitted.max() if side == "above" else fitted.min()
+            parts.append(f"{name} = {asked:.4g} is {factor[worst]:.3g} times {side} the fitted range ({edge:.4g})")
+    if parts:
+        warnings.warn(f"Extrapolation with {fit.law.name}: {'; '.join(parts)}.", ExtrapolationWarning, stacklevel=4)

@@ -1,0 +1,209 @@
+"""The immutable result of a fit. Data here; what can be asked of it lives in the modules it delegates to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import metrics
+from .laws import Law
+from .objective import Objective, residual_scale, residuals, threshold
+from .observations import Observations, Table
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the parameters were treated."""
+
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    tied: tuple[tuple[str, ...], ...] = ()
+    bounds: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    baseline: str = "fixed"
+    run: str = "run"
+    held: Mapping[str, float] = field(default_factory=dict)
+    """Parameters the data leave undetermined, held by p2law at a neutral value."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted law. Made by :func:`p2law.fit`; every field is read-only."""
+
+    law: Law
+    params: Mapping[str, float]
+    """Constants in raw units: N in parameters, D in tokens, losses in nats per token."""
+    objective: Objective
+    objective_value: float
+    """Value of the named objective, a weighted sum over the rows."""
+    gradient: float
+    """Scale-free gradient at the solution; a converged fit is below 1e-6."""
+    converged: bool
+    status: str
+    warnings: tuple[str, ...]
+    """What to know before trusting the constants, in plain sentences."""
+    starts_agreed: tuple[int, int]
+    """(starts that reached this optimum, starts polished)."""
+    options: Options
+    observations: Observations = field(repr=False)
+    provenance: Mapping[str, Any] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    @property
+    def n(self) -> int:
+        """Rows fitted."""
+        return len(self.observations.response)
+
+    @property
+    def run_count(self) -> int:
+        """Distinct runs among the rows."""
+        return self.observations.run_count
+
+    @property
+    def baseline(self) -> str:
+        """``"fixed"`` or ``"control"``: what the excess is measured from."""
+        return self.options.baseline
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows fitted (a copy), with the baseline they were fitted with."""
+        return self.observations.frame.copy()
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """The law at the fitted rows, (n,)."""
+        columns = [self.observations.columns[v.name] for v in self.law.variables]
+        return np.broadcast_to(self.law(*columns, **self.params), (self.n,))
+
+    @cached_property
+    def residuals(self) -> np.ndarray:
+        """Measured minus fitted loss, nats per token, (n,)."""
+        return self.observations.response - self.fitted
+
+    @cached_property
+    def metrics(self) -> Mapping[str, float]:
+        """R², RMSE, mean relative error, Huber(1e-3) of log loss, ASD, share of rows in Huber's quadratic zone."""
+        y, f, w = self.observations.response, self.fitted, self.observations.weight
+        out = {
+            "r2": metrics.r2(y, f, w),
+            "rmse": metrics.rmse(y, f, w),
+            "mean_relative_error": metrics.mean_relative_error(y, f, w),
+        }
+        if self.law.response.name == "loss":
+            out["huber"] = metrics.huber(y, f)
+        tokens = self.law.variable("tokens")
+        if tokens and self.run_count < self.n:
+            x = self.observations.columns[tokens]
+            out["asd"] = metrics.asd(y, f, x, self.observations.run)
+            out["asd_relative"] = metrics.asd(y, f, x, self.observations.run, relative=True)
+        delta = threshold(self.objective)
+        if 0 < delta < np.inf:
+            base = self.law.variable("loss")
+            scale = residual_scale(self.objective, y, self.observations.columns[base] if base else None)
+            inside = np.abs(residuals(self.objective, y, f, scale)) <= delta
+            out["quadratic_share"] = float(np.average(inside, weights=w))
+        return MappingProxyType(out)
+
+    def by_run(self) -> pd.DataFrame:
+        """Residuals per run, worst first: rows, bias (mean residual) and rmse in nats per token."""
+        frame = pd.DataFrame({"run": self.observations.run, "residual": self.residuals})
+        grouped = frame.groupby("run", sort=False)["residual"]
+        out = pd.DataFrame(
+            {
+                "rows": grouped.size(),
+                "bias": grouped.mean(),
+                "rmse": grouped.apply(lambda r: float(np.sqrt((r**2).mean()))),
+            }
+        )
+        return out.sort_values("rmse", ascending=False)
+
+    @cached_property
+    def standard_errors(self) -> Mapping[str, float]:
+        """Local standard error of each constant (zero if fixed, infinite where the data leave it free).
+
+        From the curvature at the optimum, clustered by run; for squares with independent rows it is the textbook one.
+        Far from the last word in a curved valley: see ``warnings``.
+        """
+        from .fitting import make_problem
+        from .solver import coordinates
+        from .uncertainty.wald import local
+
+        problem = make_problem(self.law, self.observations, self.objective, self.options)
+        around = local(problem, coordinates(problem.layout, problem.box, self.params), self.observations.run)
+        spread = np.sqrt(around.variance(np.eye(len(self.law.parameters))))
+        return MappingProxyType(dict(zip((p.name for p in self.law.parameters), spread.tolist(), strict=True)))
+
+    def predict(
+        self, table: Table | None = None, *, control: "Fit | None" = None, **columns: Any
+    ) -> np.ndarray | float:
+        """Predicted loss at the rows of a table, or at columns given by keyword.
+
+        Parameters
+        ----------
+        table : DataFrame, mapping or path, optional
+            Rows with the law's columns.
+        control : Fit, optional
+            For fits with ``baseline="control"``: a fit of the new parent's own control curve in tokens (law ``power``),
+            used where the rows carry no ``L_control``.
+        **columns : float or array_like
+            ``fit.predict(N0=8e9, D=1e9, rho=0.25, L0=2.1)``; scalars and arrays are broadcast together. With
+            ``baseline="control"`` give ``L_control`` (the control's loss at the same tokens) in place of ``L0``.
+
+        Returns
+        -------
+        ndarray of shape (rows,), or float if only scalars were given
+            Loss in nats per token.
+
+        Warns
+        -----
+        ExtrapolationWarning
+            Naming each variable outside the fitted range, and by which factor.
+        """
+        from .prediction import predict
+
+        return predict(self, table, control=control, **columns)
+
+    def summary(self) -> str:
+        """Report as text: status, constants with errors, quality, worst runs, warnings."""
+        from .report import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from .report import html
+
+        return html(self)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Constants as a table: value, standard error, treatment (free, fixed, held, tied)."""
+        from .report import parameters
+
+        return parameters(self)
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Save the fit and its rows as JSON, exact to the last bit; returns the text, writes it if a path is given."""
+        from .saved import to_json
+
+        return to_json(self, path)
+
+    @classmethod
+    def from_json(cls, source: str | PathLike[str], *, law: Law | None = None) -> "Fit":
+        """Load a saved fit from a path or its text. A law of your own must be passed as ``law=``.
+
+        Raises
+        ------
+        FitError
+            If the file is no fit, of an unknown format, or its law is not known here.
+        """
+        from .saved import from_json
+
+        return from_json(source, law=law)

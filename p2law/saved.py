@@ -1,0 +1,165 @@
+"""Fits as JSON: exact to the last bit, no pickle, unknown formats refused."""
+
+import json
+import math
+import os
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import objective
+from .errors import FitError
+from .laws import Law, get, names
+from .observations import observe
+from .result import Fit, Options
+
+FORMAT = "p2law.fit"
+VERSION = 1
+
+
+def to_json(fit: Fit, path: str | PathLike[str] | None = None) -> str:
+    """See :meth:`p2law.result.Fit.to_json`."""
+    frame = fit.observations.frame.assign(weight=fit.observations.weight).drop(columns="sigma", errors="ignore")
+    record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "law": fit.law.name,
+        "parameters": dict(fit.params),
+        "objective": objective.to_dict(fit.objective),
+        "objective_value": fit.objective_value,
+        "gradient": fit.gradient,
+        "converged": fit.converged,
+        "status": fit.status,
+        "warnings": list(fit.warnings),
+        "starts_agreed": list(fit.starts_agreed),
+        "options": {
+            "fixed": dict(fit.options.fixed),
+            "tied": [list(group) for group in fit.options.tied],
+            "bounds": {name: list(pair) for name, pair in fit.options.bounds.items()},
+            "baseline": fit.options.baseline,
+            "run": fit.options.run,
+            "held": dict(fit.options.held),
+        },
+        "rows_left_out": fit.observations.dropped,
+        "provenance": dict(fit.provenance),
+        "table": {
+            str(name): {"dtype": str(column.dtype), "values": [_plain(v) for v in column.tolist()]}
+            for name, column in frame.items()
+        },
+        "index": [_plain(v) for v in frame.index.tolist()],
+    }
+    text = json.dumps(_encode(record), indent=1, allow_nan=False)
+    if path is not None:
+        _write(Path(path), text)
+    return text
+
+
+def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Fit:
+    """See :meth:`p2law.result.Fit.from_json`."""
+    record = _read(source)
+    if record.get("format") != FORMAT:
+        raise FitError("this JSON is no p2law fit (its 'format' is not 'p2law.fit').")
+    if record.get("version") != VERSION:
+        raise FitError(
+            f"this fit was saved in format version {record.get('version')!r}; this p2law reads version {VERSION}. "
+            "Update p2law, or fit again from the data."
+        )
+    name = record["law"]
+    if law is None and name not in names():
+        raise FitError(f"the fit's law {name!r} is not one of p2law's: pass it, Fit.from_json(path, law={name}).")
+    law = law or get(name)
+    stored, mine = list(record["parameters"]), [p.name for p in law.parameters]
+    if law.name != name or stored != mine:
+        raise FitError(
+            f"the fit was made with law {name!r} ({', '.join(stored)}), not {law.name!r} ({', '.join(mine)})."
+        )
+    options = record["options"]
+    frame = _frame(record)
+    observations = observe(law, frame, run=options["run"] if options["run"] in frame.columns else "run")
+    return Fit(
+        law=law,
+        params=record["parameters"],
+        objective=objective.from_dict(record["objective"]),
+        objective_value=record["objective_value"],
+        gradient=record["gradient"],
+        converged=record["converged"],
+        status=record["status"],
+        warnings=tuple(record["warnings"]),
+        starts_agreed=tuple(record["starts_agreed"]),
+        options=Options(
+            options["fixed"],
+            tuple(tuple(group) for group in options["tied"]),
+            {name: (low, high) for name, (low, high) in options["bounds"].items()},
+            options["baseline"],
+            options["run"],
+            options["held"],
+        ),
+        observations=observations.__class__(**{**vars(observations), "dropped": record["rows_left_out"]}),
+        provenance=record["provenance"],
+    )
+
+
+def _frame(record: dict[str, Any]) -> pd.DataFrame:
+    columns = {}
+    for name, column in record["table"].items():
+        values = column["values"]
+        if column["dtype"].startswith("float"):
+            values = [math.nan if v is None else v for v in values]
+        columns[name] = pd.Series(values, dtype=column["dtype"])
+    frame = pd.DataFrame(columns)
+    frame.index = pd.Index(record["index"])
+    return frame
+
+
+def _read(source: str | PathLike[str]) -> dict[str, Any]:
+    text = os.fspath(source)
+    if not text.lstrip().startswith("{"):
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except OSError as error:
+            raise FitError(f"cannot read {source}: {error.strerror or error}.") from error
+    try:
+        record = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FitError(f"this is not valid JSON (line {error.lineno}): {error.msg}.") from error
+    if not isinstance(record, dict):
+        raise FitError("this JSON is no p2law fit.")
+    return _decode(record)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write beside the target and rename, so that a half-written file never stands in its place."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _plain(value: Any) -> Any:
+    """A table entry as JSON knows it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def _encode(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null (in tables) and tagged strings."""
+    if isinstance(value, dict):
+        return {key: _encode(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encode(v) for v in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, float) and math.isinf(value):
+        return {"float": "inf" if value > 0 else "-inf"}
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict):
+        return float(value["float"]) if set(value) == {"float"} else {key: _decode(v) for key, v in value.items()}
+    return [_decode(v) for v in value] if isinstance(value, list) else value
