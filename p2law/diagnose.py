@@ -165,7 +165,7 @@ def _rivals(law: Law, solution: Solution) -> list[str]:
         return []
     there = ", ".join(f"{p.name} {v:.4g}" for p, v in zip(law.parameters, rival.params, strict=True))
     return [
-        f"Two optima fit almost equally well: another lies {100 * rival.gap:.2g} % above the best objective, at {there}."
+        f"Two optima fit almost equally: another lies {100 * rival.gap:.2g} % above the best objective, at {there}."
     ]
 
 

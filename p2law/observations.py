@@ -155,8 +155,8 @@ def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     if text.any() or column.dtype.kind == "b":
         first = int(np.flatnonzero(text.to_numpy())[0]) if text.any() else 0
         raise DataError(
-            f"column {name!r}, row {frame.index[first]!r}: {column.iloc[first]!r} is not a number. Convert the column to numbers "
-            "(p2law.read understands '7B' and '1.4T' in files)."
+            f"column {name!r}, row {frame.index[first]!r}: {column.iloc[first]!r} is not a number. Convert the "
+            "column to numbers (p2law.read understands '7B' and '1.4T' in files)."
         )
     if column.dtype.kind not in "O":  # numbers written as text: say so rather than guess the locale
         raise DataError(f"column {name!r} holds text ({column.iloc[0]!r}): convert it with pandas.to_numeric first.")

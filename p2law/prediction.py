@@ -61,8 +61,8 @@ def _with_control(fit: "Fit", frame: pd.DataFrame, control: "Fit | None") -> pd.
         return frame.assign(**{str(base): control.law(*(frame[name] for name in needed), **control.params)})
     raise DataError(
         "this fit measures the excess from the unpruned control at the same tokens (baseline='control'), and these "
-        f"rows do not say what that is: give {CONTROL} (the control's loss at the row's tokens), or control=<fit of law "
-        f"'power' to the new parent's control curve>. {base} before post-training is not enough."
+        f"rows do not say what that is: give {CONTROL} (the control's loss at the row's tokens), or control=<fit of "
+        f"law 'power' to the new parent's control curve>. {base} before post-training is not enough."
     )
 
 

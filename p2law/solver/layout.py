@@ -153,8 +153,9 @@ def coordinates(layout: Layout, box: Box, params: Mapping[str, float]) -> np.nda
 
 def ties(tied: Ties | None) -> tuple[tuple[str, ...], ...]:
     """Groups of parameters held equal, from ``[("alpha", "beta")]`` or ``{"alpha": "beta"}``."""
-    groups = list(tied.items()) if isinstance(tied, Mapping) else list(tied or ())
-    return tuple((group,) if isinstance(group, str) else tuple(group) for group in groups)
+    if isinstance(tied, Mapping):
+        return tuple((str(one), str(other)) for one, other in tied.items())
+    return tuple(tuple([group] if isinstance(group, str) else group) for group in tied or ())
 
 
 def _known(law: Law, names: Iterable[str]) -> None:
