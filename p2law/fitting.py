@@ -13,10 +13,11 @@ import numpy as np
 from . import diagnose
 from .errors import DataError, FitError
 from .laws import Law, get
-from .objective import Huber, Objective, describe, residual_scale, threshold, value
+from .objective import Huber, Objective, describe, value
 from .observations import Observations, Table, observe
-from .result import Fit, Options
-from .solver import Batch, Problem, Solution, coordinates, hold, make_layout, search, sharpen
+from .options import Options, make_problem
+from .result import Fit
+from .solver import Batch, Problem, Solution, coordinates, search, sharpen
 from .solver.layout import Bounds, Ties, ties
 from .solver.search import recentre
 
@@ -119,27 +120,6 @@ def fit(
             options.fixed, options.tied, options.bounds, baseline, run, {k: v for k, (v, _) in held.items()}
         )
     return _result(law, observations, objective, options, problem, solution, held, seed)
-
-
-def make_problem(law: Law, observations: Observations, objective: Objective, options: Options) -> Problem:
-    """The numerical problem behind a fit, also rebuilt from a saved one."""
-    layout, box = make_layout(law, fixed=options.fixed, tied=options.tied, bounds=options.bounds)
-    for name, at in options.held.items():
-        box = hold(layout, box, name, at)
-    base = law.variable("loss")
-    y = observations.response
-    if objective.space == "log" and np.any(y <= 0):
-        raise FitError(f"{law.name} predicts {law.response.name!r}, which is not always positive: use a linear space.")
-    return Problem(
-        layout=layout,
-        box=box,
-        columns=tuple(observations.columns[v.name] for v in law.variables),
-        y=y,
-        weight=observations.weight,
-        scale=residual_scale(objective, y, observations.columns[base] if base else None),
-        log_space=objective.space == "log",
-        delta=threshold(objective),
-    )
 
 
 def enough(problem: Problem, observations: Observations) -> None:

@@ -14,19 +14,8 @@ from . import metrics
 from .laws import Law
 from .objective import Objective, residual_scale, residuals, threshold
 from .observations import Observations, Table
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the parameters were treated."""
-
-    fixed: Mapping[str, float] = field(default_factory=dict)
-    tied: tuple[tuple[str, ...], ...] = ()
-    bounds: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
-    baseline: str = "fixed"
-    run: str = "run"
-    held: Mapping[str, float] = field(default_factory=dict)
-    """Parameters the data leave undetermined, held by p2law at a neutral value."""
+from .options import Options, make_problem
+from .solver import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +58,10 @@ class Fit:
     def baseline(self) -> str:
         """``"fixed"`` or ``"control"``: what the excess is measured from."""
         return self.options.baseline
+
+    def problem(self) -> Problem:
+        """The numerical problem this fit solved, for the solver and the uncertainty of its solution."""
+        return make_problem(self.law, self.observations, self.objective, self.options)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -130,13 +123,9 @@ class Fit:
         From the curvature at the optimum, clustered by run; for squares with independent rows it is the textbook one.
         Far from the last word in a curved valley: see ``warnings``.
         """
-        from .fitting import make_problem
-        from .solver import coordinates
-        from .uncertainty.wald import local
+        from .uncertainty.wald import of_fit
 
-        problem = make_problem(self.law, self.observations, self.objective, self.options)
-        around = local(problem, coordinates(problem.layout, problem.box, self.params), self.observations.run)
-        spread = np.sqrt(around.variance(np.eye(len(self.law.parameters))))
+        spread = np.sqrt(of_fit(self).variance(np.eye(len(self.law.parameters))))
         return MappingProxyType(dict(zip((p.name for p in self.law.parameters), spread.tolist(), strict=True)))
 
     def predict(

@@ -14,7 +14,8 @@ from . import objective
 from .errors import FitError
 from .laws import Law, get, names
 from .observations import observe
-from .result import Fit, Options
+from .options import Options
+from .result import Fit
 
 FORMAT = "p2law.fit"
 VERSION = 1

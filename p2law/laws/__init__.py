@@ -29,6 +29,8 @@ from .p2_log_rate import p2_log_rate
 from .p2_with_floor import p2_with_floor
 from .p2_without_size_term import p2_without_size_term
 from .power import power
+from .published import PUBLISHED as PUBLISHED
+from .published import Constants as Constants
 
 _LAWS = {
     each.name: each

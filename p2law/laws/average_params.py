@@ -17,3 +17,8 @@ def average_params(
     count dense and sparse runs alike. Their fitted constants are not known to us, so none are shipped.
     """
     return E + A * N_avg**-alpha + B * D**-beta
+
+
+@average_params.closed_form("tokens_power")
+def _tokens_power(N_avg, *, E, A, B, alpha, beta):
+    return E + A * N_avg**-alpha, B, beta

@@ -14,3 +14,8 @@ def chinchilla(N: Params, D: Tokens, *, E: Amplitude, A: Amplitude, B: Amplitude
     the irreducible loss of the text. Whether N counts embeddings is a choice of the data: keep to one.
     """
     return E + A * N**-alpha + B * D**-beta
+
+
+@chinchilla.closed_form("tokens_power")
+def _tokens_power(N, *, E, A, B, alpha, beta):
+    return E + A * N**-alpha, B, beta

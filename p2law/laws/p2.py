@@ -43,3 +43,9 @@ def p2(
     either sign. The paper's fitted constants are not known to us, so none are shipped.
     """
     return L0 + rho**-gamma * N0**-delta * (N_C * N0**-alpha + D_C * D**-beta + E)
+
+
+@p2.closed_form("tokens_power")
+def _tokens_power(N0, rho, L0, *, N_C, alpha, D_C, beta, E, gamma, delta):
+    scale = rho**-gamma * N0**-delta
+    return L0 + scale * (N_C * N0**-alpha + E), scale * D_C, beta

@@ -25,3 +25,9 @@ def p2_without_size_term(
     The honest choice with fewer than four model sizes, where N_C, alpha and E cannot be told apart.
     """
     return L0 + rho**-gamma * N0**-delta * (D_C * D**-beta + E)
+
+
+@p2_without_size_term.closed_form("tokens_power")
+def _tokens_power(N0, rho, L0, *, D_C, beta, E, gamma, delta):
+    scale = rho**-gamma * N0**-delta
+    return L0 + scale * E, scale * D_C, beta

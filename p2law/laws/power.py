@@ -13,3 +13,8 @@ def power(D: Tokens, *, E: Amplitude, B: Amplitude, beta: Exponent):
     D in tokens, L and E in nats per token. E is the level this curve tends to.
     """
     return E + B * D**-beta
+
+
+@power.closed_form("tokens_power")
+def _tokens_power(*, E, B, beta):
+    return E, B, beta

@@ -1,13 +1,17 @@
 """Local covariance of the constants: least-squares theory for squares, a sandwich clustered by run otherwise."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..solver import Batch, Problem
+from ..solver import Batch, Problem, coordinates
 from ..solver.problem import curvature, score
 from ..solver.program import Frame
 from ..solver.search import recentre
+
+if TYPE_CHECKING:
+    from ..result import Fit
 
 NULL = 1e-10
 """Relative singular value below which a direction counts as exactly undetermined."""
@@ -30,6 +34,12 @@ class Local:
         scale = np.linalg.norm(gradient * np.linalg.norm(self.null, axis=1), axis=-1) if self.null.size else 1.0
         finite = np.sum((gradient @ self.root) ** 2, axis=-1)
         return np.where(along > 1e-6 * scale, np.inf, finite)
+
+
+def of_fit(fit: "Fit") -> Local:
+    """Local uncertainty of a fit's constants."""
+    problem = fit.problem()
+    return local(problem, coordinates(problem.layout, problem.box, fit.params), fit.observations.run)
 
 
 def local(problem: Problem, z: np.ndarray, run: np.ndarray) -> Local:

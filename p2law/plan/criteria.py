@@ -1,0 +1,140 @@
+"""When training has gone on long enough: a level that some measure of the loss curve must come down to.
+
+Every criterion is a measure of the curve that falls with tokens (slope, drop per doubling, loss left to recover, loss)
+and a level for it; the answer is where the curve meets the level.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import FitError
+
+Measure = Literal["slope", "doubling", "remaining", "loss"]
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Stop when the loss falls more slowly than this.
+
+    Parameters
+    ----------
+    value : float
+        Nats per token of loss, per unit of ``per``.
+    per : {"token", "1e9 tokens", "doubling"}
+        Per token, per billion tokens, or per doubling of the tokens so far.
+    """
+
+    value: float
+    per: Literal["token", "1e9 tokens", "doubling"] = "token"
+
+    def __post_init__(self) -> None:
+        _positive(self, self.value)
+        if self.per not in ("token", "1e9 tokens", "doubling"):
+            raise FitError(f"Slope(per={self.per!r}): choose 'token', '1e9 tokens' or 'doubling'.")
+
+    def __str__(self) -> str:
+        return f"the loss falls by {self.value:g} nats per {self.per} or less"
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """Stop when no more than ``value`` nats are left to recover by training on for ever."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        _positive(self, self.value)
+
+    def __str__(self) -> str:
+        return f"{self.value:g} nats or less are left to recover"
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """Stop when a fraction of the loss that can be recovered from ``start`` tokens on is recovered.
+
+    Parameters
+    ----------
+    fraction : float
+        Between 0 and 1.
+    start : float
+        Tokens from which the recovery is counted; the law has no value at zero tokens.
+    """
+
+    fraction: float
+    start: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction < 1:
+            raise FitError(f"Recovered(fraction={self.fraction!r}): must lie between 0 and 1.")
+        if not self.start > 0:
+            raise FitError(f"Recovered(start={self.start!r}): must be a positive number of tokens.")
+
+    def __str__(self) -> str:
+        return f"{100 * self.fraction:g} % of what can be recovered after {self.start:g} tokens is recovered"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Stop when the loss is down to ``value`` nats per token."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        _positive(self, self.value)
+
+    def __str__(self) -> str:
+        return f"the loss is {self.value:g} nats per token"
+
+
+@dataclass(frozen=True)
+class Price:
+    """Stop when a further token costs more than it is worth: minimise training cost plus ``per_nat`` times the loss.
+
+    Parameters
+    ----------
+    per_nat : float
+        What one nat per token of loss is worth, in your currency.
+    per_token, per_flop, per_gpu_hour : float
+        Cost of training, one of the three. With ``per_flop`` a token costs 6 N FLOPs, N the parameters left after
+        pruning; with ``per_gpu_hour`` a GPU does ``mfu * peak`` FLOPs a second.
+    mfu, peak : float, optional
+        Model FLOPs utilisation (0 to 1) and peak FLOPs per second of a GPU; both needed with ``per_gpu_hour``.
+    """
+
+    per_nat: float
+    per_token: float | None = None
+    per_flop: float | None = None
+    per_gpu_hour: float | None = None
+    mfu: float | None = None
+    peak: float | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self, self.per_nat)
+        costs = [c for c in (self.per_token, self.per_flop, self.per_gpu_hour) if c is not None]
+        if len(costs) != 1 or not costs[0] > 0:
+            raise FitError("Price needs exactly one positive cost: per_token, per_flop or per_gpu_hour.")
+        if self.per_gpu_hour is not None and not (self.mfu and 0 < self.mfu <= 1 and self.peak and self.peak > 0):
+            raise FitError("Price(per_gpu_hour=...) needs mfu (0 to 1) and peak (FLOPs/s of one GPU).")
+
+    def token_cost(self, params: float | None) -> float:
+        """Cost of one token for a model with this many parameters left."""
+        if self.per_token is not None:
+            return self.per_token
+        if params is None:
+            raise FitError("Price per FLOP or GPU-hour needs the law's parameter count; give per_token instead.")
+        flop = self.per_flop
+        if flop is None:
+            flop = self.per_gpu_hour / (3600 * self.mfu * self.peak)  # type: ignore[operator]
+        return 6 * params * flop
+
+    def __str__(self) -> str:
+        return f"a token costs more than the loss it saves is worth, at {self.per_nat:g} per nat"
+
+
+Criterion = Slope | Remaining | Recovered | Target | Price
+
+
+def _positive(criterion: object, value: float) -> None:
+    if not value > 0:
+        raise FitError(f"{type(criterion).__name__}({value!r}): must be positive.")
