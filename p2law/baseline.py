@@ -8,6 +8,7 @@ row's own tokens where the law wants L0.
 import numpy as np
 import pandas as pd
 
+from .checks import finite, numbers, require, row
 from .errors import DataError
 from .laws import Law
 
@@ -25,26 +26,29 @@ def control_loss(frame: pd.DataFrame, law: Law) -> pd.DataFrame:
     DataError
         If the law has no baseline, there is no control, or a row lies outside its control's tokens.
     """
-    base = law.variable("loss")
+    base, rate = law.variable("loss"), law.variable("rate")
     if base is None:
         raise DataError(f"baseline='control' needs a law with a baseline loss such as L0; {law.name} has none.")
-    rate = law.variable("rate")
     is_control = _is_control(frame, rate)
     pruned = frame[~is_control]
     if CONTROL in frame.columns:
-        return pruned.assign(**{base: pruned[CONTROL]})
+        return pruned.assign(**{base: finite(pruned, CONTROL)})
     if not is_control.any():
         raise DataError(
             f"baseline='control' needs the unpruned control's loss: a column {CONTROL!r} (its loss at the row's "
             f"tokens) or control rows with {rate or 'rho'} = 0, one control run per parent."
         )
+    for name in (law.variable("size"), law.variable("tokens"), law.response.name):
+        if name is not None:
+            require(frame, name, "control rows are matched by it")
+            finite(frame, name)
     return pruned.assign(**{base: _interpolated(pruned, frame[is_control], law)})
 
 
 def _is_control(frame: pd.DataFrame, rate: str | None) -> np.ndarray:
     if rate is None or rate not in frame.columns:
         return np.zeros(len(frame), bool)
-    return (pd.to_numeric(frame[rate], errors="coerce") == 0).to_numpy()
+    return numbers(frame, rate) == 0
 
 
 def _interpolated(pruned: pd.DataFrame, control: pd.DataFrame, law: Law) -> np.ndarray:
@@ -65,9 +69,9 @@ def _interpolated(pruned: pd.DataFrame, control: pd.DataFrame, law: Law) -> np.n
         low, high = float(curve.index.min()), float(curve.index.max())
         outside = (at < low * (1 - 1e-9)) | (at > high * (1 + 1e-9))
         if outside.any():
-            row = pruned.index[rows[np.flatnonzero(outside)[0]]]
+            where = row(pruned, int(rows[np.flatnonzero(outside)[0]]))
             raise DataError(
-                f"column {tokens!r}, row {row!r}: {at[outside][0]:g} lies outside the control run of {size} = {key:g} "
+                f"column {tokens!r}, row {where}: {at[outside][0]:g} lies outside the control run of {size} = {key:g} "
                 f"({low:g} to {high:g} tokens); carry the control on, or leave these rows out."
             )
         out[rows] = np.interp(np.log(at), np.log(curve.index.to_numpy(float)), curve.to_numpy(float))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .checks import row
 from .laws import Law
 from .laws._law import centre
 from .observations import Observations
@@ -93,7 +94,7 @@ def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> lis
     for column in dict.fromkeys(column for _, column in held.values()):
         values = observations.columns[column]
         names = [name for name, (_, c) in held.items() if c == column]
-        at = " and ".join(f"{name} at {held[name][0]:g}" for name in names)
+        at = _join([f"{name} at {held[name][0]:g}" for name in names])
         out.append(
             f"{_join(names)} cannot be told from one value of {column} ({_range(values)}): held {at}. Predictions at "
             f"another {column} have no support in these data."
@@ -176,9 +177,9 @@ def _below_baseline(law: Law, observations: Observations) -> list[str]:
     below = observations.response <= observations.columns[base]
     if not below.any():
         return []
-    row = observations.frame.index[int(np.flatnonzero(below)[0])]
+    first = row(observations.frame, int(np.flatnonzero(below)[0]))
     return [
-        f"{int(below.sum())} of {len(below)} rows lie at or below {base} (first: row {row!r}): the law's excess cannot "
+        f"{int(below.sum())} of {len(below)} rows lie at or below {base} (first: row {first}): the law's excess cannot "
         "be positive there, the unpruned parent itself was still improving. They are kept; baseline='control' measures "
         "the excess from the control instead."
     ]

@@ -108,7 +108,7 @@ def fit(
     )
     problem = make_problem(law, observations, objective, options)
     enough(problem, observations)
-    seed = rng if isinstance(rng, int | np.integer) else None
+    seed = int(rng) if isinstance(rng, int | np.integer) else None
     solution = _solve(problem, objective, starts, np.random.default_rng(rng))
     held: dict[str, tuple[float, str]] = {}
     single = diagnose.single_levels(observations, law)
@@ -120,6 +120,17 @@ def fit(
             options.fixed, options.tied, options.bounds, baseline, run, {k: v for k, (v, _) in held.items()}
         )
     return _result(law, observations, objective, options, problem, solution, held, seed)
+
+
+def _pairs(bounds: Bounds | None) -> dict[str, tuple[float | None, float | None]]:
+    out = {}
+    for name, pair in (bounds or {}).items():
+        try:
+            low, high = pair
+        except (TypeError, ValueError) as error:
+            raise FitError(f"bounds of {name!r}: give a pair such as (0.1, 1.0) or (0, None), not {pair!r}.") from error
+        out[name] = (low, high)
+    return out
 
 
 def enough(problem: Problem, observations: Observations) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .baseline import control_loss
+from .checks import finite, numbers, refuse, require
 from .errors import DataError
 from .laws import Law, Variable
 
@@ -58,7 +59,7 @@ def rename(frame: pd.DataFrame, columns: Mapping[str, str] | None) -> pd.DataFra
     missing = [theirs for theirs in columns.values() if theirs not in frame.columns]
     if missing:
         raise DataError(f"columns= names {missing}, which the table lacks; it has {list(frame.columns)}.")
-    clash = [ours for ours, theirs in columns.items() if ours in frame.columns and ours != theirs]
+    clash = [ours for ours in columns if ours in frame.columns and ours not in columns.values()]
     return frame.drop(columns=clash).rename(columns={theirs: ours for ours, theirs in columns.items()})
 
 
@@ -68,7 +69,7 @@ def observe(
     *,
     columns: Mapping[str, str] | None = None,
     run: str = "run",
-    weights: str | np.ndarray | None = None,
+    weights: Any = None,
     baseline: str = "fixed",
     min_tokens: float | None = None,
 ) -> Observations:
@@ -79,18 +80,19 @@ def observe(
     DataError
         Naming column, row, value and remedy.
     """
-    frame = as_frame(table, columns)
+    frame = as_frame(table, columns).copy()
     if len(frame) == 0:
         raise DataError("the table is empty.")
-    if isinstance(weights, np.ndarray | list | pd.Series):
-        frame = frame.assign(weight=_aligned(weights, len(frame)))
-    elif isinstance(weights, str):
-        _require(frame, weights, f"weights={weights!r} was asked for")
+    if isinstance(weights, str):
+        require(frame, weights, f"weights={weights!r} was asked for")
         frame = frame.assign(weight=frame[weights])
-    frame = control_loss(frame, law) if baseline == "control" else frame
+    elif weights is not None:
+        frame = frame.assign(weight=_aligned(weights, len(frame)))
     before = len(frame)
     if min_tokens is not None:
         frame = _after(frame, law, min_tokens)
+    dropped = before - len(frame)
+    frame = control_loss(frame, law) if baseline == "control" else frame
     values = {v.name: check_column(frame, v, law) for v in law.variables}
     response = check_column(frame, law.response, law)
     return Observations(
@@ -99,28 +101,27 @@ def observe(
         response=response,
         run=_runs(frame, run),
         weight=_weights(frame),
-        dropped=before - len(frame),
+        dropped=dropped,
     )
 
 
 def check_column(frame: pd.DataFrame, variable: Variable, law: Law) -> np.ndarray:
     """One column as float64, inside its domain."""
     name, kind = variable.name, variable.kind
-    _require(frame, name, f"the law {law.name} needs it", _HINTS.get(name, ""))
-    values = _numbers(frame, name)
-    _refuse(frame, name, values, ~np.isfinite(values), "is not a finite number", "drop or repair the row")
+    require(frame, name, f"the law {law.name} needs it", _HINTS.get(name, ""))
+    values = finite(frame, name)
     low, high = values <= kind.lower, values >= kind.upper
     if kind.role == "rate":
         remedy = "rho is the fraction of parameters removed, between 0 and 1"
         remedy += "; leave out unpruned (control) rows, or fit with baseline='control'"
         if np.any(values > 1) and np.all(values < 100):
             remedy = "rho is a fraction: divide percentages by 100"
-        _refuse(frame, name, values, low | high, "is not strictly between 0 and 1", remedy)
-    _refuse(frame, name, values, low, "is not positive", _POSITIVE.get(kind.role, "drop or repair the row"))
-    _refuse(frame, name, values, high, f"is not below {kind.upper:g}", "drop or repair the row")
+        refuse(frame, name, values, low | high, "is not strictly between 0 and 1", remedy)
+    refuse(frame, name, values, low, "is not positive", _POSITIVE.get(kind.role, "drop or repair the row"))
+    refuse(frame, name, values, high, f"is not below {kind.upper:g}", "drop or repair the row")
     if np.any(values < kind.smallest):
         remedy = f"{name} counts single parameters: multiply by 1e9 if it is in billions, by 1e6 if in millions"
-        _refuse(frame, name, values, values < kind.smallest, f"is too small for a {kind.label}", remedy)
+        refuse(frame, name, values, values < kind.smallest, f"is too small for a {kind.label}", remedy)
     return values
 
 
@@ -134,41 +135,6 @@ _POSITIVE = {
     "tokens": "drop the rows at zero tokens (the loss right after pruning): the law describes post-training",
     "loss": "losses are in nats per token; drop or repair the row",
 }
-
-
-def _require(frame: pd.DataFrame, name: str, why: str, hint: str = "") -> None:
-    if name not in frame.columns:
-        raise DataError(
-            f"column {name!r} is missing: {why}.{hint} The table has {list(frame.columns)}; if it is there under "
-            f"another name, pass columns={{{name!r}: '<its name>'}}."
-        )
-
-
-def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
-    column = frame[name]
-    if isinstance(column, pd.DataFrame):
-        raise DataError(f"column {name!r} appears {column.shape[1]} times in the table: keep one.")
-    if column.dtype.kind in "fiu":
-        return column.to_numpy(dtype=float)
-    numbers = pd.to_numeric(column, errors="coerce")
-    text = numbers.isna() & column.notna()
-    if text.any() or column.dtype.kind == "b":
-        first = int(np.flatnonzero(text.to_numpy())[0]) if text.any() else 0
-        raise DataError(
-            f"column {name!r}, row {frame.index[first]!r}: {column.iloc[first]!r} is not a number. Convert the "
-            "column to numbers (p2law.read understands '7B' and '1.4T' in files)."
-        )
-    if column.dtype.kind not in "O":  # numbers written as text: say so rather than guess the locale
-        raise DataError(f"column {name!r} holds text ({column.iloc[0]!r}): convert it with pandas.to_numeric first.")
-    return numbers.to_numpy(dtype=float)
-
-
-def _refuse(frame: pd.DataFrame, name: str, values: np.ndarray, bad: np.ndarray, what: str, remedy: str) -> None:
-    if not bad.any():
-        return
-    first = int(np.flatnonzero(bad)[0])
-    more = f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else ""
-    raise DataError(f"column {name!r}, row {frame.index[first]!r}: {values[first]:g} {what}{more}; {remedy}.")
 
 
 def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
@@ -190,15 +156,15 @@ def _weights(frame: pd.DataFrame) -> np.ndarray:
             "the table has both 'weight' and 'sigma': keep one (weight multiplies a row's term, sigma is its error)."
         )
     if "sigma" in frame.columns:
-        sigma = _numbers(frame, "sigma")
+        sigma = numbers(frame, "sigma")
         bad = ~(np.isfinite(sigma) & (sigma > 0))
-        _refuse(frame, "sigma", sigma, bad, "is not a positive number", "sigma is the standard error of the loss")
+        refuse(frame, "sigma", sigma, bad, "is not a positive number", "sigma is the standard error of the loss")
         return (np.median(sigma) / sigma) ** 2
     if "weight" not in frame.columns:
         return np.ones(len(frame))
-    weight = _numbers(frame, "weight")
+    weight = numbers(frame, "weight")
     bad = ~(np.isfinite(weight) & (weight >= 0))
-    _refuse(frame, "weight", weight, bad, "is not a number >= 0", "repair it, or drop the row")
+    refuse(frame, "weight", weight, bad, "is not a number >= 0", "repair it, or drop the row")
     if not weight.any():
         raise DataError("all weights are zero: nothing is left to fit.")
     return weight
@@ -215,8 +181,8 @@ def _after(frame: pd.DataFrame, law: Law, min_tokens: float) -> pd.DataFrame:
     tokens = law.variable("tokens")
     if tokens is None:
         raise DataError(f"min_tokens= needs a law with a tokens column; {law.name} has none.")
-    _require(frame, tokens, "min_tokens= was given")
-    kept = frame[_numbers(frame, tokens) >= min_tokens]
+    require(frame, tokens, "min_tokens= was given")
+    kept = frame[numbers(frame, tokens) >= min_tokens]
     if len(kept) == 0:
         raise DataError(f"min_tokens={min_tokens:g} leaves no row: the largest {tokens} is {frame[tokens].max():g}.")
     return kept

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,6 +24,16 @@ class Options:
     run: str = "run"
     held: Mapping[str, float] = field(default_factory=dict)
     """Parameters the data leave undetermined, held by p2law at a neutral value."""
+
+    def __post_init__(self) -> None:
+        fixed, held = ({k: float(v) for k, v in given.items()} for given in (self.fixed, self.held))
+        bounds = {k: (_limit(low), _limit(high)) for k, (low, high) in self.bounds.items()}
+        for name, value in (("fixed", fixed), ("held", held), ("bounds", bounds)):
+            object.__setattr__(self, name, MappingProxyType(value))
+
+
+def _limit(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def make_problem(law: Law, observations: Observations, objective: Objective, options: Options) -> Problem:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .baseline import CONTROL
+from .checks import require
 from .errors import DataError, ExtrapolationWarning
 from .observations import Table, as_frame, check_column
 
@@ -16,23 +17,28 @@ if TYPE_CHECKING:
 
 
 def predict(
-    fit: "Fit", table: Table | None = None, *, control: "Fit | None" = None, **columns: Any
+    fit: "Fit", table: Table | None, columns: Mapping[str, str] | None, control: "Fit | None", at: Mapping[str, Any]
 ) -> np.ndarray | float:
     """See :meth:`p2law.result.Fit.predict`."""
-    values, scalar = prediction_columns(fit, table, control=control, **columns)
+    values, scalar = prediction_columns(fit, table, columns=columns, control=control, at=at)
     warn_outside(fit, values)
     out = np.broadcast_to(fit.law(*values.values(), **fit.params), next(iter(values.values())).shape)
     return float(out[0]) if scalar else np.array(out)
 
 
 def prediction_columns(
-    fit: "Fit", table: Table | None = None, *, control: "Fit | None" = None, **columns: Any
+    fit: "Fit",
+    table: Table | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    control: "Fit | None" = None,
+    at: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, np.ndarray], bool]:
     """The law's columns at the rows asked for, and whether only scalars were given."""
-    if (table is None) == (not columns):
+    if (table is None) == (not at):
         raise DataError("give either a table or columns by keyword, e.g. fit.predict(N=7e9, D=2e12).")
-    scalar = table is None and all(np.ndim(v) == 0 for v in columns.values())
-    frame = as_frame(table) if table is not None else _broadcast(fit, columns)
+    scalar = table is None and all(np.ndim(v) == 0 for v in (at or {}).values())
+    frame = as_frame(table, columns) if table is not None else _broadcast(fit, at or {})
     if fit.baseline == "control":
         frame = _with_control(fit, frame, control)
     return {v.name: check_column(frame, v, fit.law) for v in fit.law.variables}, scalar
@@ -58,6 +64,8 @@ def _with_control(fit: "Fit", frame: pd.DataFrame, control: "Fit | None") -> pd.
         return frame.assign(**{str(base): frame[CONTROL]})
     if control is not None and tokens in frame.columns:
         needed = [v.name for v in control.law.variables]
+        for name in needed:
+            require(frame, name, f"the control's law {control.law.name} needs it; give these rows the column")
         return frame.assign(**{str(base): control.law(*(frame[name] for name in needed), **control.params)})
     raise DataError(
         "this fit measures the excess from the unpruned control at the same tokens (baseline='control'), and these "

@@ -25,7 +25,8 @@ def parse_quantity(text: str | float) -> float:
 
 def format_quantity(value: float, digits: int = 3) -> str:
     """Write a count as people read it: 7e9 is ``7B``."""
+    rounded = float(f"{value:.{digits}g}")
     for limit, suffix in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if 0.9995 * limit <= abs(value) < 1e3 * limit:
-            return f"{value / limit:.{digits}g}{suffix}"
-    return f"{value:.{digits}g}"
+        if limit <= abs(rounded) < 1e3 * limit:
+            return f"{rounded / limit:.12g}{suffix}"
+    return f"{rounded:g}"

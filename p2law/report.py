@@ -87,7 +87,7 @@ def setting(fit: "Fit") -> list[tuple[str, str]]:
     left_out = f", {fit.observations.dropped} left out" if fit.observations.dropped else ""
     rows = [
         ("objective", f"{describe(fit.objective)} = {fit.objective_value:.10g}"),
-        ("rows", f"{fit.n}{left_out}, {fit.run_count} runs"),
+        ("rows", f"{fit.n}{left_out}, {fit.run_count} run{'s' * (fit.run_count != 1)}"),
         ("starts agreed", f"{fit.starts_agreed[0]} of {fit.starts_agreed[1]}"),
     ]
     for variable in fit.law.variables:

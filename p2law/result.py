@@ -1,11 +1,11 @@
 """The immutable result of a fit. Data here; what can be asked of it lives in the modules it delegates to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,10 @@ from .objective import Objective, residual_scale, residuals, threshold
 from .observations import Observations, Table
 from .options import Options, make_problem
 from .solver import Problem
+
+if TYPE_CHECKING:
+    from .uncertainty.bootstrap import Draws, Scheme
+    from .uncertainty.intervals import Method
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,8 @@ class Fit:
     options: Options
     observations: Observations = field(repr=False)
     provenance: Mapping[str, Any] = field(repr=False)
+    resampled: "Draws | None" = field(default=None, repr=False)
+    """Bootstrap draws, once :meth:`bootstrap` has made them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
@@ -125,11 +131,103 @@ class Fit:
         """
         from .uncertainty.wald import of_fit
 
-        spread = np.sqrt(of_fit(self).variance(np.eye(len(self.law.parameters))))
-        return MappingProxyType(dict(zip((p.name for p in self.law.parameters), spread.tolist(), strict=True)))
+        around, names = of_fit(self), [p.name for p in self.law.parameters]
+        return MappingProxyType({n: around.variance(e) ** 0.5 for n, e in zip(names, np.eye(len(names)), strict=True)})
+
+    @property
+    def draws(self) -> pd.DataFrame | None:
+        """Bootstrap draws of the constants, one row each, or None before :meth:`bootstrap`."""
+        return None if self.resampled is None else self.resampled.table
+
+    def bootstrap(self, n: int = 1000, *, rng: int | np.random.Generator = 0, scheme: "Scheme | None" = None) -> "Fit":
+        """Resample whole runs and refit; returns this fit with ``draws``.
+
+        Parameters
+        ----------
+        n : int
+            Number of draws.
+        rng : int or numpy Generator
+            Seed.
+        scheme : {"runs", "wild", "residual"}, optional
+            ``"runs"``: whole runs with replacement (pairs where each row is its own run); the default from 30 runs on.
+            ``"wild"``: the residuals of each run times a random sign and size (Webb), which keeps every size and rate in
+            every sample; the default for fewer runs. ``"residual"``: runs exchange their residuals.
+
+        Raises
+        ------
+        FitError
+            With a single run, or if every draw fails. Failed draws are counted in ``resampled.failed``.
+        """
+        from .uncertainty.bootstrap import bootstrap
+
+        return replace(self, resampled=bootstrap(self, n, rng=rng, scheme=scheme))
+
+    def intervals(self, level: float = 0.95, *, method: "Method | None" = None) -> pd.DataFrame:
+        """Confidence intervals of the constants.
+
+        Parameters
+        ----------
+        level : float
+            Confidence level.
+        method : {"wald", "bootstrap", "bca", "profile"}, optional
+            ``"wald"`` (default): t quantiles on the local covariance, CR2 by run with its own degrees of freedom.
+            ``"bootstrap"`` (default once there are draws): percentiles, expanded for few runs. ``"bca"``: bias-corrected
+            and accelerated. ``"profile"``: where the profile of the objective crosses its threshold; follows curved and
+            flat valleys, open ends are infinite.
+
+        Returns
+        -------
+        DataFrame
+            Columns parameter, estimate, lower, upper. Fixed and held parameters have no width.
+        """
+        from .uncertainty.intervals import parameters
+
+        return parameters(self, level=level, method=method)
+
+    def predict_interval(
+        self,
+        table: Table | None = None,
+        *,
+        level: float = 0.95,
+        kind: str = "mean",
+        method: "Method | None" = None,
+        columns: Mapping[str, str] | None = None,
+        control: "Fit | None" = None,
+        **at: Any,
+    ) -> pd.DataFrame:
+        """Interval of the predicted loss.
+
+        Parameters
+        ----------
+        table, columns, control, **at
+            As for :meth:`predict`.
+        level : float
+            Confidence level.
+        kind : {"mean", "new"}
+            ``"mean"``: the law itself. ``"new"``: a run not seen yet, which also differs from the law as the fitted
+            runs do (run effect and noise).
+        method : {"wald", "bootstrap", "profile"}, optional
+            As for :meth:`intervals`.
+
+        Returns
+        -------
+        DataFrame
+            Columns loss, lower, upper; one row per row asked for.
+        """
+        from .prediction import prediction_columns, warn_outside
+        from .uncertainty.intervals import predictions
+
+        values, _ = prediction_columns(self, table, columns=columns, control=control, at=at)
+        warn_outside(self, values)
+        return predictions(self, values, level=level, kind=kind, method=method)
 
     def predict(
-        self, table: Table | None = None, *, control: "Fit | None" = None, **columns: Any
+        self,
+        table: Table | None = None,
+        *,
+        columns: Mapping[str, str] | None = None,
+        control: "Fit | None" = None,
+        **at: Any,
     ) -> np.ndarray | float:
         """Predicted loss at the rows of a table, or at columns given by keyword.
 
@@ -137,10 +235,12 @@ class Fit:
         ----------
         table : DataFrame, mapping or path, optional
             Rows with the law's columns.
+        columns : mapping, optional
+            The law's names to the table's: ``{"N0": "params"}``.
         control : Fit, optional
             For fits with ``baseline="control"``: a fit of the new parent's own control curve in tokens (law ``power``),
             used where the rows carry no ``L_control``.
-        **columns : float or array_like
+        **at : float or array_like
             ``fit.predict(N0=8e9, D=1e9, rho=0.25, L0=2.1)``; scalars and arrays are broadcast together. With
             ``baseline="control"`` give ``L_control`` (the control's loss at the same tokens) in place of ``L0``.
 
@@ -156,7 +256,7 @@ class Fit:
         """
         from .prediction import predict
 
-        return predict(self, table, control=control, **columns)
+        return predict(self, table, columns, control, at)
 
     def summary(self) -> str:
         """Report as text: status, constants with errors, quality, worst runs, warnings."""

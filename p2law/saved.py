@@ -19,6 +19,10 @@ from .result import Fit
 
 FORMAT = "p2law.fit"
 VERSION = 1
+_KEYS = (
+    *("law", "parameters", "objective", "objective_value", "gradient", "converged", "status", "warnings"),
+    *("starts_agreed", "options", "rows_left_out", "provenance", "table", "index"),
+)
 
 
 def to_json(fit: Fit, path: str | PathLike[str] | None = None) -> str:
@@ -68,6 +72,9 @@ def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Fit:
             f"this fit was saved in format version {record.get('version')!r}; this p2law reads version {VERSION}. "
             "Update p2law, or fit again from the data."
         )
+    missing = [key for key in _KEYS if key not in record]
+    if missing:
+        raise FitError(f"this saved fit lacks {', '.join(missing)}: it was cut or edited; fit again from the data.")
     name = record["law"]
     if law is None and name not in names():
         raise FitError(f"the fit's law {name!r} is not one of p2law's: pass it, Fit.from_json(path, law={name}).")
@@ -134,8 +141,11 @@ def _read(source: str | PathLike[str]) -> dict[str, Any]:
 def _write(path: Path, text: str) -> None:
     """Write beside the target and rename, so that a half-written file never stands in its place."""
     part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

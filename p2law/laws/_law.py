@@ -228,7 +228,8 @@ def _check_author(candidate: Law) -> None:
 
     def at(scale: float) -> np.ndarray:
         shifted = {k: v * scale if k in linear else v for k, v in values.items()}
-        return np.broadcast_to(candidate(*columns, **shifted), columns.shape[1:])
+        with np.errstate(all="ignore"):  # what is not finite is reported below, in words
+            return np.broadcast_to(candidate(*columns, **shifted), columns.shape[1:])
 
     try:
         first = at(1.0)

@@ -65,13 +65,7 @@ class TokenPlan:
         for row in self.table.to_dict("records"):
             answers = ("tokens", "lower", "upper", "loss", "status")
             at = ", ".join(f"{k} = {format_quantity(v)}" for k, v in row.items() if k not in answers)
-            low, high = format_quantity(row["lower"]), format_quantity(row["upper"])
-            what = (
-                f"{format_quantity(row['tokens'])} tokens [{low}, {high}], loss {row['loss']:.4g}: "
-                if row["tokens"] > 0
-                else ""
-            )
-            lines.append(f"  {at}: {what}{row['status']}" if at else f"  {what}{row['status']}")
+            lines.append("  " + ": ".join(part for part in (at, _answered(row), row["status"]) if part))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -86,6 +80,14 @@ def _tokens(row: Mapping[str, Any]) -> str:
         return ""
     between = f" [{format_quantity(row['lower'])}, {format_quantity(row['upper'])}]" if row["lower"] > 0 else ""
     return f"{format_quantity(row['tokens'])} tokens{between}, loss {row['loss']:.4g}"
+
+
+def _answered(row: Mapping[Any, Any]) -> str:
+    if not np.isfinite(row["tokens"]):
+        return ""
+    between = f" [{format_quantity(row['lower'])}, {format_quantity(row['upper'])}]" if row["lower"] > 0 else ""
+    loss = f", loss {row['loss']:.4g}" if np.isfinite(row["loss"]) else ""
+    return f"{format_quantity(row['tokens'])} tokens{between}{loss}"
 
 
 def optimal_tokens(source: "Fit | Constants", *, criterion: Criterion, level: float = 0.95, **at: Any) -> TokenPlan:
@@ -122,7 +124,7 @@ def optimal_tokens(source: "Fit | Constants", *, criterion: Criterion, level: fl
     >>> from p2law.laws.published import BESIROGLU_2024
     >>> plan = p2law.optimal_tokens(BESIROGLU_2024, criterion=Remaining(0.05), N=7e9)
     >>> f"{plan.value:.3g}"
-    '4.12e+12'
+    '4.27e+12'
     """
     law = source.law
     if law.variable("tokens") is None:
@@ -133,6 +135,8 @@ def optimal_tokens(source: "Fit | Constants", *, criterion: Criterion, level: fl
     shifts = _shifts(source)
     points = [dict(zip(models.columns, values, strict=True)) for values in models.to_numpy().tolist()]
     rows = [_answer(source, criterion, point, shifts, level) for point in points]
+    if law.variable("loss") not in (None, *at):
+        rows = [{**row, "loss": np.nan} for row in rows]  # the level is unknown without L0, the tokens are not
     asked = models[[name for name in models.columns if name in at]]
     return TokenPlan(criterion, level, pd.concat([asked, pd.DataFrame(rows)], axis=1))
 
@@ -168,7 +172,8 @@ def _shifts(source: "Fit | Constants") -> list[dict[str, float]]:
     from ..uncertainty.wald import of_fit
 
     names = [p.name for p in source.law.parameters]
-    root = of_fit(source).root
+    around = of_fit(source)
+    root = around.turn @ around.root
     return [dict(zip(names, column.tolist(), strict=True)) for column in root.T]
 
 
@@ -217,7 +222,7 @@ def _interval(source: "Fit | Constants", tokens: float, spread: float, confidenc
 
     from ..uncertainty.wald import of_fit
 
-    reach = float(stdtrit(max(of_fit(source).dof, 1), 0.5 + confidence / 2)) * spread
+    reach = float(stdtrit(max(of_fit(source).rows_dof, 1), 0.5 + confidence / 2)) * spread
     with np.errstate(over="ignore"):
         return tokens * float(np.exp(-reach)), tokens * float(np.exp(reach))
 

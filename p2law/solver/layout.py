@@ -16,6 +16,8 @@ from ..errors import FitError
 from ..laws._kinds import ParameterKind
 from ..laws._law import Law
 
+UNSEEN = 1e6
+"""How far beyond its starts a positive scale may go."""
 Scale = Literal["plain", "log", "amplitude"]
 Ties = Mapping[str, str] | Iterable[Sequence[str]]
 Bounds = Mapping[str, tuple[float | None, float | None]]
@@ -195,7 +197,8 @@ def _coordinate(law: Law, group: tuple[str, ...], bounds: Bounds) -> tuple[Scale
         return "amplitude", (0.0 if one_sided else -inf, inf, -inf, inf, offset, -1.0 if isfinite(upper) else 1.0)
     low, high = _starts(kind, lower, upper)
     if kind.log:
-        edges = np.log([max(lower, 1e-300), min(upper, 1e300), low, high])
+        # Without limits of its own a scale that the data push to zero would run for ever.
+        edges = np.log([max(lower, low / UNSEEN), min(upper, high * UNSEEN), low, high])
         return "log", (*edges.tolist(), 0.0, 1.0)
     return "plain", (lower, upper, low, high, 0.0, 1.0)
 

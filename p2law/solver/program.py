@@ -48,7 +48,7 @@ class Rows(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """Of one solve: Huber's delta, ridge (strength, centre, 1/spread²), objective of a perfect fit."""
+    """Of one solve: Huber's delta per row, ridge (strength, centre, 1/spread²), objective of a perfect fit."""
 
     delta: Any
     ridge: Any
@@ -110,17 +110,17 @@ def basis(layout: Layout) -> Any:
 
 @lru_cache(maxsize=128)
 def polish(layout: Layout, log_space: bool) -> Any:
-    """Compiled ``(lanes, rows, frame, settings) -> outcome``, lanes as packed by :func:`pack`, see :func:`unpack`."""
+    """Compiled ``(lanes, rows, settings) -> outcome``, lanes as packed by :func:`pack`, see :func:`unpack`."""
     q, free = layout.nonlinear, len(layout.scales)
     m = free - q
 
-    def run(lanes: Any, rows: Rows, frame: Frame, settings: Settings) -> Any:
+    def run(lanes: Any, rows: Rows, settings: Settings) -> Any:
         n = rows.scale.shape[0]
-        cuts = np.cumsum([free, free, free, n, n, m])
+        cuts = np.cumsum([free, free, free, n, n, free, free, m])
 
         def descend(packed: Any) -> Any:
-            z, lower, upper, weight, target, shift, slope = jnp.split(packed, cuts)
-            predict = predictor(layout, rows, frame._replace(shift=shift, slope=slope.reshape(m, q)))
+            z, lower, upper, weight, target, offset, factor, shift, slope = jnp.split(packed, cuts)
+            predict = predictor(layout, rows, Frame(offset, factor, shift, slope.reshape(m, q)))
 
             def model(z: Any) -> Any:
                 value = predict(z)
@@ -210,7 +210,8 @@ def pack(z: Any, box: Any, weight: Any, target: Any, frames: Sequence[Frame]) ->
     Everything but ``z`` and ``frames`` may be given once for all lanes. Idle lanes repeat the first.
     """
     count = len(z)
-    parts = [z, *box, weight, target, [f.shift for f in frames], [np.ravel(f.slope) for f in frames]]
+    centring = [np.stack([np.ravel(part) for part in parts]) for parts in zip(*frames, strict=True)]
+    parts = [z, *box, weight, target, *centring]
     lanes = np.concatenate([np.broadcast_to(p, (count, np.shape(p)[-1])) for p in parts], axis=1)
     return np.concatenate([lanes, np.repeat(lanes[:1], LANES - count, 0)]) if count < LANES else lanes
 

@@ -46,11 +46,13 @@ class Solution:
     """Objective of every start that was polished, best first."""
     rival: "Rival | None"
     """The next best optimum, if the starts found another."""
+    rounding: float
+    """An objective this small is a perfect fit: residuals of rounding size."""
 
     @property
     def agreed(self) -> tuple[int, int]:
         """How many polished starts reached the best objective, of how many."""
-        return _agreeing(self.objectives), len(self.objectives)
+        return _agreeing(self.objectives, self.rounding), len(self.objectives)
 
 
 def search(problem: Problem, *, starts: int, rng: np.random.Generator, given: Sequence[np.ndarray] = ()) -> Solution:
@@ -69,11 +71,12 @@ def search(problem: Problem, *, starts: int, rng: np.random.Generator, given: Se
             frames, outcome = batch.settle(lanes)
             outcomes += [(outcome, i, frames[i]) for i in range(len(lanes))]
             objectives = np.sort([o.objective[i] for o, i, _ in outcomes])
-            if len(outcomes) >= starts and (_agreeing(objectives) >= 3 or len(outcomes) >= 4 * starts):
+            enough = _agreeing(objectives, batch.rounding) >= 3 or len(outcomes) >= 4 * starts
+            if len(outcomes) >= starts and enough:
                 break
         outcomes.sort(key=lambda o: o[0].objective[o[1]])
         outcome, lane, frame = outcomes[0]
-        return _solution(problem, frame, outcome, lane, objectives, _rival(problem, outcomes))
+        return _solution(batch, frame, outcome, lane, objectives, _rival(batch, outcomes))
 
 
 def sharpen(problem: Problem, solution: Solution) -> Solution:
@@ -82,7 +85,7 @@ def sharpen(problem: Problem, solution: Solution) -> Solution:
         batch = Batch(problem)
         start = recentre(solution.z, solution.frame, batch.frame)
         frames, outcome = batch.settle(start[None])
-        return _solution(problem, frames[0], outcome, 0, solution.objectives, solution.rival)
+        return _solution(batch, frames[0], outcome, 0, solution.objectives, solution.rival)
 
 
 def raw_frame(problem: Problem) -> Frame:
@@ -112,7 +115,9 @@ class Batch:
         stiffness = np.where(amplitude, typical, box.spread) ** -2.0
         height = np.abs(self.target).max() + np.median(np.abs(problem.y)) * problem.scale.max()
         perfect = 0.5 * (1e-15 * height) ** 2 * problem.weight.sum()
-        self.settings = Settings(problem.delta, RIDGE, box.centre, stiffness, perfect)
+        self.rounding = 1e4 * perfect
+        delta = pad(np.broadcast_to(problem.delta, problem.y.shape).astype(float), self.size)
+        self.settings = Settings(delta, RIDGE, box.centre, stiffness, perfect)
 
     def thinned(self) -> tuple[Problem, Rows]:
         """At most SCREEN_ROWS rows, evenly taken, for screening and centring."""
@@ -133,7 +138,7 @@ class Batch:
         weight, target = lane.get("weight", self.weight), lane.get("target", self.target)
         lanes = pack(np.clip(z, lower, upper), (lower, upper), weight, target, frames)
         compiled = polish(self.problem.layout, self.problem.log_space)
-        packed = np.asarray(compiled(lanes, self.rows, self.frame, self.settings))
+        packed = np.asarray(compiled(lanes, self.rows, self.settings))
         return unpack(packed[: len(z)], len(box.lower))
 
     def linearise(self, z: np.ndarray) -> tuple[Frame, np.ndarray, np.ndarray]:
@@ -183,25 +188,34 @@ def _rows(problem: Problem, size: int) -> Rows:
     return Rows(columns, logs, pad(problem.scale, size))
 
 
-def _agreeing(objectives: np.ndarray) -> int:
-    return int((objectives <= objectives.min() * (1 + AGREEMENT) + 1e-300).sum())
+def _agreeing(objectives: np.ndarray, rounding: float) -> int:
+    return int((objectives <= objectives.min() * (1 + AGREEMENT) + rounding).sum())
 
 
 def _solution(
-    problem: Problem, frame: Frame, outcome: Outcome, lane: int, objectives: np.ndarray, rival: Rival | None
+    batch: Batch, frame: Frame, outcome: Outcome, lane: int, objectives: np.ndarray, rival: Rival | None
 ) -> Solution:
+    problem = batch.problem
     z, residual, jacobian = _rows_of(problem, outcome, lane)
     return Solution(
         z=z,
         frame=frame,
         params=raw_constants(problem, z, frame),
         objective=float(outcome.objective[lane]),
-        gradient=scale_free_gradient(problem, z, residual, jacobian),
+        gradient=_gradient(batch, outcome, lane),
         residual=residual,
         jacobian=jacobian,
         objectives=objectives,
         rival=rival,
+        rounding=batch.rounding,
     )
+
+
+def _gradient(batch: Batch, outcome: Outcome, lane: int) -> float:
+    """Scale-free gradient of a lane; zero for a perfect fit, whose residuals of rounding size point anywhere."""
+    if outcome.objective[lane] <= batch.rounding:
+        return 0.0
+    return scale_free_gradient(batch.problem, *_rows_of(batch.problem, outcome, lane))
 
 
 def _rows_of(problem: Problem, outcome: Outcome, lane: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -209,14 +223,13 @@ def _rows_of(problem: Problem, outcome: Outcome, lane: int) -> tuple[np.ndarray,
     return outcome.z[lane], outcome.residual[lane][:n], outcome.jacobian[lane][:, :n].T
 
 
-def _rival(problem: Problem, outcomes: list[tuple[Outcome, int, Frame]]) -> Rival | None:
+def _rival(batch: Batch, outcomes: list[tuple[Outcome, int, Frame]]) -> Rival | None:
     """The first start, in order of objective, that came to rest elsewhere."""
     best = outcomes[0][0].objective[outcomes[0][1]]
     for outcome, lane, frame in outcomes[1:]:
-        gap = outcome.objective[lane] / best - 1 if best > 0 else np.inf
-        z, residual, jacobian = _rows_of(problem, outcome, lane)
-        if gap > AGREEMENT and scale_free_gradient(problem, z, residual, jacobian) < 1e-6:
-            return Rival(float(gap), raw_constants(problem, z, frame))
+        gap = outcome.objective[lane] / best - 1 if best > batch.rounding else np.inf
+        if gap > AGREEMENT and outcome.objective[lane] > batch.rounding and _gradient(batch, outcome, lane) < 1e-6:
+            return Rival(float(gap), raw_constants(batch.problem, outcome.z[lane], frame))
     return None
 
 

@@ -75,7 +75,7 @@ def frames_at(starts: np.ndarray, layout: Layout, rows: Rows, raw_frame: Frame, 
         return [raw_frame] * count
     h = 1e-4
     stencil = np.concatenate([np.zeros((1, q)), h * np.eye(q), -h * np.eye(q)])
-    points = (starts[:, None, :q] + stencil).reshape(-1, q)
+    points = (starts[:, None, :q] + stencil).reshape(count * (2 * q + 1), q)
     total = screened(layout)
     while total < len(points):
         total += screened(layout)
@@ -95,8 +95,10 @@ def log_size(columns: np.ndarray) -> np.ndarray:
     if columns.shape[1] == 0:
         return np.zeros(columns.shape[:2])
     size = np.abs(columns)
+    largest = size.max(2, keepdims=True)
+    largest = np.where(largest > 0, largest, 1.0)  # a fixed amplitude has no column
     with np.errstate(all="ignore"):
-        return np.log(np.maximum(size, 1e-9 * size.max(2, keepdims=True))).mean(2)
+        return np.log(np.maximum(size, 1e-9 * largest)).mean(2)
 
 
 def _amplitudes(

@@ -1,0 +1,99 @@
+"""The rest of a run already begun, from its own checkpoints and the law together.
+
+The law knows what such curves look like across sizes and rates, the run's checkpoints know this run's level and slope.
+Both are put together as one Gaussian: the law with the uncertainty of its constants, the run's offset and tilt and the
+noise along tokens as estimated from the fitted runs (run_effect), conditioned on what has been seen of this run. Far
+from its checkpoints the forecast returns to the law; a run not begun gets the law itself.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from ..observations import Table, as_frame, check_column
+from ..prediction import prediction_columns
+from .intervals import check_level
+from .quantity import loss_gradient
+from .run_effect import points, run_effect
+from .wald import of_fit
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Loss of one run at tokens ahead: mean and covariance."""
+
+    tokens: np.ndarray
+    loss: np.ndarray
+    covariance: np.ndarray
+    """(points, points), nats squared."""
+    dof: float
+
+    def interval(self, level: float = 0.95) -> pd.DataFrame:
+        """Columns tokens, loss, lower, upper."""
+        from scipy.special import stdtrit
+
+        check_level(level)
+        reach = stdtrit(self.dof, 0.5 + level / 2) * np.sqrt(np.diag(self.covariance))
+        return pd.DataFrame(
+            {"tokens": self.tokens, "loss": self.loss, "lower": self.loss - reach, "upper": self.loss + reach}
+        )
+
+    def probability(self, within: float, of: int = -1) -> np.ndarray:
+        """Probability that the loss at each point is at most ``within`` nats above that at point ``of``."""
+        from scipy.special import stdtr
+
+        gap = self.loss - self.loss[of]
+        variance = np.diag(self.covariance) + self.covariance[of, of] - 2 * self.covariance[:, of]
+        spread = np.sqrt(np.maximum(variance, 0.0))
+        certain = spread <= 1e-12 * np.abs(self.loss)
+        safe = np.where(certain, 1.0, spread)
+        return np.where(certain, (gap <= within).astype(float), stdtr(self.dof, (within - gap) / safe))
+
+
+def forecast(fit: "Fit", begun: Table, tokens: Any, *, control: "Fit | Any | None" = None) -> Forecast:
+    """Forecast a run already begun; see :meth:`p2law.result.Fit.forecast`."""
+    name = fit.law.variable("tokens")
+    if name is None:
+        raise DataError(f"{fit.law.name} has no column of tokens to forecast along.")
+    seen = as_frame(begun)
+    if len(seen) == 0:
+        raise DataError("the run begun has no rows: use predict_interval(kind='new') for a run not begun.")
+    loss = check_column(seen, fit.law.response, fit.law)
+    ahead = _ahead(fit, seen, name, tokens, control)
+    past, _ = prediction_columns(fit, seen, control=control if hasattr(control, "law") else None)
+    future, _ = prediction_columns(fit, ahead, control=control if hasattr(control, "law") else None)
+    columns = {k: np.concatenate([past[k], future[k]]) for k in past}
+    mean = np.broadcast_to(fit.law(**columns, **fit.params), next(iter(columns.values())).shape)
+    around, effect, at = of_fit(fit), run_effect(fit), points(fit, columns)
+    root = loss_gradient(fit, columns) @ around.turn @ around.root
+    covariance = root @ root.T + effect.covariance(at, at)
+    n = len(loss)
+    known = covariance[:n, :n] + 1e-10 * np.trace(covariance[:n, :n]) / n * np.eye(n)
+    weights = np.linalg.solve(known, covariance[:n, n:]).T
+    left = covariance[n:, n:] - weights @ covariance[:n, n:]
+    return Forecast(future[name], mean[n:] + weights @ (loss - mean[:n]), 0.5 * (left + left.T), float(effect.dof))
+
+
+def _ahead(fit: "Fit", seen: pd.DataFrame, name: str, tokens: Any, control: Any) -> pd.DataFrame:
+    """The run's other columns repeated at the tokens asked for."""
+    from ..baseline import CONTROL
+
+    if isinstance(tokens, pd.DataFrame):
+        return tokens
+    others = [v.name for v in fit.law.variables if v.name != name and v.kind.role != "loss"]
+    for column in others:
+        if column in seen.columns and seen[column].nunique() > 1:
+            raise DataError(f"the rows of the run begun differ in {column!r}: a run has one; forecast each run alone.")
+    positions = np.atleast_1d(np.asarray(tokens, dtype=float))
+    base = fit.law.variable("loss")
+    kept = [c for c in (*others, base) if c in seen.columns]
+    ahead = pd.DataFrame({c: np.repeat(seen[c].iloc[-1], len(positions)) for c in kept}).assign(**{name: positions})
+    if fit.baseline == "control" and control is not None and not hasattr(control, "law"):
+        ahead[CONTROL] = np.broadcast_to(np.asarray(control, dtype=float), positions.shape)
+    return ahead

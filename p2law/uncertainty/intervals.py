@@ -1,0 +1,190 @@
+"""Intervals on constants, predictions and anything that follows from them.
+
+Two routes: the local one (t quantiles on a CR2 covariance by run, see wald) and bootstrap draws. Positive constants
+are treated on their logarithm. With few runs percentiles of draws are too narrow; they are taken at the levels that
+the t distribution with the question's own degrees of freedom asks for (the expanded percentile interval, Hesterberg
+2015).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri, stdtrit
+
+from ..errors import FitError
+from ..laws import Parameter
+from .wald import Local, of_fit
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+Method = Literal["wald", "bootstrap", "bca", "profile"]
+LEAST_DOF = 1.0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Local uncertainty of a set of quantities: standard errors and degrees of freedom."""
+
+    error: np.ndarray
+    dof: np.ndarray
+
+    def reach(self, level: float) -> np.ndarray:
+        """Half-width of the interval at this level."""
+        return stdtrit(np.maximum(self.dof, LEAST_DOF), 0.5 + level / 2) * self.error
+
+
+def spread_of(around: Local, gradients: np.ndarray) -> Spread:
+    """Spread of quantities with these derivatives by the raw constants, (quantities, parameters)."""
+    error = np.sqrt([around.variance(g) for g in gradients])
+    dof = np.array([around.dof(g) if np.isfinite(e) else LEAST_DOF for g, e in zip(gradients, error, strict=True)])
+    return Spread(error, dof)
+
+
+def check_level(level: float) -> None:
+    """Refuse a confidence level outside (0, 1)."""
+    if not 0 < level < 1:
+        raise FitError(f"level={level!r}: must lie between 0 and 1, e.g. 0.95.")
+
+
+def parameters(fit: "Fit", *, level: float, method: Method | None) -> pd.DataFrame:
+    """See :meth:`p2law.result.Fit.intervals`."""
+    check_level(level)
+    chosen = method or ("bootstrap" if fit.draws is not None else "wald")
+    if chosen == "profile":
+        from .profile import profile
+
+        found = {p.name: profile(fit, p.name, level=level) for p in fit.law.parameters if is_free(fit, p.name)}
+        limits = {name: (p.lower, p.upper) for name, p in found.items()}
+    elif chosen == "wald":
+        limits = _wald(fit, level)
+    elif chosen in ("bootstrap", "bca"):
+        limits = _percentiles(fit, level, corrected=chosen == "bca")
+    else:
+        raise FitError(f"method={method!r}: choose 'wald', 'bootstrap', 'bca' or 'profile'.")
+    rows = [
+        (p.name, fit.params[p.name], *limits.get(p.name, (fit.params[p.name], fit.params[p.name])))
+        for p in fit.law.parameters
+    ]
+    return pd.DataFrame(rows, columns=pd.Index(["parameter", "estimate", "lower", "upper"]))
+
+
+def is_free(fit: "Fit", name: str) -> bool:
+    """Whether a parameter was neither fixed nor held."""
+    return name not in fit.options.fixed and name not in fit.options.held
+
+
+def _wald(fit: "Fit", level: float) -> dict[str, tuple[float, float]]:
+    around, names = of_fit(fit), [p.name for p in fit.law.parameters]
+    spread = spread_of(around, np.eye(len(names)))
+    out = {}
+    for parameter, reach in zip(fit.law.parameters, spread.reach(level), strict=True):
+        value = fit.params[parameter.name]
+        if not is_free(fit, parameter.name):
+            continue
+        low, high = domain(fit, parameter)
+        if parameter.kind.lower >= 0 and value > 0:
+            with np.errstate(over="ignore"):
+                factor = float(np.exp(reach / value))
+            out[parameter.name] = (max(value / factor, low), min(value * factor, high))
+        else:
+            out[parameter.name] = (max(value - reach, low), min(value + reach, high))
+    return out
+
+
+def domain(fit: "Fit", parameter: Parameter) -> tuple[float, float]:
+    """Limits a parameter was fitted within: the user's, or the law's own."""
+    low, high = fit.options.bounds.get(parameter.name, (parameter.kind.lower, parameter.kind.upper))
+    return (-np.inf if low is None else low), (np.inf if high is None else high)
+
+
+def draws_of(fit: "Fit") -> pd.DataFrame:
+    """The fit's bootstrap draws, or a sentence on how to get them."""
+    if fit.draws is None:
+        raise FitError("this fit has no bootstrap draws: call fit = fit.bootstrap(n=1000) first, or use method='wald'.")
+    return fit.draws
+
+
+def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tuple[float, float]]:
+    draws, around = draws_of(fit), of_fit(fit)
+    out = {}
+    for parameter, unit in zip(fit.law.parameters, np.eye(len(fit.law.parameters)), strict=True):
+        if not is_free(fit, parameter.name):
+            continue
+        values = draws[parameter.name].to_numpy()
+        bias, acceleration = bca_terms(fit, parameter.name, values) if corrected else (0.0, 0.0)
+        out[parameter.name] = percentile(values, level, around.dof(unit), bias, acceleration)
+    return out
+
+
+def percentile(
+    values: np.ndarray, level: float, dof: float, bias: float = 0.0, acceleration: float = 0.0
+) -> tuple[float, float]:
+    """Percentile interval of draws: expanded for few degrees of freedom; BCa with bias and acceleration."""
+    reach = float(stdtrit(max(dof, LEAST_DOF), 0.5 + level / 2))
+    ends = np.array([-reach, reach]) + bias
+    shares = ndtr(bias + ends / (1 - acceleration * ends))
+    low, high = np.quantile(values, np.clip(shares, 0.0, 1.0))
+    return float(low), float(high)
+
+
+def bca_terms(fit: "Fit", name: str, values: np.ndarray) -> tuple[float, float]:
+    """Bias correction z0 from the draws and acceleration from leaving out one run at a time."""
+    below = np.clip(np.mean(values < fit.params[name]), 1 / len(values), 1 - 1 / len(values))
+    from .influence import leave_one_run_out
+
+    left = leave_one_run_out(fit)[name].to_numpy()
+    away = left.mean() - left
+    size = np.sum(away**2)
+    acceleration = float(np.sum(away**3) / (6 * size**1.5)) if size > 0 else 0.0
+    return float(ndtri(below)), acceleration
+
+
+def predictions(
+    fit: "Fit", columns: Mapping[str, np.ndarray], *, level: float, kind: str, method: Method | None
+) -> pd.DataFrame:
+    """See :meth:`p2law.result.Fit.predict_interval`."""
+    check_level(level)
+    if kind not in ("mean", "new"):
+        raise FitError(f"kind={kind!r}: choose 'mean' (the law itself) or 'new' (a run not seen yet).")
+    chosen = method or ("bootstrap" if fit.draws is not None else "wald")
+    loss = np.broadcast_to(fit.law(**columns, **fit.params), next(iter(columns.values())).shape)
+    if chosen == "profile":
+        from .profile import profile_loss
+
+        limits = [
+            profile_loss(fit, {k: float(v[i]) for k, v in columns.items()}, level=level) for i in range(len(loss))
+        ]
+        lower, upper = np.array([(p.lower, p.upper) for p in limits]).T
+    else:
+        from .quantity import loss_gradient
+
+        spread = spread_of(of_fit(fit), loss_gradient(fit, columns))
+        if chosen == "wald":
+            reach = spread.reach(level)
+            lower, upper = loss - reach, loss + reach
+        else:
+            lower, upper = _drawn(fit, columns, level, spread.dof)
+    if kind == "new":
+        from .run_effect import new_run_spread
+
+        extra = new_run_spread(fit, columns)
+        lower = loss - np.hypot(loss - lower, extra.reach(level))
+        upper = loss + np.hypot(upper - loss, extra.reach(level))
+    return pd.DataFrame({"loss": loss, "lower": lower, "upper": upper})
+
+
+def _drawn(
+    fit: "Fit", columns: Mapping[str, np.ndarray], level: float, dof: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    draws = draws_of(fit)
+    names = [p.name for p in fit.law.parameters]
+    constants = {n: draws[n].to_numpy()[:, None] for n in names}
+    with np.errstate(all="ignore"):
+        losses = np.asarray(fit.law(**{k: v[None, :] for k, v in columns.items()}, **constants))
+    losses = np.broadcast_to(losses, (len(draws), len(dof)))
+    ends = [percentile(column, level, d) for column, d in zip(losses.T, dof, strict=True)]
+    return np.array([e[0] for e in ends]), np.array([e[1] for e in ends])

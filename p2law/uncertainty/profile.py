@@ -1,0 +1,285 @@
+"""Profiles: the best objective with one constant, or one predicted loss, held at each of a range of values.
+
+A profile follows the valley of the objective wherever it leads, so it shows a flat direction as flat and an asymmetric
+one as asymmetric. Its threshold is scaled so that near the optimum it agrees with the sandwich covariance by run
+(Chandler and Bate 2007): with squares and independent rows this is the usual F criterion, and it stays right for Huber
+losses and correlated checkpoints.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from ..errors import FitError
+from ..precision import float64
+from ..solver import Batch, Problem, coordinates
+from ..solver.problem import huber
+from ..solver.program import LANES, Frame
+from ..solver.search import recentre
+from .intervals import LEAST_DOF, check_level
+from .quantity import loss_gradient
+from .wald import Local, local, raw_jacobian
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+STEPS = np.array([0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0, 9.0])
+"""Where the profile is taken, in local half-widths on each side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """A profile and the interval it gives."""
+
+    name: str
+    estimate: float
+    lower: float
+    """Infinite where the profile stays under the threshold as far as it was followed: the data set no limit."""
+    upper: float
+    level: float
+    threshold: float
+    """Rise of the objective that bounds the interval."""
+    points: pd.DataFrame
+    """Columns value, rise (of the objective above its optimum), in order of value."""
+
+    @property
+    def flat(self) -> bool:
+        """Whether the data set no limit on at least one side."""
+        return not (np.isfinite(self.lower) and np.isfinite(self.upper))
+
+
+def profile(fit: "Fit", parameter: str, *, level: float = 0.95) -> Profile:
+    """Profile of one constant.
+
+    Raises
+    ------
+    FitError
+        If there is no such parameter, or it was fixed or held.
+    """
+    check_level(level)
+    names = [p.name for p in fit.law.parameters]
+    if parameter not in names:
+        raise FitError(f"{fit.law.name} has no parameter {parameter!r}; it has {', '.join(names)}.")
+    if parameter in fit.options.fixed or parameter in fit.options.held:
+        raise FitError(f"{parameter} was held at {fit.params[parameter]:g}: it has no profile.")
+    setting = _Setting.of(fit)
+    i = setting.problem.layout.coordinate(parameter)
+    unit = np.eye(len(names))[names.index(parameter)]
+    low, high = _domain(setting.problem, i, fit.params[parameter])
+    half = setting.half_width(unit, level)
+    positive = low >= 0 and fit.params[parameter] > 0
+
+    def values(side: int) -> np.ndarray:
+        size = np.full_like(STEPS, np.inf) if not np.isfinite(half) else STEPS * half
+        if positive:
+            with np.errstate(over="ignore"):
+                factor = np.exp(np.minimum(size / fit.params[parameter], np.log(1e6) * STEPS / STEPS[-1]))
+            moved = fit.params[parameter] * factor**side
+        else:
+            moved = fit.params[parameter] + side * np.minimum(size, 1e6 * (1 + abs(fit.params[parameter])))
+        return np.unique(np.clip(moved, low, high))[::side][: len(STEPS)]
+
+    traced = (setting.pinned(i, values(-1), unit), setting.pinned(i, values(1), unit))
+    threshold = setting.threshold(unit, level)
+    return _assemble(parameter, fit.params[parameter], level, threshold, traced, (low, high))
+
+
+def profile_loss(fit: "Fit", at: dict[str, float], *, level: float = 0.95) -> Profile:
+    """Profile of the loss predicted at one point of the columns."""
+    check_level(level)
+    columns = {k: np.array([v]) for k, v in at.items()}
+    estimate = float(np.asarray(fit.law(**columns, **fit.params)).ravel()[0])
+    setting = _Setting.of(fit)
+    gradient = loss_gradient(fit, columns)[0]
+    half = setting.half_width(gradient, level)
+    if not np.isfinite(half):
+        half = 0.1 * abs(estimate)
+    low, high = (setting.aimed(columns, gradient, estimate + side * STEPS * half) for side in (-1, 1))
+    return _assemble("loss", estimate, level, setting.threshold(gradient, level), (low, high), (-np.inf, np.inf))
+
+
+Traced = tuple[np.ndarray, np.ndarray]
+"""Values of the profiled quantity, outwards from the optimum, and the rise of the objective there."""
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What all profiles of a fit share."""
+
+    problem: Problem
+    z: np.ndarray
+    around: Local
+    frame: Frame
+    objective: float
+
+    @classmethod
+    def of(cls, fit: "Fit") -> "_Setting":
+        problem = fit.problem()
+        z = coordinates(problem.layout, problem.box, fit.params)
+        frame, residual, _ = Batch(problem).linearise(z)
+        rho = float(np.sum(problem.weight * huber(residual, problem.delta)))
+        return cls(problem, z, local(problem, z, fit.observations.run), frame, rho)
+
+    def half_width(self, gradient: np.ndarray, level: float) -> float:
+        dof = max(self.around.dof(gradient), LEAST_DOF)
+        return float(stdtrit(dof, 0.5 + level / 2) * np.sqrt(self.around.variance(gradient)))
+
+    def threshold(self, gradient: np.ndarray, level: float) -> float:
+        """Rise of the objective at the edge: t²/2 times the sandwich variance over the plain one."""
+        dof = max(self.around.dof(gradient), LEAST_DOF)
+        plain = float(np.sum((gradient @ self.around.turn) ** 2))
+        variance = self.around.variance(gradient)
+        if not np.isfinite(variance) or plain == 0:
+            plain, variance = 1.0, self.objective / max(self.around.rows_dof, 1) * 2
+        return float(0.5 * stdtrit(dof, 0.5 + level / 2) ** 2 * variance / plain)
+
+    def along(self, gradient: np.ndarray, here: np.ndarray) -> np.ndarray:
+        """Direction in which the coordinates move as the quantity is moved, per unit of it, to first order."""
+        inner = gradient @ self.around.turn
+        size = float(inner @ inner)
+        jacobian = raw_jacobian(self.problem, here, self.frame)
+        raw = self.around.turn @ inner / size if size > 0 else np.zeros(len(gradient))
+        return np.linalg.lstsq(jacobian, raw, rcond=None)[0]
+
+    def pinned(self, i: int, values: np.ndarray, unit: np.ndarray) -> Traced:
+        """The profile with one coordinate held at raw values, outwards from the optimum."""
+        problem = self.problem
+        box, scale = problem.box, problem.layout.scales[i]
+        batch = Batch(problem)
+        here = recentre(self.z, batch.frame, self.frame)
+        step = self.along(unit, here)
+        origin = float(unit @ _raw(problem, here, self.frame))
+        last, rises = here, []
+        for chunk in _chunks(values):
+            lower, upper = (np.repeat(edge[None], len(chunk), 0) for edge in (box.lower, box.upper))
+            frames = [self.frame] * len(chunk)
+            if scale == "amplitude":
+                frames = [_held(self.frame, i, value) for value in chunk]
+            else:
+                place = np.log(chunk) if scale == "log" else (chunk - box.offset[i]) / box.factor[i]
+                lower[:, i] = upper[:, i] = place
+            z, objective = self._best(batch, here + (chunk - origin)[:, None] * step, last, frames, lower, upper)
+            rises.append(objective)
+            last = z[-1] if np.isfinite(objective[-1]) else last
+        return values, np.concatenate(rises) - self.objective
+
+    def _best(
+        self,
+        batch: Batch,
+        shifted: np.ndarray,
+        last: np.ndarray,
+        frames: list[Frame],
+        lower: np.ndarray,
+        upper: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Best of starting where the valley points to and where the profile came from."""
+        with float64():
+            tried = [
+                batch.run(start, frames, lower=lower, upper=upper)
+                for start in (shifted, np.repeat(last[None], len(shifted), 0))
+            ]
+        first = tried[0].objective <= tried[1].objective
+        z = np.where(first[:, None], tried[0].z, tried[1].z)
+        return z, np.where(first, tried[0].objective, tried[1].objective)
+
+    def aimed(self, columns: dict[str, np.ndarray], gradient: np.ndarray, values: np.ndarray) -> Traced:
+        """The profile with the loss at a point drawn to values, by one more row of great weight."""
+        problem, law = self.problem, self.problem.layout.law
+        extended = problem.with_(
+            columns=tuple(np.append(c, columns[v.name]) for c, v in zip(problem.columns, law.variables, strict=True)),
+            y=np.append(problem.y, 1.0),
+            weight=np.append(problem.weight, 0.0),
+            scale=np.append(problem.scale, 1.0),
+            delta=np.append(np.broadcast_to(problem.delta, problem.y.shape), np.inf),
+        )
+        batch, n = Batch(extended), problem.rows
+        here = recentre(self.z, batch.frame, self.frame)
+        step = self.along(gradient, here)
+        named = dict(zip((p.name for p in law.parameters), _raw(problem, here, self.frame), strict=True))
+        estimate = float(np.asarray(law(**columns, **named)).ravel()[0])
+        plain = float(np.sum((gradient @ self.around.turn) ** 2))
+        # In log space the extra residual is relative, so its pull must be that much stronger.
+        pull = 100.0 * (estimate**2 if problem.log_space else 1.0) / max(plain, 1e-300)
+        last, reached, objectives = here, [], []
+        for chunk in _chunks(values):
+            weight, target = (np.repeat(row[None], len(chunk), 0) for row in (batch.weight, batch.target))
+            weight[:, n], target[:, n] = pull, np.log(chunk) if problem.log_space else chunk
+            best = None
+            for start in (here + (chunk - estimate)[:, None] * step, np.repeat(last[None], len(chunk), 0)):
+                with float64():
+                    outcome = batch.run(start, [self.frame] * len(chunk), weight=weight, target=target)
+                best = outcome if best is None or outcome.objective.sum() < best.objective.sum() else best
+            assert best is not None
+            missed = best.residual[:, n]
+            reached.append(chunk * np.exp(-missed) if problem.log_space else chunk - missed)
+            objectives.append((problem.weight * huber(best.residual[:, :n], problem.delta)).sum(1))
+            last = best.z[-1] if np.isfinite(objectives[-1][-1]) else last
+        return np.concatenate(reached), np.concatenate(objectives) - self.objective
+
+
+def _held(frame: Frame, i: int, value: float) -> Frame:
+    """The frame with an amplitude held at a raw value."""
+    offset, factor = frame.offset.copy(), frame.factor.copy()
+    offset[i], factor[i] = value, 0.0
+    return frame._replace(offset=offset, factor=factor)
+
+
+def _assemble(
+    name: str,
+    estimate: float,
+    level: float,
+    threshold: float,
+    traced: tuple[Traced, Traced],
+    domain: tuple[float, float],
+) -> Profile:
+    """The interval from the two sides of a profile."""
+    ends, points = [], [(estimate, 0.0)]
+    for (values, rise), edge in zip(traced, domain, strict=True):
+        rise = np.where(np.isfinite(rise), np.maximum(rise, 0.0), np.inf)
+        points += list(zip(values.tolist(), rise.tolist(), strict=True))
+        crossing = _crossing(estimate, values, rise, threshold)
+        at_edge = len(values) == 0 or np.isclose(values[-1], edge)
+        ends.append(crossing if np.isfinite(crossing) else edge if at_edge else np.sign(edge) * np.inf)
+    table = pd.DataFrame(points, columns=pd.Index(["value", "rise"])).sort_values("value", ignore_index=True)
+    return Profile(name, estimate, float(ends[0]), float(ends[1]), level, threshold, table)
+
+
+def _crossing(estimate: float, values: np.ndarray, rise: np.ndarray, threshold: float) -> float:
+    """Where the signed root of the rise, nearly straight in the value, first passes the threshold."""
+    roots, edge = np.sqrt(np.concatenate([[0.0], rise])), np.sqrt(threshold)
+    places = np.concatenate([[estimate], values])
+    over = np.flatnonzero(roots > edge)
+    if not over.size:
+        return np.inf
+    k = int(over[0])
+    if not np.isfinite(roots[k]):
+        return float(places[k - 1])
+    share = (edge - roots[k - 1]) / (roots[k] - roots[k - 1])
+    return float(places[k - 1] + share * (places[k] - places[k - 1]))
+
+
+def _chunks(values: np.ndarray) -> list[np.ndarray]:
+    return [values[i : i + LANES] for i in range(0, len(values), LANES)]
+
+
+def _raw(problem: Problem, z: np.ndarray, frame: Frame) -> np.ndarray:
+    from ..solver.search import raw_constants
+
+    return np.array(raw_constants(problem, z, frame))
+
+
+def _named(problem: Problem, z: np.ndarray, frame: Frame) -> dict[str, float]:
+    return dict(zip((p.name for p in problem.layout.law.parameters), _raw(problem, z, frame).tolist(), strict=True))
+
+
+def _domain(problem: Problem, i: int, value: float) -> tuple[float, float]:
+    """Raw limits of a coordinate."""
+    box, scale = problem.box, problem.layout.scales[i]
+    ends = np.array([box.lower[i], box.upper[i]])
+    if scale == "log":
+        return float(np.exp(ends[0])), float(np.exp(ends[1]))
+    raw = np.sort(box.offset[i] + box.factor[i] * ends)
+    return float(raw[0]), float(raw[1])

@@ -1,0 +1,48 @@
+"""Anything that follows from the constants, with its derivative by them."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from ..precision import float64
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+Quantity = Callable[[Mapping[str, float]], Any]
+"""From constants to a number or an array."""
+
+
+def loss_gradient(fit: "Fit", columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Derivative of the predicted loss by the raw constants, (rows, parameters)."""
+    names = [p.name for p in fit.law.parameters]
+
+    def at(values: Any) -> Any:
+        return fit.law.function(**columns, **dict(zip(names, values, strict=True)))
+
+    rows = len(next(iter(columns.values())))
+    with float64():
+        vector = np.array([fit.params[n] for n in names])
+        slope = np.asarray(jax.jacfwd(at)(vector))
+    return np.broadcast_to(slope, (rows, len(names)))
+
+
+def shifted(params: Mapping[str, float], direction: np.ndarray, step: float) -> dict[str, float]:
+    """Constants moved along a direction in raw units."""
+    return {name: value + step * float(d) for (name, value), d in zip(params.items(), direction, strict=True)}
+
+
+def gradient_along(quantity: Quantity, params: Mapping[str, float], directions: np.ndarray) -> np.ndarray:
+    """Derivatives of a quantity along directions of the constants, (..., r), by central differences.
+
+    The directions are of the size of a standard error, so that a small fraction of each is a sensible step whatever
+    the units of the constants.
+    """
+    h = 1e-3
+    columns = [
+        (np.asarray(quantity(shifted(params, d, h))) - np.asarray(quantity(shifted(params, d, -h)))) / (2 * h)
+        for d in directions.T
+    ]
+    return np.stack(columns, axis=-1)

@@ -1,0 +1,100 @@
+"""Importing p2law is cheap and leaves the user's JAX alone: checked in fresh interpreters."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import p2law
+
+IMPORT = """
+import json, sys
+import p2law
+from jax._src import xla_bridge
+print(json.dumps({"modules": list(sys.modules), "backends": list(xla_bridge._backends)}))
+"""
+FIT = """
+import json, sys
+import jax, jax.numpy as jnp
+import p2law
+
+def precision():
+    return [jax.config.jax_enable_x64, str(jnp.ones(1).dtype), jax.config.jax_default_device]
+
+before = precision()
+size, tokens = [1e7, 1e8, 1e9] * 4, [1e8, 1e9, 1e10, 1e11] * 3
+fit = p2law.fit("chinchilla", {"N": size, "D": tokens, "loss": [5.2, 3.6, 2.9, 3.4, 2.9, 2.6] * 2})
+numbers = [*fit.params.values(), *fit.standard_errors.values(), fit.objective_value, fit.predict(N=1e8, D=1e10)]
+arrays = [fit.fitted, fit.residuals, fit.predict(N=size, D=tokens)]
+print(json.dumps({
+    "before": before,
+    "after": precision(),
+    "numbers": numbers,
+    "kinds": sorted({type(x).__module__ for x in [*numbers, *arrays]}),
+    "modules": list(sys.modules),
+}))
+"""
+
+
+def fresh(code: str, **environment: str) -> dict:
+    """Run code in a new interpreter with warnings as errors; read the JSON it prints."""
+    call = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(call, capture_output=True, text=True, env=os.environ | environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict:
+    return fresh(IMPORT)
+
+
+@pytest.fixture(scope="module")
+def single() -> dict:
+    """A fit where the user works in JAX's default precision."""
+    return fresh(FIT, JAX_ENABLE_X64="0")
+
+
+@pytest.fixture(scope="module")
+def double() -> dict:
+    return fresh(FIT, JAX_ENABLE_X64="1")
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "torch", "scipy.stats", "pyarrow", "tqdm", "IPython"])
+def test_import_does_not_load(imported, module):
+    assert module not in imported["modules"]
+
+
+def test_import_starts_no_jax_backend(imported):
+    assert imported["backends"] == []
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "torch", "scipy.stats"])
+def test_fit_does_not_load(single, module):
+    assert module not in single["modules"]
+
+
+def test_flag_and_dtype_of_the_user_are_untouched(single, double):
+    assert single["before"] == single["after"] == [False, "float32", None]
+    assert double["before"] == double["after"] == [True, "float64", None]
+
+
+def test_numbers_do_not_depend_on_the_users_precision(single, double):
+    assert single["numbers"] == double["numbers"]
+
+
+def test_results_are_numpy_and_python(single):
+    assert single["kinds"] == ["builtins", "numpy"]
+
+
+@pytest.mark.parametrize("name", ["plot", "datasets", "laws", "metrics", "fit", "Fit", "law", "read", "__version__"])
+def test_public_name_is_listed_and_there(name):
+    assert name in dir(p2law)
+    assert getattr(p2law, name)
+
+
+def test_unknown_name_is_refused():
+    with pytest.raises(AttributeError, match="module 'p2law' has no attribute 'fitt'"):
+        p2law.fitt  # noqa: B018

@@ -1,0 +1,287 @@
+"""What is drawn: data of lines and points, labels, legends; never pixels."""
+
+import io
+from dataclasses import replace
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+import p2law
+from p2law.errors import DataError
+from p2law.laws import Real, SignedAmplitude
+from p2law.plot import curves, residuals
+from p2law.plot._levels import levels
+
+
+@pytest.fixture
+def ax():
+    return Figure(layout="constrained").subplots()
+
+
+@pytest.fixture(scope="session")
+def control_fit():
+    table = p2law.datasets.load("mini-pruning", method="2:4")
+    return p2law.fit("p2_without_size_term", table, baseline="control")
+
+
+@pytest.fixture(scope="session")
+def power_fit():
+    return p2law.fit("power", p2law.datasets.load("mini-pruning", run="14M-width-0.35-lr0.2-s0"))
+
+
+@pytest.fixture(scope="session")
+def scattered_fit():
+    rng = np.random.default_rng(3)
+    N, D = np.exp(rng.uniform(16, 22, 60)), np.exp(rng.uniform(20, 25, 60))
+    loss = 1.7 + 400 * N**-0.34 + 900 * D**-0.3
+    return p2law.fit("chinchilla", {"N": N, "D": D, "loss": loss * np.exp(0.01 * rng.standard_normal(60))})
+
+
+@pytest.fixture(scope="session")
+def own_fit():
+    @p2law.law(title="Own law", response="error")
+    def own(temperature, width, *, a: SignedAmplitude, b: SignedAmplitude, k: Real):
+        return a + b * temperature + width**k
+
+    temperature, width = np.tile(np.linspace(-1, 3, 9), 3), np.repeat([1.0, 2.0, 4.0], 9)
+    error = 0.3 - 0.5 * temperature + width**0.4 + 0.01 * np.sin(np.arange(27))
+    table = {"temperature": temperature, "width": width, "error": error}
+    return p2law.fit(own, table, objective=p2law.Squared())
+
+
+def points(ax):
+    """Everything scattered, sorted."""
+    found = np.concatenate([np.asarray(c.get_offsets()) for c in ax.collections if len(c.get_offsets())])
+    return found[np.lexsort(found.T)]
+
+
+def styled(ax, style):
+    return [line for line in ax.lines if line.get_linestyle() == style]
+
+
+def labelled(ax):
+    return {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
+
+
+def legend_texts(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_points_are_the_measured_losses(pruned_fit, ax):
+    assert curves(pruned_fit, ax) is ax
+    expected = pruned_fit.table[["D", "loss"]].to_numpy()
+    np.testing.assert_allclose(points(ax), expected[np.lexsort(expected.T)])
+
+
+def test_every_run_has_its_fitted_curve(pruned_fit, ax):
+    drawn = labelled(curves(pruned_fit, ax))
+    table = pruned_fit.table
+    assert set(drawn) == set(table["run"])
+    for run, rows in table.groupby("run"):
+        x, y = drawn[run].get_data()
+        assert (x.min(), x.max()) == pytest.approx((rows["D"].min(), rows["D"].max()))
+        at = {name: rows[name].iloc[0] for name in ("N0", "rho", "L0")}
+        np.testing.assert_allclose(y, pruned_fit.law(D=x, **at, **pruned_fit.params))
+
+
+def test_extrapolation_is_dashed_and_starts_where_the_data_end(pruned_fit, ax):
+    curves(pruned_fit, ax, extend=5, baseline=False)
+    dashed = styled(ax, "--")
+    assert len(dashed) == pruned_fit.run_count
+    last = pruned_fit.table["D"].max()
+    for line, solid in zip(dashed, styled(ax, "-"), strict=True):
+        x, y = line.get_data()
+        assert (x[0], x[-1]) == pytest.approx((last, 5 * last))
+        assert y[0] == pytest.approx(solid.get_ydata()[-1])
+
+
+def test_nothing_beyond_the_data_if_not_asked(pruned_fit, ax):
+    curves(pruned_fit, ax, extend=1)
+    assert not styled(ax, "--") or all(len(line.get_xdata()) > 40 for line in styled(ax, "--"))
+    assert max(line.get_xdata().max() for line in ax.lines) == pytest.approx(pruned_fit.table["D"].max())
+    assert "extrapolated" not in legend_texts(ax)
+
+
+def test_one_baseline_per_parent(pruned_fit, ax):
+    curves(pruned_fit, ax)
+    flat = [line for line in ax.lines if np.ptp(line.get_ydata()) == 0]
+    assert sorted(line.get_ydata()[0] for line in flat) == pytest.approx(sorted(pruned_fit.table["L0"].unique()))
+    before = len(ax.lines)
+    other = curves(pruned_fit, Figure().subplots(), baseline=False)
+    assert len(other.lines) == before - len(flat)
+
+
+def test_legend_names_sizes_rates_and_styles_once(pruned_fit, ax):
+    texts = legend_texts(curves(pruned_fit, ax))
+    assert texts == [
+        *("N0 = 100M", "N0 = 500M", "N0 = 2B", "N0 = 8B"),
+        *("rho = 0.15", "rho = 0.25", "rho = 0.35", "rho = 0.5"),
+        *("fitted", "extrapolated", "parent (L0)"),
+    ]
+
+
+def test_labels_carry_units_and_the_title_the_law(pruned_fit, ax):
+    curves(pruned_fit, ax)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("D (tokens)", "loss (nats/token)")
+    assert ax.get_title() == f"P² law · 128 rows, 16 runs · RMSE {pruned_fit.metrics['rmse']:.3g} nats/token"
+    assert ax.get_xscale() == "log"
+
+
+def test_ticks_are_human(power_fit, ax):
+    curves(power_fit, ax)
+    ax.figure.draw_without_rendering()
+    assert {"500k", "1M", "10M"} <= {tick.get_text() for tick in ax.get_xticklabels()}
+
+
+def test_a_failed_fit_says_so_in_the_picture(pruned_fit, ax):
+    failed = replace(pruned_fit, converged=False)
+    assert "NOT CONVERGED" in curves(failed, ax).get_title()
+    assert "NOT CONVERGED" in residuals(failed, ax).get_title()
+
+
+def test_control_baseline_follows_the_control(control_fit, ax):
+    curves(control_fit, ax, extend=2)
+    assert legend_texts(ax)[-1] == "control (held beyond)"
+    run, rows = next(iter(control_fit.table.groupby("run", sort=False)))
+    rows = rows.sort_values("D")
+    x, y = labelled(ax)[run].get_data()
+    base = np.interp(np.log(x), np.log(rows["D"]), rows["L_control"])
+    at = {name: rows[name].iloc[0] for name in ("N0", "rho")}
+    np.testing.assert_allclose(y, control_fit.law(D=x, L0=base, **at, **control_fit.params))
+    below = [line for line in ax.lines if line.get_ydata()[-1] == pytest.approx(rows["L_control"].iloc[-1])]
+    assert len(below) == 1
+    assert below[0].get_xdata()[-1] == pytest.approx(2 * rows["D"].max())
+
+
+def test_only_the_runs_asked_for(pruned_fit, ax):
+    runs = list(dict.fromkeys(pruned_fit.table["run"]))[:2]
+    curves(pruned_fit, ax, runs=runs)
+    assert set(labelled(ax)) == set(runs)
+    assert len(points(ax)) == 16
+    assert [text for text in legend_texts(ax) if text.startswith("N0")] == ["N0 = 100M"]
+    assert set(labelled(curves(pruned_fit, Figure().subplots(), runs=runs[0]))) == {runs[0]}
+
+
+def test_mistakes_are_named(pruned_fit, ax):
+    with pytest.raises(DataError, match=r"'nobody', which was not fitted; there are 16 runs"):
+        curves(pruned_fit, ax, runs="nobody")
+    with pytest.raises(DataError, match="no column 'seed'"):
+        curves(pruned_fit, ax, colour="seed")
+    with pytest.raises(DataError, match="x='loss'"):
+        residuals(pruned_fit, ax, x="loss")
+    with pytest.raises(DataError, match=r"extend=0\.5"):
+        curves(pruned_fit, ax, extend=0.5)
+
+
+def test_dense_law_without_runs_has_a_curve_per_size(dense_fit, ax):
+    drawn = labelled(curves(dense_fit, ax))
+    sizes = sorted(dense_fit.table["N"].unique())
+    assert len(drawn) == len(sizes)
+    for size, line in zip(sizes, drawn.values(), strict=True):
+        x, y = line.get_data()
+        np.testing.assert_allclose(y, dense_fit.law(N=size, D=x, **dense_fit.params))
+
+
+def test_another_column_on_x(dense_fit, ax):
+    curves(dense_fit, ax, x="N")
+    assert ax.get_xlabel() == "N (parameters)"
+    assert set(labelled(ax)) == {
+        f"D = {text}" for text in ("100M", "270M", "720M", "1.9B", "5.2B", "14B", "37B", "100B")
+    }
+
+
+def test_laws_with_a_baseline_are_carried_on_in_tokens_only(pruned_fit, ax):
+    curves(pruned_fit, ax, x="N0")
+    assert max(line.get_xdata().max() for line in ax.lines) == pytest.approx(8e9)
+
+
+def test_a_continuum_gets_a_colour_bar_and_few_curves(scattered_fit, ax):
+    curves(scattered_fit, ax)
+    assert len(labelled(ax)) <= 6
+    bar = next(other for other in ax.figure.axes if other is not ax)
+    assert bar.get_ylabel() == "N (parameters)"
+    sticks = next(c for c in ax.collections if hasattr(c, "get_segments"))
+    ends = np.array([segment[:, 1] for segment in sticks.get_segments()])
+    np.testing.assert_allclose(ends, np.column_stack([scattered_fit.table["loss"], scattered_fit.fitted]))
+    assert legend_texts(ax) == ["measured", "to its own fitted value", "fitted", "extrapolated"]
+
+
+def test_a_single_run(power_fit, ax):
+    curves(power_fit, ax)
+    assert list(labelled(ax)) == ["14M-width-0.35-lr0.2-s0"]
+    assert "14 rows ·" in ax.get_title()
+    assert legend_texts(ax) == ["measured", "fitted", "extrapolated"]
+
+
+def test_a_law_of_ones_own_shows_its_first_column(own_fit, ax):
+    curves(own_fit, ax)
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_xscale()) == ("temperature", "error", "linear")
+    assert legend_texts(ax)[:3] == ["width = 1", "width = 2", "width = 4"]
+    assert max(line.get_xdata().max() for line in ax.lines) == 3  # a linear axis is not carried on
+    assert "nats" not in ax.get_title()
+
+
+def test_colour_by_any_column_of_the_table(pruned, ax):
+    fit = p2law.fit("p2_without_size_term", pruned.assign(kind=np.where(pruned["rho"] < 0.3, "mild", "hard")))
+    curves(fit, ax, colour="kind", marker="rho")
+    assert legend_texts(ax)[:2] == ["mild", "hard"]
+    assert to_hex(ax.get_legend().get_lines()[0].get_color()) == "#0072b2"
+
+
+def test_residuals_are_drawn_run_by_run_with_their_band(pruned_fit, ax):
+    assert residuals(pruned_fit, ax) is ax
+    table = pruned_fit.table.assign(residual=pruned_fit.residuals)
+    expected = table[["D", "residual"]].to_numpy()
+    np.testing.assert_allclose(points(ax), expected[np.lexsort(expected.T)])
+    for run, rows in table.groupby("run"):
+        np.testing.assert_allclose(labelled(ax)[run].get_ydata(), rows.sort_values("D")["residual"])
+    band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert (band.y0, band.y1) == pytest.approx((-pruned_fit.metrics["rmse"], pruned_fit.metrics["rmse"]))
+    assert any(np.all(np.asarray(line.get_ydata()) == 0) for line in ax.lines)
+    assert ax.get_ylabel() == "measured − fitted loss (nats/token)"
+    assert legend_texts(ax)[-1] == "± RMSE"
+
+
+@pytest.mark.parametrize("draw", [curves, residuals])
+@pytest.mark.parametrize("name", ["pruned_fit", "dense_fit", "scattered_fit", "power_fit", "own_fit", "control_fit"])
+def test_saved_as_a_picture_without_side_effects(draw, name, request, capsys):
+    fit, before, open_figures = request.getfixturevalue(name), dict(matplotlib.rcParams), plt.get_fignums()
+    figure = Figure()  # no layout engine: the legend goes inside
+    draw(fit, figure.subplots())
+    target = io.BytesIO()
+    figure.savefig(target, format="png")
+    assert target.getvalue().startswith(b"\x89PNG")
+    assert dict(matplotlib.rcParams) == before
+    assert plt.get_fignums() == open_figures
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_axes_a_new_figure_is_made(power_fit):
+    ax = curves(power_fit, legend=False)
+    try:
+        assert ax.get_legend() is None
+        assert ax.figure.number in plt.get_fignums()
+    finally:
+        plt.close(ax.figure)
+
+
+def test_levels_merge_realised_values_and_keep_order():
+    found = levels("rho", np.array([0.4993, 0.1498, 0.4998, 0.1502]), merge=1.05)
+    assert found.row.tolist() == [1, 0, 1, 0]
+    assert found.text == ("0.15", "0.5")
+    assert levels("width", np.array([1.0, 1.02, 1.04])).text == ("1", "1.02", "1.04")
+    assert levels("method", np.array(["depth", "2:4", "depth"], dtype=object)).text == ("depth", "2:4")
+    assert levels("on", np.array([True, False])).row.tolist() == [1, 0]
+
+
+def test_many_levels_become_bins_of_a_continuum():
+    values = np.geomspace(1e6, 1e12, 40)
+    found = levels("N", values)
+    assert len(found) == 6
+    assert found.continuous is not None
+    assert np.all(np.diff(found.row) >= 0)
+    assert levels("t", np.linspace(-1, 1, 30)).centre.tolist() == sorted(levels("t", np.linspace(-1, 1, 30)).centre)

@@ -1,0 +1,68 @@
+"""Local standard errors: the textbook's where it applies, honest where the data say little."""
+
+import numpy as np
+import pytest
+
+import p2law
+
+
+def test_least_squares_errors_are_the_textbooks(dense):
+    """s² (J'WJ)^-1 by hand at the optimum."""
+    weight = np.linspace(0.5, 2, len(dense))
+    fit = p2law.fit("chinchilla", dense, weights=weight, objective=p2law.Squared())
+    _, A, B, alpha, beta = fit.params.values()
+    size, tokens = dense["N"] ** -alpha, dense["D"] ** -beta
+    slopes = [1 + 0 * size, size, tokens, -A * size * np.log(dense["N"]), -B * tokens * np.log(dense["D"])]
+    whitened = np.sqrt(weight)[:, None] * np.column_stack(slopes)
+    variance = np.sum(weight * fit.residuals**2) / (len(dense) - 5)
+    scale = np.linalg.norm(whitened, axis=0)
+    inverse = np.linalg.inv((whitened / scale).T @ (whitened / scale))
+    expected = np.sqrt(variance * np.diag(inverse)) / scale
+    np.testing.assert_allclose(list(fit.standard_errors.values()), expected, rtol=1e-5)
+
+
+def test_errors_follow_the_units(dense):
+    fine = p2law.fit("chinchilla", dense, objective=p2law.Squared())
+    coarse = p2law.fit("chinchilla", dense.assign(D=dense["D"] / 1e3), objective=p2law.Squared())
+    for name in ("E", "A", "alpha", "beta"):
+        assert coarse.standard_errors[name] == pytest.approx(fine.standard_errors[name], rel=1e-4)
+
+
+def test_errors_do_not_depend_on_the_scale_of_the_weights(dense, dense_fit):
+    light = p2law.fit("chinchilla", dense, weights=np.full(len(dense), 1e-6))
+    assert dict(light.standard_errors) == pytest.approx(dict(dense_fit.standard_errors), rel=1e-4)
+
+
+def test_copies_of_a_run_do_not_add_information(pruned):
+    """Rows of one run are not independent: repeating each checkpoint leaves the errors as they were."""
+    once = p2law.fit("p2_without_size_term", pruned, objective=p2law.Squared())
+    often = p2law.fit("p2_without_size_term", pruned.loc[pruned.index.repeat(2)], objective=p2law.Squared())
+    for name in ("beta", "gamma", "delta"):
+        assert often.standard_errors[name] == pytest.approx(once.standard_errors[name], rel=0.1)
+
+
+def test_truth_lies_within_a_few_errors(dense_fit):
+    truth = {"E": 1.7, "A": 400.0, "B": 900.0, "alpha": 0.34, "beta": 0.3}
+    for name, value in truth.items():
+        assert abs(dense_fit.params[name] - value) < 4 * dense_fit.standard_errors[name]
+
+
+def test_errors_of_what_is_determined_stay_finite_where_something_is_not(pruned):
+    """Two sizes leave alpha and N_C free; the rates still determine gamma and the tokens beta."""
+    fit = p2law.fit("p2", pruned[pruned["N0"].isin([1e8, 8e9])])
+    assert fit.standard_errors["alpha"] == np.inf
+    assert fit.standard_errors["N_C"] == np.inf
+    assert 0 < fit.standard_errors["gamma"] < 1
+    assert 0 < fit.standard_errors["beta"] < 1
+
+
+def test_one_run_is_not_taken_for_certainty(dense):
+    """A single run has no other to compare with; its errors may not vanish."""
+    curve = dense[dense["N"] == dense["N"].max()].assign(run="only")
+    fit = p2law.fit("power", curve)
+    assert fit.standard_errors["beta"] > 1e-3
+
+
+def test_as_many_rows_as_constants_leave_no_measure_of_error(dense):
+    fit = p2law.fit("power", dense.head(3))
+    assert not np.isfinite(fit.standard_errors["beta"])
