@@ -15,34 +15,39 @@ from .laws import Law
 CONTROL = "L_control"
 
 
-def control_loss(frame: pd.DataFrame, law: Law) -> pd.DataFrame:
-    """The table with the law's baseline column replaced by the control's loss at equal tokens.
+def split_control(frame: pd.DataFrame, law: Law) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pruned rows and control rows (rho = 0) of a table."""
+    is_control = _is_control(frame, law.variable("rate"))
+    return frame[~is_control], frame[is_control]
 
-    Taken from column ``L_control`` where it exists, else from the control rows (rho = 0) of the table, interpolated in
-    log tokens within each parent (N0). Control rows are removed.
+
+def control_loss(pruned: pd.DataFrame, control: pd.DataFrame, law: Law) -> pd.DataFrame:
+    """The pruned rows with the law's baseline column replaced by the control's loss at equal tokens.
+
+    Taken from column ``L_control`` where it exists, else from the control rows, interpolated in log tokens within each
+    parent (N0).
 
     Raises
     ------
     DataError
         If the law has no baseline, there is no control, or a row lies outside its control's tokens.
     """
-    base, rate = law.variable("loss"), law.variable("rate")
+    base = law.variable("loss")
     if base is None:
         raise DataError(f"baseline='control' needs a law with a baseline loss such as L0; {law.name} has none.")
-    is_control = _is_control(frame, rate)
-    pruned = frame[~is_control]
-    if CONTROL in frame.columns:
+    if CONTROL in pruned.columns:
         return pruned.assign(**{base: finite(pruned, CONTROL)})
-    if not is_control.any():
+    if len(control) == 0:
         raise DataError(
             f"baseline='control' needs the unpruned control's loss: a column {CONTROL!r} (its loss at the row's "
-            f"tokens) or control rows with {rate or 'rho'} = 0, one control run per parent."
+            f"tokens) or control rows with {law.variable('rate') or 'rho'} = 0, one control run per parent."
         )
     for name in (law.variable("size"), law.variable("tokens"), law.response.name):
-        if name is not None:
-            require(frame, name, "control rows are matched by it")
-            finite(frame, name)
-    return pruned.assign(**{base: _interpolated(pruned, frame[is_control], law)})
+        for rows in (pruned, control):
+            if name is not None:
+                require(rows, name, "control rows are matched by it")
+                finite(rows, name)
+    return pruned.assign(**{base: _interpolated(pruned, control, law)})
 
 
 def _is_control(frame: pd.DataFrame, rate: str | None) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What the data do not determine, in plain sentences: bounds, flat directions, too few levels, rows below L0."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from .checks import row
@@ -7,11 +9,10 @@ from .laws import Law
 from .laws._law import centre
 from .observations import Observations
 from .quantities import format_quantity
-from .solver import Batch, Problem, Solution, hold
+from .solver import Batch, Problem, Solution, coordinates, hold
 from .solver.problem import curvature, huber
+from .solver.search import CONVERGED, plausible
 
-CONVERGED = 1e-6
-"""Largest scale-free gradient of a converged fit."""
 ONE_LEVEL = 1.05
 """A column whose largest value is within this factor of its smallest has one level (realised rates around a target)."""
 
@@ -67,10 +68,11 @@ def warnings(
     held: dict[str, tuple[float, str]],
 ) -> tuple[str, ...]:
     """Everything a user should know before trusting the constants."""
+    params = dict(zip((p.name for p in law.parameters), solution.params, strict=True))
     sentences = [
         *_not_converged(solution),
         *_held(observations, held),
-        *_at_bounds(law, problem, solution),
+        *_at_bounds(law, problem, params),
         *_flat(law, observations, problem, solution),
         *_rivals(law, solution),
         *_below_baseline(law, observations),
@@ -102,22 +104,29 @@ def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> lis
     return out
 
 
-def _at_bounds(law: Law, problem: Problem, solution: Solution) -> list[str]:
-    box, layout, out = problem.box, problem.layout, []
-    params = dict(zip((p.name for p in law.parameters), solution.params, strict=True))
+def at_bounds(problem: Problem, params: Mapping[str, float]) -> dict[str, str]:
+    """Parameters at the edge of their domain, each with the side: 'lower' or 'upper'."""
+    box, layout, out = problem.box, problem.layout, {}
+    z = coordinates(layout, box, params)
     typical = np.median(np.abs(problem.y))
     for i in np.flatnonzero(box.free).tolist():
-        z, name = solution.z[i], " = ".join(layout.owners(i))
-        value = params[layout.owners(i)[0]]
-        zero = layout.scales[i] == "amplitude" and np.isfinite(box.lower[i]) and z - box.lower[i] <= 1e-9 * typical
-        side = "lower" if zero or z <= box.lower[i] else "upper" if z >= box.upper[i] else None
-        if layout.scales[i] == "amplitude" and box.factor[i] < 0:
-            side = "upper" if side else None
-        if side:
-            out.append(
-                f"{name} is at its {side} bound ({value:g}): these data do not determine it, they only push it there."
-                + _offer(law, layout.owners(i))
-            )
+        # An amplitude that ran to its bound stands for a term of no size.
+        slack = 1e-9 * typical * abs(box.factor[i]) if layout.scales[i] == "amplitude" else 1e-12 * abs(z[i])
+        side = "lower" if z[i] <= box.lower[i] + slack else "upper" if z[i] >= box.upper[i] - slack else None
+        if side is not None:
+            turned = layout.scales[i] != "log" and box.factor[i] < 0
+            for name in layout.owners(i):
+                out[name] = {"lower": "upper", "upper": "lower"}[side] if turned else side
+    return out
+
+
+def _at_bounds(law: Law, problem: Problem, params: Mapping[str, float]) -> list[str]:
+    layout, pressed, out = problem.layout, at_bounds(problem, params), []
+    for names in dict.fromkeys(layout.owners(layout.coordinate(name)) for name in pressed):
+        out.append(
+            f"{' = '.join(names)} is at its {pressed[names[0]]} bound ({params[names[0]]:g}): these data do not "
+            "determine it, they only push it there." + _offer(law, names)
+        )
     return out
 
 
@@ -129,9 +138,7 @@ def _flat(law: Law, observations: Observations, problem: Problem, solution: Solu
     loss = float(np.sum(problem.weight * huber(solution.residual, problem.delta)))
     if not index or loss <= 0:
         return []
-    typical = np.median(np.abs(problem.y))
-    spread = np.where([s == "amplitude" for s in layout.scales], typical, box.spread)[index]
-    scaled = solution.jacobian[:, index] * spread
+    scaled = solution.jacobian[:, index] * plausible(problem)[index]
     bent = problem.weight * curvature(problem, solution.residual)
     values, vectors = np.linalg.eigh(scaled.T @ (bent[:, None] * scaled) / loss)
     flat = values < 2 / observations.run_count

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
@@ -17,9 +18,9 @@ from .objective import Huber, Objective, describe, value
 from .observations import Observations, Table, observe
 from .options import Options, make_problem
 from .result import Fit
-from .solver import Batch, Problem, Solution, coordinates, search, sharpen
+from .solver import Batch, Problem, Solution, coordinates, recentre, search, sharpen
 from .solver.layout import Bounds, Ties, ties
-from .solver.search import recentre
+from .solver.search import CONVERGED
 
 Starts = int | Mapping[str, float] | Sequence[Mapping[str, float]]
 
@@ -100,12 +101,12 @@ def fit(
         raise FitError(
             f"baseline={baseline!r}: choose 'fixed' (L0 as given) or 'control' (the control at equal tokens)."
         )
+    if not isinstance(objective, Objective):
+        raise FitError(f"objective={objective!r}: give Huber(delta), Squared() or LeastAbsolute().")
     observations = observe(
         law, table, columns=columns, run=run, weights=weights, baseline=baseline, min_tokens=min_tokens
     )
-    options = Options(
-        dict(fixed or {}), ties(tied), {k: (low, high) for k, (low, high) in (bounds or {}).items()}, baseline, run
-    )
+    options = Options(dict(fixed or {}), ties(tied), _pairs(bounds), baseline, run)
     problem = make_problem(law, observations, objective, options)
     enough(problem, observations)
     seed = int(rng) if isinstance(rng, int | np.integer) else None
@@ -160,8 +161,12 @@ def _solve(problem: Problem, objective: Objective, starts: Starts | None, rng: n
     solution = _found(search(problem.with_(delta=1e-3 * _height(problem)), starts=count, rng=rng, given=given))
     size = float(np.median(np.abs(solution.residual))) or 1e-12
     for factor in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7):
-        solution = sharpen(problem.with_(delta=factor * size), solution)
-    return solution
+        before, solution = solution, sharpen(problem.with_(delta=factor * size), solution)
+    # At a vertex the gradient is a matter of rounding; the objective has settled or it has not.
+    change = abs(
+        value(objective, before.residual, problem.weight) / value(objective, solution.residual, problem.weight) - 1
+    )
+    return replace(solution, gradient=min(solution.gradient, change if change < 1e-6 else np.inf))
 
 
 def _found(solution: Solution) -> Solution:
@@ -191,7 +196,7 @@ def _result(
     seed: int | None,
 ) -> Fit:
     params = dict(zip((p.name for p in law.parameters), solution.params, strict=True))
-    converged = solution.gradient < diagnose.CONVERGED
+    converged = solution.gradient < CONVERGED
     agreed, tried = solution.agreed
     status = f"converged: {agreed} of {tried} starts reached this optimum" if converged else "NOT CONVERGED: do not use"
     return Fit(

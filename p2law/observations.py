@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .baseline import control_loss
+from .baseline import control_loss, split_control
 from .checks import finite, numbers, refuse, require
 from .errors import DataError
 from .laws import Law, Variable
@@ -88,11 +88,14 @@ def observe(
         frame = frame.assign(weight=frame[weights])
     elif weights is not None:
         frame = frame.assign(weight=_aligned(weights, len(frame)))
+    control = frame.iloc[:0]
+    if baseline == "control":
+        frame, control = split_control(frame, law)
     before = len(frame)
     if min_tokens is not None:
         frame = _after(frame, law, min_tokens)
     dropped = before - len(frame)
-    frame = control_loss(frame, law) if baseline == "control" else frame
+    frame = control_loss(frame, control, law) if baseline == "control" else frame
     values = {v.name: check_column(frame, v, law) for v in law.variables}
     response = check_column(frame, law.response, law)
     return Observations(

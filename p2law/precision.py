@@ -13,6 +13,14 @@ import jax
 
 @contextmanager
 def float64() -> Iterator[None]:
-    """Run the enclosed JAX work in float64 on the CPU, where fits of this size are fastest."""
-    with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+    """Run the enclosed JAX work in float64 on the CPU, where fits of this size are fastest.
+
+    The user's own settings (precision, promotion rules) hold outside and again afterwards.
+    """
+    with (
+        jax.enable_x64(True),
+        jax.default_device(jax.devices("cpu")[0]),
+        jax.numpy_rank_promotion("allow"),
+        jax.numpy_dtype_promotion("standard"),
+    ):
         yield

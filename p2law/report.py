@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from .diagnose import at_bounds
 from .objective import describe
 from .quantities import format_quantity
 
@@ -45,12 +46,15 @@ def parameters(fit: "Fit") -> pd.DataFrame:
     """Constants as a table indexed by name: value, standard_error, treatment."""
     errors = fit.standard_errors
     tied = {name: group for group in fit.options.tied for name in group}
+    pressed = at_bounds(fit.problem(), fit.params)
 
     def treatment(name: str) -> str:
         if name in fit.options.fixed:
             return "fixed"
         if name in fit.options.held:
             return "held: not determined"
+        if name in pressed:
+            return "at its bound"
         return f"tied: {' = '.join(tied[name])}" if name in tied else "free"
 
     names = [p.name for p in fit.law.parameters]
@@ -62,6 +66,12 @@ def parameters(fit: "Fit") -> pd.DataFrame:
         },
         index=pd.Index(names, name="parameter"),
     )
+
+
+def _shown(row: pd.Series) -> tuple[str, str]:
+    """Value and error of a constant as text; a value at its bound is the bound, whatever its error."""
+    value, error = round_by_error(row["value"], row["standard_error"])
+    return (f"{row['value']:g}" if row["treatment"] == "at its bound" else value), error
 
 
 def quality(fit: "Fit") -> list[tuple[str, str]]:
@@ -113,7 +123,7 @@ def worst_runs(fit: "Fit", count: int = 3) -> list[str]:
 def text(fit: "Fit") -> str:
     """Report as text."""
     table = parameters(fit)
-    shown = [round_by_error(v, e) for v, e in zip(table["value"], table["standard_error"], strict=True)]
+    shown = [_shown(row) for _, row in table.iterrows()]
     width = max(len(name) for name in table.index)
     lines = [f"{fit.law.title}: {fit.status}", "=" * 72]
     lines += [f"{name:>14}  {value}" for name, value in setting(fit)]
@@ -134,7 +144,7 @@ def html(fit: "Fit") -> str:
     colour = "#1a7f37" if fit.converged else "#cf222e"
     body = []
     for name, row in table.iterrows():
-        value, error = round_by_error(row["value"], row["standard_error"])
+        value, error = _shown(row)
         body.append(
             f"<tr><td style='text-align:left'><b>{escape(str(name))}</b></td><td>{value}</td><td>± {error}</td>"
             f"<td style='text-align:left'>{escape(row['treatment'])}</td></tr>"

@@ -150,8 +150,8 @@ class Fit:
             Seed.
         scheme : {"runs", "wild", "residual"}, optional
             ``"runs"``: whole runs with replacement (pairs where each row is its own run); the default from 30 runs on.
-            ``"wild"``: the residuals of each run times a random sign and size (Webb), which keeps every size and rate in
-            every sample; the default for fewer runs. ``"residual"``: runs exchange their residuals.
+            ``"wild"``: the residuals of each run times a random sign and size (Webb), which keeps every size and rate
+            in every sample; the default for fewer runs. ``"residual"``: runs exchange their residuals.
 
         Raises
         ------
@@ -171,9 +171,9 @@ class Fit:
             Confidence level.
         method : {"wald", "bootstrap", "bca", "profile"}, optional
             ``"wald"`` (default): t quantiles on the local covariance, CR2 by run with its own degrees of freedom.
-            ``"bootstrap"`` (default once there are draws): percentiles, expanded for few runs. ``"bca"``: bias-corrected
-            and accelerated. ``"profile"``: where the profile of the objective crosses its threshold; follows curved and
-            flat valleys, open ends are infinite.
+            ``"bootstrap"`` (default once there are draws): percentiles, expanded for few runs. ``"bca"``:
+            bias-corrected and accelerated. ``"profile"``: where the profile of the objective crosses its threshold;
+            follows curved and flat valleys, open ends are infinite.
 
         Returns
         -------

@@ -19,6 +19,7 @@ from .result import Fit
 
 FORMAT = "p2law.fit"
 VERSION = 1
+_TAG = "__float__"
 _KEYS = (
     *("law", "parameters", "objective", "objective_value", "gradient", "converged", "status", "warnings"),
     *("starts_agreed", "options", "rows_left_out", "provenance", "table", "index"),
@@ -166,11 +167,11 @@ def _encode(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, float) and math.isinf(value):
-        return {"float": "inf" if value > 0 else "-inf"}
+        return {_TAG: "inf" if value > 0 else "-inf"}
     return value
 
 
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
-        return float(value["float"]) if set(value) == {"float"} else {key: _decode(v) for key, v in value.items()}
+        return float(value[_TAG]) if set(value) == {_TAG} else {key: _decode(v) for key, v in value.items()}
     return [_decode(v) for v in value] if isinstance(value, list) else value

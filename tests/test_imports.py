@@ -85,6 +85,12 @@ def test_numbers_do_not_depend_on_the_users_precision(single, double):
     assert single["numbers"] == double["numbers"]
 
 
+@pytest.mark.parametrize("flag", ["JAX_NUMPY_RANK_PROMOTION=raise", "JAX_NUMPY_DTYPE_PROMOTION=strict"])
+def test_numbers_do_not_depend_on_the_users_promotion(single, flag):
+    name, value = flag.split("=")
+    assert fresh(FIT, **{name: value})["numbers"] == single["numbers"]
+
+
 def test_results_are_numpy_and_python(single):
     assert single["kinds"] == ["builtins", "numpy"]
 

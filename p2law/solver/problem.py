@@ -1,6 +1,7 @@
 """What is to be minimised: rows, weights, residual space and Huber threshold, as plain arrays."""
 
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 
@@ -95,7 +96,5 @@ def curvature(problem: Problem, residual: np.ndarray) -> np.ndarray:
 
 def _bandwidth(size: np.ndarray) -> float:
     """Hall-Sheather half-width for the density of the residuals at zero, at the 5 % level."""
-    from scipy.special import ndtri  # slow to import, needed by robust fits only
-
     share = len(size) ** (-1 / 3) * 1.96 ** (2 / 3) * (1.5 / (2 * np.pi)) ** (1 / 3)
-    return float(max(ndtri(min(0.5 + share, 0.99)) * 1.4826 * np.median(size), np.finfo(float).tiny))
+    return float(max(NormalDist().inv_cdf(min(0.5 + share, 0.99)) * 1.4826 * np.median(size), np.finfo(float).tiny))

@@ -1,14 +1,9 @@
-"""The compiled part: a damped Gauss-Newton solve of one robust regression inside a box, run lane by lane.
+"""The compiled part: a law's values and derivatives at the rows, and the descent of a robust objective.
 
-A lane is one start, bootstrap draw or profile point; ``LANES`` of them go through the compiled program per call, so
-that a fit, its bootstrap and its profiles share one compilation per law, residual space and padded table size.
-
-Each iteration tries two steps and keeps the better: Newton's for the Huber objective (curvature of the rows inside the
-threshold) and the reweighted one (every row, weight ``min(1, delta/|r|)``). The first converges fast once the rows
-inside the threshold are known, the second makes progress from anywhere. With squared loss they coincide.
+Two programs per law and padded table size, whatever the objective, the bounds, the fixed values or the weights: those
+are inputs. Starts, bootstrap draws and profile points all go through the same two.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -21,6 +16,7 @@ from .layout import Layout
 from .powers import PositiveColumn
 
 LANES = 4
+"""Points handed to the compiled descent at a time."""
 MAX_ITERATIONS = 300
 RELATIVE_TOLERANCE = 1e-15
 
@@ -48,8 +44,12 @@ class Rows(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """Of one solve: Huber's delta per row, ridge (strength, centre, 1/spread²), objective of a perfect fit."""
+    """What all lanes share: residual space, Huber's delta per row, ridge, objective at which a fit is perfect.
 
+    The merit is ``objective * (1 + ridge * sum(stiffness * (z - centre)²))``, a relative pull towards neutral values.
+    """
+
+    log_space: Any
     delta: Any
     ridge: Any
     centre: Any
@@ -57,14 +57,15 @@ class Settings(NamedTuple):
     perfect: Any
 
 
-class Outcome(NamedTuple):
-    """Per lane: optimum, objective (without ridge), iterations, residuals, Jacobian of the residuals (free, rows)."""
+class Lane(NamedTuple):
+    """One point to descend from, with its own box, weights, target (in the residuals' space) and frame."""
 
     z: Any
-    objective: Any
-    iterations: Any
-    residual: Any
-    jacobian: Any
+    lower: Any
+    upper: Any
+    weight: Any
+    target: Any
+    frame: Frame
 
 
 def constants(layout: Layout, z: Any, frame: Frame, exp: Any = jnp.exp) -> list[Any]:
@@ -81,8 +82,8 @@ def constants(layout: Layout, z: Any, frame: Frame, exp: Any = jnp.exp) -> list[
     return [free[place] for place in layout.source]
 
 
-def predictor(layout: Layout, rows: Rows, frame: Frame) -> Any:
-    """The law's value at the rows as a function of the free coordinates."""
+def _law_at(layout: Layout, rows: Rows, frame: Frame) -> Any:
+    """The law's value at the rows as a function of the coordinates."""
     names = [p.name for p in layout.law.parameters]
     columns = [c if log is None else PositiveColumn(c, log) for c, log in zip(rows.columns, rows.logs, strict=True)]
 
@@ -93,132 +94,120 @@ def predictor(layout: Layout, rows: Rows, frame: Frame) -> Any:
     return predict
 
 
-@lru_cache(maxsize=128)
-def basis(layout: Layout) -> Any:
-    """Compiled ``(theta, rows, frame) -> (f0, B)``: given theta the law is ``f0 + amplitudes @ B`` at the rows."""
-    q, free = layout.nonlinear, len(layout.scales)
-
-    def at(theta: Any, rows: Rows, frame: Frame) -> Any:
-        predict = predictor(layout, rows, frame)
-        origin = jnp.concatenate([theta, jnp.zeros(free - q)])
-        if free == q:
-            return predict(origin), jnp.zeros((0, rows.scale.shape[0]))
-        return jax.vmap(lambda e: jax.jvp(predict, (origin,), (e,)), out_axes=(None, 0))(np.eye(free)[q:])
-
-    return jax.jit(jax.vmap(at, in_axes=(0, None, None)))
+def _with_derivatives(model: Any, z: Any) -> Any:
+    """Values (rows,) and their derivatives by the coordinates (coordinates, rows)."""
+    return jax.vmap(lambda e: jax.jvp(model, (z,), (e,)), out_axes=(None, 0))(np.eye(z.shape[0]))
 
 
 @lru_cache(maxsize=128)
-def polish(layout: Layout, log_space: bool) -> Any:
-    """Compiled ``(lanes, rows, settings) -> outcome``, lanes as packed by :func:`pack`, see :func:`unpack`."""
-    q, free = layout.nonlinear, len(layout.scales)
-    m = free - q
+def linearised(layout: Layout) -> Any:
+    """``(z, frames, rows) -> (values, derivatives)``, of shapes (points, rows) and (points, coordinates, rows)."""
 
-    def run(lanes: Any, rows: Rows, settings: Settings) -> Any:
-        n = rows.scale.shape[0]
-        cuts = np.cumsum([free, free, free, n, n, free, free, m])
+    def at(z: Any, frame: Frame, rows: Rows) -> Any:
+        return _with_derivatives(_law_at(layout, rows, frame), z)
 
-        def descend(packed: Any) -> Any:
-            z, lower, upper, weight, target, offset, factor, shift, slope = jnp.split(packed, cuts)
-            predict = predictor(layout, rows, Frame(offset, factor, shift, slope.reshape(m, q)))
+    return jax.jit(jax.vmap(at, in_axes=(0, 0, None)))
+
+
+@lru_cache(maxsize=128)
+def polish(layout: Layout) -> Any:
+    """``(lanes, rows, settings) -> (z, objective without ridge, iterations)`` of LANES lanes, one after the other."""
+
+    def run(lanes: Lane, rows: Rows, settings: Settings) -> Any:
+        def one(lane: Lane) -> Any:
+            predict = _law_at(layout, rows, lane.frame)
 
             def model(z: Any) -> Any:
                 value = predict(z)
-                return lax.log(value) if log_space else value * rows.scale
+                logs = jnp.broadcast_to(settings.log_space, value.shape)
+                return lax.select(logs, lax.log(value), value * rows.scale)
 
-            return _descend(model, z, weight, target, (lower, upper), settings)
+            return _descend(model, lane, settings)
 
-        return lax.map(descend, lanes)
+        return lax.map(one, lanes)
 
     return jax.jit(run)
 
 
-class _Point(NamedTuple):
-    """The objective at one point and what the next step needs of it."""
+def _descend(model: Any, lane: Lane, settings: Settings) -> Any:
+    """Damped Gauss-Newton descent inside the box.
 
-    z: Any
-    merit: Any
-    total: Any
-    gradient: Any
-    hessian: Any
-    residual: Any
-    jacobian: Any
+    Each iteration tries two steps and keeps the better: Newton's for the Huber objective (curvature of the rows inside
+    the threshold) and the reweighted one (every row, weight ``min(1, delta/|r|)``). The first converges fast once the
+    rows inside the threshold are known, the second makes progress from anywhere. With squared loss they coincide.
+    """
+    k = lane.z.shape[0]
 
-
-def _descend(model: Any, z: Any, weight: Any, target: Any, box: Any, settings: Settings) -> Any:
-    """Minimise one lane's objective from z; returns (z, objective, iterations, residual, Jacobian) as one vector."""
-    free, n = z.shape[0], target.shape[0]
-    directions = np.eye(free)
-
-    def evaluate(z: Any) -> _Point:
-        value, slope = jax.vmap(lambda e: jax.jvp(model, (z,), (e,)), out_axes=(None, 0))(directions)
-        residual, jacobian = target - value, -slope
+    def evaluate(z: Any) -> Any:
+        """Merit, objective, point, gradient and the two curvatures, as one vector: one array to carry and to select."""
+        value, slope = _with_derivatives(model, z)
+        residual = lane.target - value
         size = lax.abs(residual)
         inside = size <= settings.delta
         rho = lax.select(inside, 0.5 * residual * residual, settings.delta * (size - 0.5 * settings.delta))
-        total = jnp.sum(weight * rho)
+        total = jnp.sum(lane.weight * rho)
         away = z - settings.centre
-        stiff = 2 * settings.ridge * total * settings.stiffness
-        reweighted = weight * lax.min(1.0, settings.delta / size)
-        newton = lax.select(inside, weight, lax.full_like(weight, 0.0))
-        gradient = jacobian @ (reweighted * residual) + stiff * away
-        hessian = (jacobian * jnp.stack([newton, reweighted])[:, None, :]) @ jacobian.T + jnp.diag(stiff)
+        pull = 2 * settings.ridge * total * settings.stiffness
+        reweighted = lane.weight * lax.min(1.0, settings.delta / size)
+        newton = lax.select(inside, lane.weight, lax.full_like(lane.weight, 0.0))
+        gradient = pull * away - slope @ (reweighted * residual)
+        hessian = (slope * jnp.stack([newton, reweighted])[:, None, :]) @ slope.T + jnp.diag(pull)
         merit = total * (1 + settings.ridge * jnp.sum(settings.stiffness * away * away))
-        return _Point(z, merit, total, gradient, hessian, residual, jacobian)
+        return jnp.concatenate([jnp.stack([merit, total]), z, gradient, hessian.ravel()])
 
-    def propose(at: _Point, damping: Any) -> Any:
+    def propose(at: Any, damping: Any) -> Any:
         """Two damped steps inside the box, and the larger of the gains their quadratic models promise."""
-        pressed = ((at.z <= box[0]) & (at.gradient > 0)) | ((at.z >= box[1]) & (at.gradient < 0))
+        z, gradient, hessian = at[2 : 2 + k], at[2 + k : 2 + 2 * k], at[2 + 2 * k :].reshape(2, k, k)
+        pressed = ((z <= lane.lower) & (gradient > 0)) | ((z >= lane.upper) & (gradient < 0))
         loose = 1.0 - pressed
-        unit = loose * lax.rsqrt(jnp.diagonal(at.hessian[1]) + 1e-300)
-        system = at.hessian * (unit[:, None] * unit) + jnp.diag(damping * loose + pressed)
-        factor = lax.linalg.cholesky(system, symmetrize_input=False)
-        right = jnp.broadcast_to((at.gradient * unit)[None, :, None], (2, free, 1))
-        half = lax.linalg.triangular_solve(factor, right, left_side=True, lower=True)
-        step = lax.linalg.triangular_solve(factor, half, left_side=True, lower=True, transpose_a=True)[..., 0] * unit
-        trial = lax.clamp(*jnp.broadcast_arrays(box[0], at.z - step, box[1]))
-        trial = lax.select(step == step, trial, jnp.broadcast_to(at.z, trial.shape))
-        move = trial - at.z
-        gain = -(move @ at.gradient) - 0.5 * jnp.sum(move * jnp.sum(at.hessian * move[:, None, :], -1), -1)
+        unit = loose * lax.rsqrt(jnp.diagonal(hessian[1]) + 1e-300)
+        system = hessian * (unit[:, None] * unit) + jnp.diag(damping * loose + pressed)
+        step = _solve(system, gradient * unit) * unit
+        trial = lax.clamp(*jnp.broadcast_arrays(lane.lower, z - step, lane.upper))
+        trial = lax.select(step == step, trial, jnp.broadcast_to(z, trial.shape))
+        move = trial - z
+        gain = -(move @ gradient) - 0.5 * jnp.sum(move * jnp.sum(hessian * move[:, None, :], -1), -1)
         return trial, jnp.max(lax.abs(gain))
 
     def body(state: Any) -> Any:
         at, damping, count, _ = state
         trial, gain = propose(at, damping)
         points = jax.vmap(evaluate)(trial)
-        first, second = points.merit[0], points.merit[1]
-        best = jnp.where(second < first, 1, 0) | (first != first)  # a step out of the law's domain has no merit
-        merit = points.merit[best]
-        better = (merit < at.merit) | ((at.merit == jnp.inf) & (merit == merit))
-        flat = (gain <= RELATIVE_TOLERANCE * at.merit) & (damping <= 1.0) & (count > 0)
-        stalled = ~better & (gain <= 1e-11 * at.merit) & (damping <= 1e-6)
-        take = better | ((flat | stalled) & (merit <= at.merit * (1 + 1e-13)))
+        merits, before = points[:, 0], at[0]
+        best = jnp.where(merits[1] < merits[0], 1, 0) | (merits[0] != merits[0])  # outside the law's domain: NaN
+        merit = merits[best]
+        better = (merit < before) | ((before == jnp.inf) & (merit == merit))
+        flat = (gain <= RELATIVE_TOLERANCE * before) & (damping <= 1.0) & (count > 0)
+        stalled = ~better & (gain <= 1e-11 * before) & (damping <= 1e-6) & (count > 0)
+        take = better | ((flat | stalled) & (merit <= before * (1 + 1e-13)))
         done = flat | stalled | (damping > 1e8) | (take & (merit <= settings.perfect))
-        at = jax.tree.map(lambda new, old: jnp.where(take, new[best], old), points, at)
-        return at, jnp.where(better, lax.max(damping * 0.1, 1e-15), damping * 10), count + 1, done
+        damping = jnp.where(better, lax.max(damping * 0.1, 1e-15), damping * 10)
+        return jnp.where(take, points[best], at), damping, count + 1, done
 
     # The first pass only evaluates the start: with no gradient yet the proposed step is zero.
-    inf = jnp.asarray(jnp.inf)
-    nothing = _Point(z, inf, inf, np.zeros(free), np.zeros((2, free, free)), np.zeros(n), np.zeros((free, n)))
-    at, _, count, _ = lax.while_loop(lambda s: ~s[-1] & (s[-2] < MAX_ITERATIONS), body, (nothing, 1e-2, 0, False))
-    return jnp.concatenate([at.z, jnp.stack([at.total, count.astype(float)]), at.residual, at.jacobian.ravel()])
+    start = jnp.concatenate([jnp.full(2, jnp.inf), lane.z, jnp.zeros(k + 2 * k * k)])
+    state = (start, 1e-2, 0, False)
+    at, _, count, _ = lax.while_loop(lambda s: ~s[-1] & (s[-2] < MAX_ITERATIONS), body, state)
+    return at[2 : 2 + k], at[1], count
 
 
-def pack(z: Any, box: Any, weight: Any, target: Any, frames: Sequence[Frame]) -> np.ndarray:
-    """Lanes as one array: per lane its start, box (lower, upper), weights, target and centring frame.
+def _solve(system: Any, right: Any) -> Any:
+    """Solve two small positive definite systems by elimination; (2, k, k), (k,) -> (2, k).
 
-    Everything but ``z`` and ``frames`` may be given once for all lanes. Idle lanes repeat the first.
+    LAPACK through JAX would do, at the price of importing scipy.linalg and of a third of a second at the first fit.
     """
-    count = len(z)
-    centring = [np.stack([np.ravel(part) for part in parts]) for parts in zip(*frames, strict=True)]
-    parts = [z, *box, weight, target, *centring]
-    lanes = np.concatenate([np.broadcast_to(p, (count, np.shape(p)[-1])) for p in parts], axis=1)
-    return np.concatenate([lanes, np.repeat(lanes[:1], LANES - count, 0)]) if count < LANES else lanes
+    k = right.shape[0]
+    both = jnp.concatenate([system, jnp.broadcast_to(right[None, :, None], (2, k, 1))], axis=2)
+
+    def eliminate(i: Any, rows: Any) -> Any:
+        pivot = lax.dynamic_slice_in_dim(rows, i, 1, axis=1)
+        pivot = pivot / lax.dynamic_slice_in_dim(pivot, i, 1, axis=2)
+        rest = rows - lax.dynamic_slice_in_dim(rows, i, 1, axis=2) * pivot
+        return lax.dynamic_update_slice_in_dim(rest, pivot, i, axis=1)
+
+    return lax.fori_loop(0, k, eliminate, both)[:, :, k]
 
 
-def unpack(packed: Any, free: int) -> Outcome:
-    """Outcome of :func:`polish` as named arrays."""
-    n = (packed.shape[1] - free - 2) // (free + 1)
-    z, rest = packed[:, :free], packed[:, free + 2 :]
-    objective, iterations = packed[:, free], packed[:, free + 1].astype(int)
-    return Outcome(z, objective, iterations, rest[:, :n], rest[:, n:].reshape(len(packed), free, n))
+def stacked(records: Any) -> Any:
+    """Frames or lanes as one, each array with a leading axis."""
+    return jax.tree.map(lambda *parts: np.stack(parts), *records)

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..precision import float64
-from .problem import Problem, bucket, pad
-from .program import LANES, MAX_ITERATIONS, Frame, Outcome, Rows, Settings, constants, pack, polish, unpack
-from .starts import SCREEN_ROWS, frames_at, screen, spread_out
+from .batch import RIDGE, Batch, Rest, raw_constants, recentre
+from .problem import Problem, curvature
+from .program import Frame
+from .starts import screen, spread_out
 
 AGREEMENT = 1e-6
 """Two objectives closer than this (relative) count as the same optimum."""
-RIDGE = 1e-8
-"""Relative weight of the pull towards the neutral values: it settles directions the data leave exactly free and moves
-an identified optimum by far less than its own rounding."""
-ROUNDS = 5
-"""A lane that has not come to rest is centred anew where it stands and goes on, this many times at most."""
+CONVERGED = 1e-6
+"""Largest scale-free gradient of a point that has come to rest."""
+TOGETHER = 4
+"""Starts polished before the search asks whether enough of them agree."""
+FLAT = 1e-3
+"""Relative curvature, over a parameter's plausible range, below which a valley counts as flat for the search."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Solution:
     """Scale-free gradient, max_j |J_j' psi| / (|J_j| |psi|) over coordinates not pressed against a bound."""
     residual: np.ndarray
     jacobian: np.ndarray
-    """(rows, free): derivative of the residual by the coordinates."""
+    """(rows, coordinates): derivative of the residual by the coordinates."""
     objectives: np.ndarray
     """Objective of every start that was polished, best first."""
-    rival: "Rival | None"
+    rival: Rival | None
     """The next best optimum, if the starts found another."""
     rounding: float
     """An objective this small is a perfect fit: residuals of rounding size."""
@@ -61,175 +62,120 @@ def search(problem: Problem, *, starts: int, rng: np.random.Generator, given: Se
     At least ``starts`` starts are polished; more, up to four times as many, while fewer than three agree on the best.
     ``given`` starts (raw coordinates) replace the screening.
     """
-    with float64():
-        batch = Batch(problem)
-        candidates = np.stack(given) if given else _candidates(batch, rng)
-        outcomes: list[tuple[Outcome, int, Frame]] = []
-        objectives = np.zeros(0)
-        for begin in range(0, len(candidates), LANES):
-            lanes = candidates[begin : begin + LANES]
-            frames, outcome = batch.settle(lanes)
-            outcomes += [(outcome, i, frames[i]) for i in range(len(lanes))]
-            objectives = np.sort([o.objective[i] for o, i, _ in outcomes])
-            enough = _agreeing(objectives, batch.rounding) >= 3 or len(outcomes) >= 4 * starts
-            if len(outcomes) >= starts and enough:
-                break
-        outcomes.sort(key=lambda o: o[0].objective[o[1]])
-        outcome, lane, frame = outcomes[0]
-        return _solution(batch, frame, outcome, lane, objectives, _rival(batch, outcomes))
+    batch = Batch(problem)
+    compiling = batch.prepare()
+    candidates, frame = (np.stack(given), None) if given else _candidates(batch, rng)
+    if compiling is not None:
+        compiling.join()
+    found: list[tuple[Frame, Rest]] = []
+    objectives = np.zeros(0)
+    for begin in range(0, len(candidates), TOGETHER):
+        starts_now = candidates[begin : begin + TOGETHER]
+        found += batch.settle(starts_now, None if frame is None else [frame] * len(starts_now))
+        objectives = np.sort([rest.objective for _, rest in found])
+        enough = _agreeing(objectives, batch.rounding) >= 3 or len(found) >= 4 * starts
+        if len(found) >= starts and enough:
+            break
+    found.sort(key=lambda pair: pair[1].objective)
+    best = _point(batch, *found[0])
+    return _solution(batch, _neutral(batch, best), objectives, _rival(batch, found))
 
 
 def sharpen(problem: Problem, solution: Solution) -> Solution:
     """Go on from a solution to the optimum of a neighbouring objective (a smaller delta)."""
-    with float64():
-        batch = Batch(problem)
-        start = recentre(solution.z, solution.frame, batch.frame)
-        frames, outcome = batch.settle(start[None])
-        return _solution(batch, frames[0], outcome, 0, solution.objectives, solution.rival)
+    batch = Batch(problem)
+    found = batch.settle(recentre(solution.z, solution.frame, batch.frame)[None])[0]
+    return _solution(batch, _point(batch, *found), solution.objectives, solution.rival)
 
 
-def raw_frame(problem: Problem) -> Frame:
-    """Frame without centring: amplitudes in raw units."""
-    q = problem.layout.nonlinear
-    m = len(problem.layout.scales) - q
-    return Frame(problem.box.offset, problem.box.factor, np.zeros(m), np.zeros((m, q)))
+@dataclass(frozen=True)
+class _Point:
+    """A point come to rest with its residuals (rows,) and their derivatives (coordinates, rows)."""
+
+    frame: Frame
+    rest: Rest
+    residual: np.ndarray
+    jacobian: np.ndarray
 
 
-def raw_constants(problem: Problem, z: np.ndarray, frame: Frame) -> tuple[float, ...]:
-    """Constants of the law at a point, in raw units and the order of the law's parameters."""
-    return tuple(float(c) for c in constants(problem.layout, z, frame, np.exp))
+def _point(batch: Batch, frame: Frame, rest: Rest) -> _Point:
+    residual, jacobian = batch.residuals([(frame, rest)])
+    return _Point(frame, rest, residual[0], jacobian[0])
 
 
-class Batch:
-    """A problem padded to its shape bucket, ready to be run lane by lane."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.size = bucket(problem.rows)
-        self.rows = _rows(problem, self.size)
-        self.weight = pad(problem.weight, self.size, 0.0)
-        self.target = pad(problem.target * (1.0 if problem.log_space else problem.scale), self.size)
-        self.frame = raw_frame(problem)
-        box, amplitude = problem.box, np.array([s == "amplitude" for s in problem.layout.scales])
-        typical = np.median(np.abs(problem.y)) or 1.0
-        stiffness = np.where(amplitude, typical, box.spread) ** -2.0
-        height = np.abs(self.target).max() + np.median(np.abs(problem.y)) * problem.scale.max()
-        perfect = 0.5 * (1e-15 * height) ** 2 * problem.weight.sum()
-        self.rounding = 1e4 * perfect
-        delta = pad(np.broadcast_to(problem.delta, problem.y.shape).astype(float), self.size)
-        self.settings = Settings(delta, RIDGE, box.centre, stiffness, perfect)
-
-    def thinned(self) -> tuple[Problem, Rows]:
-        """At most SCREEN_ROWS rows, evenly taken, for screening and centring."""
-        p, n = self.problem, self.problem.rows
-        keep = np.unique(np.linspace(0, n - 1, min(n, SCREEN_ROWS)).round().astype(int))
-        small = p.with_(
-            columns=tuple(c[keep] for c in p.columns), y=p.y[keep], weight=p.weight[keep], scale=p.scale[keep]
-        )
-        return small, _rows(small, SCREEN_ROWS)
-
-    def run(self, z: np.ndarray, frames: Sequence[Frame], **lane: np.ndarray) -> Outcome:
-        """Polish up to LANES starts, given in the coordinates of their frames.
-
-        ``lane`` overrides, per lane, ``lower``, ``upper`` (free,), ``weight``, ``target`` (padded rows).
-        """
-        box = self.problem.box
-        lower, upper = lane.get("lower", box.lower), lane.get("upper", box.upper)
-        weight, target = lane.get("weight", self.weight), lane.get("target", self.target)
-        lanes = pack(np.clip(z, lower, upper), (lower, upper), weight, target, frames)
-        compiled = polish(self.problem.layout, self.problem.log_space)
-        packed = np.asarray(compiled(lanes, self.rows, self.settings))
-        return unpack(packed[: len(z)], len(box.lower))
-
-    def linearise(self, z: np.ndarray) -> tuple[Frame, np.ndarray, np.ndarray]:
-        """Frame centred at z (raw coordinates), residuals there and their derivative (rows, coordinates)."""
-        with float64():
-            small, rows = self.thinned()
-            frame = frames_at(z[None], self.problem.layout, rows, self.frame, small.rows)[0]
-            here = recentre(z, self.frame, frame)[None]
-            outcome = self.run(here, [frame], lower=here, upper=here)
-        n = self.problem.rows
-        return frame, outcome.residual[0][:n], outcome.jacobian[0][:, :n].T
-
-    def settle(self, starts: np.ndarray) -> tuple[list[Frame], Outcome]:
-        """Polish starts given in raw coordinates, each centred where it starts and again where it got stuck."""
-        frames, outcome = self._round(starts)
-        for _ in range(ROUNDS - 1):
-            moved = np.stack([recentre(s, f, self.frame) for s, f in zip(outcome.z, frames, strict=True)])
-            if (outcome.iterations < MAX_ITERATIONS).all() or not np.isfinite(moved).all():
-                break
-            frames, outcome = self._round(moved)
-        return frames, outcome
-
-    def _round(self, starts: np.ndarray) -> tuple[list[Frame], Outcome]:
-        small, rows = self.thinned()
-        frames = frames_at(starts, self.problem.layout, rows, self.frame, small.rows)
-        z = [recentre(start, self.frame, frame) for start, frame in zip(starts, frames, strict=True)]
-        return frames, self.run(np.stack(z), frames)
+def _candidates(batch: Batch, rng: np.random.Generator) -> tuple[np.ndarray, Frame | None]:
+    found, frame = screen(batch, rng)
+    return (spread_out(found, batch.problem.layout, batch.problem.box) if len(found) else found), frame
 
 
-def recentre(z: np.ndarray, old: Frame, new: Frame) -> np.ndarray:
-    """The same constants in the coordinates of another frame."""
-    m, q = np.shape(old.slope)
-    theta, amplitude = z[:q], z[len(z) - m :] if m else z[:0]
-    stretch = np.exp(new.shift - old.shift + (new.slope - old.slope) @ theta)
-    return np.concatenate([z[: len(z) - m], amplitude * stretch])
+def _neutral(batch: Batch, best: _Point) -> _Point:
+    """In a flat valley, where starts come to rest depends on where they began: move to its neutral point.
+
+    A strong ridge finds that point whatever the start; letting go of it in steps returns to the optimum of everything
+    the data do determine.
+    """
+    if best.rest.objective <= batch.rounding or _flattest(batch, best) > FLAT:
+        return best
+    frame, rest = best.frame, best.rest
+    for ridge in (1e-2, 1e-3, 1e-4, 1e-6, RIDGE):
+        frame, rest = batch.settle(recentre(rest.z, frame, batch.frame)[None], ridge=ridge)[0]
+    kept = rest.objective <= best.rest.objective * (1 + AGREEMENT)
+    return _point(batch, frame, rest) if kept else best
 
 
-def _candidates(batch: Batch, rng: np.random.Generator) -> np.ndarray:
-    found = screen(*batch.thinned(), batch.frame, rng)
-    return spread_out(found, batch.problem.layout, batch.problem.box) if len(found) else found
+def _flattest(batch: Batch, at: _Point) -> float:
+    """Smallest curvature of the objective over the parameters' plausible ranges, relative to the objective."""
+    problem, z = batch.problem, at.rest.z
+    inside = problem.box.free & (z > problem.box.lower) & (z < problem.box.upper)
+    if not inside.any():
+        return np.inf
+    if inside.sum() > problem.rows:
+        return 0.0
+    bent = problem.weight * curvature(problem, at.residual)
+    scaled = at.jacobian[inside] * plausible(problem)[inside, None] * np.sqrt(bent)
+    return float(np.linalg.svd(scaled, compute_uv=False)[-1] ** 2 / at.rest.objective)
 
 
-def _rows(problem: Problem, size: int) -> Rows:
-    columns = tuple(pad(c, size) for c in problem.columns)
-    positive = [v.kind.lower >= 0 for v in problem.layout.law.variables]
-    logs = tuple(np.log(c) if yes else None for c, yes in zip(columns, positive, strict=True))
-    return Rows(columns, logs, pad(problem.scale, size))
+def plausible(problem: Problem) -> np.ndarray:
+    """How far each coordinate may plausibly lie from neutral: half its starts, or the typical response."""
+    typical = np.median(np.abs(problem.y)) or 1.0
+    return np.where([s == "amplitude" for s in problem.layout.scales], typical, problem.box.spread)
 
 
 def _agreeing(objectives: np.ndarray, rounding: float) -> int:
     return int((objectives <= objectives.min() * (1 + AGREEMENT) + rounding).sum())
 
 
-def _solution(
-    batch: Batch, frame: Frame, outcome: Outcome, lane: int, objectives: np.ndarray, rival: Rival | None
-) -> Solution:
-    problem = batch.problem
-    z, residual, jacobian = _rows_of(problem, outcome, lane)
+def _solution(batch: Batch, at: _Point, objectives: np.ndarray, rival: Rival | None) -> Solution:
     return Solution(
-        z=z,
-        frame=frame,
-        params=raw_constants(problem, z, frame),
-        objective=float(outcome.objective[lane]),
-        gradient=_gradient(batch, outcome, lane),
-        residual=residual,
-        jacobian=jacobian,
+        z=at.rest.z,
+        frame=at.frame,
+        params=raw_constants(batch.problem, at.rest.z, at.frame),
+        objective=at.rest.objective,
+        gradient=_gradient(batch, at),
+        residual=at.residual,
+        jacobian=at.jacobian.T,
         objectives=objectives,
         rival=rival,
         rounding=batch.rounding,
     )
 
 
-def _gradient(batch: Batch, outcome: Outcome, lane: int) -> float:
-    """Scale-free gradient of a lane; zero for a perfect fit, whose residuals of rounding size point anywhere."""
-    if outcome.objective[lane] <= batch.rounding:
+def _gradient(batch: Batch, at: _Point) -> float:
+    """Scale-free gradient; zero for a perfect fit, whose residuals of rounding size point anywhere."""
+    if at.rest.objective <= batch.rounding:
         return 0.0
-    return scale_free_gradient(batch.problem, *_rows_of(batch.problem, outcome, lane))
+    return scale_free_gradient(batch.problem, at.rest.z, at.residual, at.jacobian.T)
 
 
-def _rows_of(problem: Problem, outcome: Outcome, lane: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    n = problem.rows
-    return outcome.z[lane], outcome.residual[lane][:n], outcome.jacobian[lane][:, :n].T
-
-
-def _rival(batch: Batch, outcomes: list[tuple[Outcome, int, Frame]]) -> Rival | None:
+def _rival(batch: Batch, found: list[tuple[Frame, Rest]]) -> Rival | None:
     """The first start, in order of objective, that came to rest elsewhere."""
-    best = outcomes[0][0].objective[outcomes[0][1]]
-    for outcome, lane, frame in outcomes[1:]:
-        gap = outcome.objective[lane] / best - 1 if best > batch.rounding else np.inf
-        if gap > AGREEMENT and outcome.objective[lane] > batch.rounding and _gradient(batch, outcome, lane) < 1e-6:
-            return Rival(float(gap), raw_constants(batch.problem, outcome.z[lane], frame))
+    best = found[0][1].objective
+    for frame, rest in found[1:]:
+        gap = rest.objective / best - 1 if best > batch.rounding else np.inf
+        elsewhere = AGREEMENT < gap < np.inf and rest.objective > batch.rounding
+        if elsewhere and _gradient(batch, _point(batch, frame, rest)) < CONVERGED:
+            return Rival(float(gap), raw_constants(batch.problem, rest.z, frame))
     return None
 
 

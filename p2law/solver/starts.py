@@ -8,31 +8,25 @@ import itertools
 
 import numpy as np
 
+from .batch import Batch, columns_at, log_size
 from .layout import Box, Layout
-from .problem import Problem, huber
-from .program import Frame, Rows, basis
+from .problem import huber
+from .program import Frame
 
-SCREEN_ROWS = 128
 _SCREENED = {0: 1, 1: 16, 2: 32, 3: 96, 4: 256}
 
 
-def screened(layout: Layout) -> int:
-    """How many points over the nonlinear parameters are tried."""
-    return _SCREENED.get(layout.nonlinear, 512)
-
-
-def screen(problem: Problem, rows: Rows, frame: Frame, rng: np.random.Generator) -> np.ndarray:
-    """Starts in order of promise, (count, free).
-
-    ``rows`` are the problem's rows padded to ``SCREEN_ROWS``; ``frame`` is the raw one.
-    """
+def screen(batch: Batch, rng: np.random.Generator) -> tuple[np.ndarray, Frame | None]:
+    """Starts in order of promise, (count, coordinates), and the frame that centres all of them, if there is one."""
+    problem, rows = batch.thinned()
     layout, box, n = problem.layout, problem.box, problem.rows
     q = layout.nonlinear
     span = box.start[:q]
-    theta = span[:, 0] + low_discrepancy(screened(layout), q, rng) * (span[:, 1] - span[:, 0])
-    base, columns = (np.asarray(part)[..., :n] for part in basis(layout)(theta, rows, frame))
+    theta = span[:, 0] + low_discrepancy(_SCREENED.get(q, 512), q, rng) * (span[:, 1] - span[:, 0])
+    base, columns = (part[..., :n] for part in columns_at(layout, theta, batch.frame, rows))
     with np.errstate(all="ignore"):
-        size = np.exp(log_size(columns))
+        logs = log_size(columns)
+        size = np.exp(logs)
         columns = columns / size[..., None]
         importance = problem.weight * (problem.y**-2.0 if problem.log_space else problem.scale**2)
         amplitudes = _amplitudes(base, columns, problem.y, importance, box.lower[q:])
@@ -42,7 +36,18 @@ def screen(problem: Problem, rows: Rows, frame: Frame, rng: np.random.Generator)
         starts = np.concatenate([theta, amplitudes / size], 1)
     usable = np.all(np.isfinite(starts), axis=1)
     order = np.argsort(np.where(usable & np.isfinite(score), score, np.inf), kind="stable")
-    return starts[order[usable[order]]]
+    return starts[order[usable[order]]], _common_frame(batch.frame, theta, logs, usable)
+
+
+def _common_frame(raw: Frame, theta: np.ndarray, size: np.ndarray, usable: np.ndarray) -> Frame | None:
+    """One frame for all starts, where the columns' log sizes are linear in theta, as they are for power laws."""
+    design, size = np.c_[np.ones(usable.sum()), theta[usable]], size[usable]
+    if len(design) <= design.shape[1]:
+        return None
+    coefficients = np.linalg.lstsq(design, size, rcond=None)[0]
+    if np.abs(design @ coefficients - size).max(initial=0.0) > 1e-6:
+        return None
+    return raw._replace(shift=coefficients[0], slope=coefficients[1:].T)
 
 
 def low_discrepancy(count: int, dimensions: int, rng: np.random.Generator) -> np.ndarray:
@@ -66,39 +71,6 @@ def spread_out(starts: np.ndarray, layout: Layout, box: Box, most: int = 64) -> 
         if not any(near[j] for j in apart):
             apart.append(i)
     return np.concatenate([starts[apart], np.delete(starts[:most], apart, axis=0)])
-
-
-def frames_at(starts: np.ndarray, layout: Layout, rows: Rows, raw_frame: Frame, real: int) -> list[Frame]:
-    """For each start the frame that centres the amplitudes near it (by differences of the columns' log sizes)."""
-    q, count = layout.nonlinear, len(starts)
-    if q == len(layout.scales):
-        return [raw_frame] * count
-    h = 1e-4
-    stencil = np.concatenate([np.zeros((1, q)), h * np.eye(q), -h * np.eye(q)])
-    points = (starts[:, None, :q] + stencil).reshape(count * (2 * q + 1), q)
-    total = screened(layout)
-    while total < len(points):
-        total += screened(layout)
-    padded = np.concatenate([points, np.repeat(points[:1], total - len(points), 0)])
-    compiled = basis(layout)
-    chunks = np.split(padded, total // screened(layout))
-    columns = np.concatenate([np.asarray(compiled(chunk, rows, raw_frame)[1])[..., :real] for chunk in chunks])
-    size = log_size(columns[: len(points)]).reshape(count, 2 * q + 1, -1)
-    size = np.where(np.isfinite(size), size, 0.0)
-    slope = ((size[:, 1 : q + 1] - size[:, q + 1 :]) / (2 * h)).transpose(0, 2, 1)
-    shift = size[:, 0] - np.einsum("smq,sq->sm", slope, starts[:, :q])
-    return [raw_frame._replace(shift=s, slope=g) for s, g in zip(shift, slope, strict=True)]
-
-
-def log_size(columns: np.ndarray) -> np.ndarray:
-    """Log of the geometric mean over the rows of each column's magnitude, (points, amplitudes)."""
-    if columns.shape[1] == 0:
-        return np.zeros(columns.shape[:2])
-    size = np.abs(columns)
-    largest = size.max(2, keepdims=True)
-    largest = np.where(largest > 0, largest, 1.0)  # a fixed amplitude has no column
-    with np.errstate(all="ignore"):
-        return np.log(np.maximum(size, 1e-9 * largest)).mean(2)
 
 
 def _amplitudes(

@@ -1,20 +1,20 @@
-"""Bootstrap draws of a fit's constants: whole runs resampled, or their residuals flipped (wild), refitted in batches."""
+"""Bootstrap draws of a fit's constants: whole runs resampled, or their residuals flipped (wild), and refitted."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from ..errors import FitError
-from ..precision import float64
-from ..solver import Batch, Problem, coordinates
+from ..solver import Batch, Problem, coordinates, recentre
 from ..solver.problem import pad
 from ..solver.program import LANES, constants
-from ..solver.search import recentre
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -65,67 +65,53 @@ def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Sch
     constants, objectives = refit(problem, start, samples, n)
     good = np.isfinite(objectives) & np.isfinite(constants).all(1)
     if not good.any():
-        raise FitError(
-            "every bootstrap draw failed: the fit sits at the edge of the law's domain; bound its parameters."
-        )
+        raise FitError("every bootstrap draw failed: the fit sits at the edge of the law's domain; bound parameters.")
     names = [p.name for p in fit.law.parameters]
     table = pd.DataFrame(constants[good], columns=pd.Index(names)).assign(objective=objectives[good])
     return Draws(table, chosen, int((~good).sum()), int(rng) if isinstance(rng, int | np.integer) else None)
 
 
-Sampler = Callable[[int], dict[str, np.ndarray]]
-"""From a number of lanes to their weights or targets, (lanes, rows)."""
+Sampler = Callable[[], dict[str, np.ndarray]]
+"""Makes one sample: its weights or its target, (rows,)."""
 
 
 def refit(problem: Problem, start: np.ndarray, sample: Sampler, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Refit ``n`` samples from one start; constants (n, parameters) and objectives (n,).
 
-    Samples are made and refitted a few lanes at a time, so that memory does not grow with the number of draws.
+    Samples are made as threads fall free, so that memory does not grow with the number of draws.
     """
-    with float64():
-        batch = Batch(problem)
-        frame = batch.linearise(start)[0]
-        here = recentre(start, batch.frame, frame)
+    batch = Batch(problem)
+    frame = batch.frames_at(start[None])[0]
+    here = recentre(start, batch.frame, frame)
+    z, objectives = np.full((n, len(start)), np.nan), np.full(n, np.inf)
+    places, lock = iter(range(n)), Lock()
 
-    columnwise = frame._replace(shift=frame.shift[:, None])
+    def work(_: int) -> None:
+        while True:
+            with lock:  # samples are drawn in order, whatever the threads do
+                taken = list(islice(places, LANES))
+                samples = [sample() for _ in taken]
+            if not taken:
+                return
+            padded = [{k: pad(v, batch.size, 0.0 if k == "weight" else None) for k, v in s.items()} for s in samples]
+            rests = batch.descend([batch.lane(here, frame, **own) for own in padded])
+            for place, rest in zip(taken, rests, strict=True):
+                z[place], objectives[place] = rest.z, rest.objective
 
-    def solve(lanes: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        count = len(next(iter(lanes.values())))
-        padded = {k: pad(v, batch.size, 0.0 if k == "weight" else None) for k, v in lanes.items()}
-        with float64():
-            outcome = batch.run(np.repeat(here[None], count, 0), [frame] * count, **padded)
-        raw = constants(problem.layout, outcome.z.T, columnwise, np.exp)
-        return np.stack(np.broadcast_arrays(*raw), axis=1), outcome.objective
-
-    def chunks() -> Iterator[dict[str, np.ndarray]]:
-        for begin in range(0, n, LANES):
-            yield sample(min(LANES, n - begin))
-
-    workers = min(os.cpu_count() or 1, 8)
-    parts = list(_bounded_map(solve, chunks(), workers))
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-
-
-def _bounded_map(function: Callable, items: Iterator, workers: int) -> Iterator:
-    """Map over threads with only a few items in flight (``Executor.map`` would make all samples at once)."""
+    workers = min(os.cpu_count() or 1, n, 8)
     with ThreadPoolExecutor(workers) as pool:
-        waiting = []
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= 4 * workers:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+        list(pool.map(work, range(workers)))
+    raw = constants(problem.layout, z.T, frame._replace(shift=frame.shift[:, None]), np.exp)
+    return np.stack(np.broadcast_arrays(*raw), axis=1), objectives
 
 
 def _resampled_runs(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sampler:
     codes = np.unique(fit.observations.run, return_inverse=True)[1]
     runs = int(codes.max()) + 1
 
-    def sample(lanes: int) -> dict[str, np.ndarray]:
-        picks = rng.integers(0, runs, (lanes, runs))
-        times = np.stack([np.bincount(row, minlength=runs) for row in picks])
-        return {"weight": problem.weight * times[:, codes]}
+    def sample() -> dict[str, np.ndarray]:
+        times = np.bincount(rng.integers(0, runs, runs), minlength=runs)
+        return {"weight": problem.weight * times[codes]}
 
     return sample
 
@@ -134,9 +120,8 @@ def _wild(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sampler:
     fitted, residual, codes = _inflated(fit, problem)
     runs = int(codes.max()) + 1
 
-    def sample(lanes: int) -> dict[str, np.ndarray]:
-        signs = _WEBB[rng.integers(0, 6, (lanes, runs))]
-        return {"target": fitted + signs[:, codes] * residual}
+    def sample() -> dict[str, np.ndarray]:
+        return {"target": fitted + _WEBB[rng.integers(0, 6, runs)][codes] * residual}
 
     return sample
 
@@ -145,16 +130,12 @@ def _exchanged(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sample
     fitted, residual, codes = _inflated(fit, problem)
     sizes = np.bincount(codes)
     if len(set(sizes.tolist())) > 1:
-        raise FitError(
-            "scheme='residual' exchanges residuals between runs, which need equal numbers of rows; use 'wild'."
-        )
+        raise FitError("scheme='residual' exchanges residuals between runs, which need as many rows each; use 'wild'.")
     order = np.argsort(codes, kind="stable").reshape(len(sizes), -1)
 
-    def sample(lanes: int) -> dict[str, np.ndarray]:
-        target = np.repeat(fitted[None], lanes, 0)
-        for lane in target:
-            picks = rng.integers(0, len(sizes), len(sizes))
-            lane[order.ravel()] += residual[order[picks]].ravel()
+    def sample() -> dict[str, np.ndarray]:
+        target = fitted.copy()
+        target[order.ravel()] += residual[order[rng.integers(0, len(sizes), len(sizes))]].ravel()
         return {"target": target}
 
     return sample

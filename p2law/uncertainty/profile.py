@@ -14,11 +14,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from ..errors import FitError
-from ..precision import float64
-from ..solver import Batch, Problem, coordinates
+from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.problem import huber
-from ..solver.program import LANES, Frame
-from ..solver.search import recentre
 from .intervals import LEAST_DOF, check_level
 from .quantity import loss_gradient
 from .wald import Local, local, raw_jacobian
@@ -28,6 +25,10 @@ if TYPE_CHECKING:
 
 STEPS = np.array([0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0, 9.0])
 """Where the profile is taken, in local half-widths on each side."""
+
+
+TOGETHER = 4
+"""Points tried from the same start before going on from the last of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,14 +177,12 @@ class _Setting:
         upper: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Best of starting where the valley points to and where the profile came from."""
-        with float64():
-            tried = [
-                batch.run(start, frames, lower=lower, upper=upper)
-                for start in (shifted, np.repeat(last[None], len(shifted), 0))
-            ]
-        first = tried[0].objective <= tried[1].objective
-        z = np.where(first[:, None], tried[0].z, tried[1].z)
-        return z, np.where(first, tried[0].objective, tried[1].objective)
+        tried = [
+            batch.run(start, frames, lower=lower, upper=upper)
+            for start in (shifted, np.repeat(last[None], len(shifted), 0))
+        ]
+        best = [min(pair, key=lambda rest: rest.objective) for pair in zip(*tried, strict=True)]
+        return np.stack([rest.z for rest in best]), np.array([rest.objective for rest in best])
 
     def aimed(self, columns: dict[str, np.ndarray], gradient: np.ndarray, values: np.ndarray) -> Traced:
         """The profile with the loss at a point drawn to values, by one more row of great weight."""
@@ -207,16 +206,14 @@ class _Setting:
         for chunk in _chunks(values):
             weight, target = (np.repeat(row[None], len(chunk), 0) for row in (batch.weight, batch.target))
             weight[:, n], target[:, n] = pull, np.log(chunk) if problem.log_space else chunk
-            best = None
-            for start in (here + (chunk - estimate)[:, None] * step, np.repeat(last[None], len(chunk), 0)):
-                with float64():
-                    outcome = batch.run(start, [self.frame] * len(chunk), weight=weight, target=target)
-                best = outcome if best is None or outcome.objective.sum() < best.objective.sum() else best
-            assert best is not None
-            missed = best.residual[:, n]
+            starts = (here + (chunk - estimate)[:, None] * step, np.repeat(last[None], len(chunk), 0))
+            tried = [batch.run(s, [self.frame] * len(chunk), weight=weight, target=target) for s in starts]
+            best = [min(pair, key=lambda rest: rest.objective) for pair in zip(*tried, strict=True)]
+            residual, _ = batch.residuals([(self.frame, rest) for rest in best])
+            missed = residual[:, n]
             reached.append(chunk * np.exp(-missed) if problem.log_space else chunk - missed)
-            objectives.append((problem.weight * huber(best.residual[:, :n], problem.delta)).sum(1))
-            last = best.z[-1] if np.isfinite(objectives[-1][-1]) else last
+            objectives.append((problem.weight * huber(residual[:, :n], problem.delta)).sum(1))
+            last = best[-1].z if np.isfinite(objectives[-1][-1]) else last
         return np.concatenate(reached), np.concatenate(objectives) - self.objective
 
 
@@ -262,12 +259,10 @@ def _crossing(estimate: float, values: np.ndarray, rise: np.ndarray, threshold: 
 
 
 def _chunks(values: np.ndarray) -> list[np.ndarray]:
-    return [values[i : i + LANES] for i in range(0, len(values), LANES)]
+    return [values[i : i + TOGETHER] for i in range(0, len(values), TOGETHER)]
 
 
 def _raw(problem: Problem, z: np.ndarray, frame: Frame) -> np.ndarray:
-    from ..solver.search import raw_constants
-
     return np.array(raw_constants(problem, z, frame))
 
 

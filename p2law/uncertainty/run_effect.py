@@ -1,4 +1,4 @@
-"""How runs differ from the law: an offset and a tilt of each run's excess, shrunk, and noise that persists along tokens.
+"""How runs differ from the law: a shrunk offset and tilt of each run's excess, and noise that persists along tokens.
 
 Curves of real pruned models keep their own level (which blocks were cut) and their own slope for their whole length.
 Around the fitted law the residual of run i at tokens D is modelled as ::
@@ -153,7 +153,7 @@ class _Sorted:
 
 
 def _criterion(rows: _Sorted, persistence: float, ratios: np.ndarray) -> tuple[float, float]:
-    """REML criterion with the noise variance profiled out, and that variance. ``ratios``: effect over noise variance."""
+    """REML criterion, noise variance profiled out, and that variance. ``ratios``: effect over noise variance."""
     n, k = rows.design.shape
     white, determinant = rows.whiten(persistence, np.column_stack([rows.design, rows.residual, rows.effects]))
     body, effects = white[:, : k + 1], white[:, k + 1 :] * np.sqrt(ratios)
@@ -211,7 +211,7 @@ def _minimise(rows: _Sorted) -> np.ndarray:
 
 
 def _floor(rows: _Sorted, theta: np.ndarray) -> float:
-    """Where the runs cannot tell the offset from zero: the largest one within half a unit of the criterion; else zero."""
+    """Where runs cannot tell the offset from zero: the largest within half a unit of the criterion; else zero."""
 
     def at(log_ratio: float) -> tuple[float, float]:
         value, variance = _criterion(rows, *_settings(rows, np.array([theta[0], log_ratio, theta[2]])))

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..solver import Batch, Problem, coordinates
+from ..solver import Batch, Frame, Problem, coordinates, recentre
 from ..solver.problem import curvature, score
-from ..solver.program import Frame
-from ..solver.search import recentre
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -56,7 +54,7 @@ class Local:
     root: np.ndarray
     """(k, r): covariance of the internal directions is ``root @ root.T``."""
     raw: np.ndarray
-    """(parameters, free): derivative of the raw constants by the free coordinates, each in units of its own leverage."""
+    """(parameters, free): derivative of raw constants by free coordinates, each in units of its own leverage."""
     null: np.ndarray
     """(free, d): unit directions the data leave exactly free."""
     rows_dof: int
@@ -122,7 +120,7 @@ def local(problem: Problem, z: np.ndarray, run: np.ndarray) -> Local:
 
 
 def _persistence(series: np.ndarray) -> float:
-    """By how much the residuals of one run, correlated along it, widen an error computed as if they were independent."""
+    """By how much residuals correlated along one run widen an error computed as if they were independent."""
     lag = float(series[1:] @ series[:-1] / max(series @ series, 1e-300)) if len(series) > 2 else 0.0
     lag = min(max(lag + 2 / len(series), 0.0), 0.98)  # fitting pulls the correlation down by about that much
     return float(np.sqrt((1 + lag) / (1 - lag)))

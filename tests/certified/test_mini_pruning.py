@@ -19,6 +19,7 @@ RMSE = {
     ("2:4", "fixed"): 0.0048,
     ("2:4", "control"): 0.0036,
 }
+METHODS = ("width", "unstructured", "depth", "2:4")
 cases = pytest.mark.parametrize(("method", "baseline"), RMSE)
 
 
@@ -65,3 +66,27 @@ def test_no_constant_sends_a_larger_parent_off(method, baseline):
     with pytest.warns(p2law.ExtrapolationWarning, match="N0 = .* is 2 times above"):
         larger = fit.predict(largest.assign(N0=2 * largest["N0"], **base))
     assert np.abs(larger - fit.predict(largest.assign(**base))).max() < 0.3
+
+
+VARIANTS = [(method, law) for method in METHODS for law in ("p2_log_rate", "p2_with_floor", "p2_additive")]
+VARIANTS.remove(("unstructured", "p2_additive"))  # see below
+
+
+@pytest.mark.parametrize(("method", "law"), VARIANTS)
+def test_variants_reach_one_optimum_from_any_seed(method, law):
+    runs = p2law.datasets.load("mini-pruning", method=method)
+    fits = [p2law.fit(law, runs, rng=seed) for seed in range(2)]
+    assert all(fit.converged for fit in fits)
+    assert fits[0].objective_value == pytest.approx(fits[1].objective_value, rel=1e-6)
+
+
+def test_valley_of_the_additive_law_is_walked_to_its_end():
+    assert p2law.fit("p2_additive", p2law.datasets.load("mini-pruning", method="unstructured")).converged
+
+
+def test_least_absolute_optimum_is_called_converged_from_any_seed():
+    runs = p2law.datasets.load("mini-pruning", method="2:4")
+    fits = [p2law.fit("p2_with_floor", runs, objective=p2law.LeastAbsolute(), rng=seed) for seed in range(2)]
+    values = [fit.objective_value for fit in fits]
+    assert max(values) == pytest.approx(min(values), rel=1e-9)
+    assert all(fit.converged for fit in fits)

@@ -66,6 +66,13 @@ def test_minimum_tokens_apply_before_the_control_is_asked(with_rows, control_fit
     assert fit.n == control_fit.n
 
 
+def test_minimum_tokens_leave_the_control_whole(with_rows):
+    fit = p2law.fit("p2", with_rows, baseline="control", min_tokens=1e7)
+    below = with_rows[(with_rows["rho"] > 0) & (with_rows["D"] < 1e7)]
+    assert fit.table["D"].min() >= 1e7
+    assert fit.observations.dropped == len(below)
+
+
 CONTROL_ERRORS = [
     (lambda t: t[t["rho"] > 0], r"needs the unpruned control's loss: a column 'L_control'.*or control rows.*rho = 0"),
     (lambda t: t[(t["rho"] > 0) | (t["N0"] > 1e8)], r"no control run for N0 = 1e\+08: post-train.*or drop this size"),

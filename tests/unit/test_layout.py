@@ -103,7 +103,6 @@ def test_nonsense_is_refused(dense, options, message):
         p2law.fit("chinchilla", dense, **options)
 
 
-@pytest.mark.xfail(strict=True, reason="raw TypeError or AttributeError")
 @pytest.mark.parametrize("options", [{"bounds": {"E": 1.5}}, {"objective": "huber"}], ids=str)
 def test_options_of_the_wrong_type_are_refused(dense, options):
     with pytest.raises(p2law.FitError, match=next(iter(options))):
