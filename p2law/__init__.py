@@ -29,6 +29,8 @@ from .objective import Squared as Squared
 from .plan import optimal_tokens as optimal_tokens
 from .readers import read as read
 from .result import Fit as Fit
+from .uncertainty.estimate import Estimate as Estimate
+from .uncertainty.estimate import estimate as estimate
 
 if TYPE_CHECKING:
     from . import plot as plot

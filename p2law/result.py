@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from . import metrics
+from .errors import FitError
 from .laws import Law
 from .objective import Objective, residual_scale, residuals, threshold
 from .observations import Observations, Table
@@ -19,7 +20,10 @@ from .solver import Problem
 
 if TYPE_CHECKING:
     from .uncertainty.bootstrap import Draws, Scheme
+    from .uncertainty.forecast import Forecast
     from .uncertainty.intervals import Method
+    from .uncertainty.profile import Profile
+    from .uncertainty.run_effect import RunEffect
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +224,58 @@ class Fit:
         values, _ = prediction_columns(self, table, columns=columns, control=control, at=at)
         warn_outside(self, values)
         return predictions(self, values, level=level, kind=kind, method=method)
+
+    def forecast(self, begun: Table, tokens: Any, *, control: "Fit | Any | None" = None) -> "Forecast":
+        """The rest of a run already begun, from its own checkpoints and the law together.
+
+        Parameters
+        ----------
+        begun : DataFrame, mapping or path
+            The run's checkpoints so far, with the law's columns and the measured loss.
+        tokens : array_like
+            Tokens ahead at which its loss is wanted.
+        control : Fit or array_like, optional
+            For ``baseline="control"``: a fit of the control's curve, or its loss at ``tokens``. A ``control`` fit also
+            serves the rows begun if they carry no ``L_control``.
+
+        Returns
+        -------
+        Forecast
+            ``interval(level)``, ``probability(within)``.
+        """
+        from .uncertainty.forecast import forecast
+
+        return forecast(self, begun, tokens, control=control)
+
+    def run_effect(self) -> "RunEffect":
+        """How the fitted runs differ from the law: spread of levels and slopes, noise within a run, and its floor.
+
+        Raises
+        ------
+        FitError
+            With fewer than three runs, or without several checkpoints per run.
+        """
+        from .uncertainty.run_effect import run_effect
+
+        return run_effect(self)
+
+    def profile(self, parameter: str | None = None, *, level: float = 0.95, **at: float) -> "Profile":
+        """Profile of one constant, or of the loss predicted at ``N0=..., D=..., ...``; plot with ``plot.profile``.
+
+        Raises
+        ------
+        FitError
+            If there is no such parameter, or it was fixed or held.
+        """
+        from .prediction import prediction_columns
+        from .uncertainty.profile import profile, profile_loss
+
+        if (parameter is None) == (not at):
+            raise FitError("profile one constant, fit.profile('alpha'), or one loss, fit.profile(N=7e9, D=2e12).")
+        if parameter is not None:
+            return profile(self, parameter, level=level)
+        values, _ = prediction_columns(self, at=at)
+        return profile_loss(self, {k: float(v[0]) for k, v in values.items()}, level=level)
 
     def predict(
         self,

@@ -30,7 +30,8 @@ class Draws:
     """Bootstrap draws of the constants."""
 
     table: pd.DataFrame
-    """One row per successful draw, one column per parameter, and ``objective``: its optimum on its own sample."""
+    """One row per successful draw (its number as index), one column per parameter, and ``objective``: its optimum on
+    its own sample."""
     scheme: Scheme
     failed: int
     """Draws that found no finite optimum; left out of the table."""
@@ -67,7 +68,8 @@ def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Sch
     if not good.any():
         raise FitError("every bootstrap draw failed: the fit sits at the edge of the law's domain; bound parameters.")
     names = [p.name for p in fit.law.parameters]
-    table = pd.DataFrame(constants[good], columns=pd.Index(names)).assign(objective=objectives[good])
+    numbers = pd.Index(np.flatnonzero(good), name="draw")
+    table = pd.DataFrame(constants[good], numbers, pd.Index(names)).assign(objective=objectives[good])
     return Draws(table, chosen, int((~good).sum()), int(rng) if isinstance(rng, int | np.integer) else None)
 
 

@@ -127,7 +127,9 @@ def percentile(
     reach = float(stdtrit(max(dof, LEAST_DOF), 0.5 + level / 2))
     ends = np.array([-reach, reach]) + bias
     shares = ndtr(bias + ends / (1 - acceleration * ends))
-    low, high = np.quantile(values, np.clip(shares, 0.0, 1.0))
+    # Values may be infinite (a target never met), which interpolation does not survive.
+    exact = "linear" if np.isfinite(values).all() else "closest_observation"
+    low, high = np.quantile(values, np.clip(shares, 0.0, 1.0), method=exact)
     return float(low), float(high)
 
 

@@ -71,7 +71,10 @@ class Local:
 
     def dof(self, gradient: np.ndarray) -> float:
         """Degrees of freedom for the t quantile of this quantity."""
-        inner = gradient @ self.turn
+        return self.inner_dof(gradient @ self.turn)
+
+    def inner_dof(self, inner: np.ndarray) -> float:
+        """The same for a quantity with this derivative by the internal directions, (k,)."""
         if self.clusters is None or not np.any(inner):
             return float(max(self.rows_dof, 1))
         return self.clusters.dof(inner)

@@ -1,0 +1,197 @@
+"""Any quantity that follows from the constants of one fit or several, with its interval.
+
+Ratios, tokens, budgets where two curves meet: give a function from constants to a number. Two fits to the same runs are
+compared on paired draws (or on the covariance of their scores), where what both have in common cancels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import stdtrit
+
+from ..errors import FitError
+from .intervals import LEAST_DOF, Method, check_level, draws_of, percentile
+from .quantity import gradient_along
+from .wald import Local, of_fit
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A value with its interval; arrays for a quantity that is an array."""
+
+    value: Any
+    lower: Any
+    """nan where no interval can be given."""
+    upper: Any
+    level: float
+    method: str
+    defined: float = 1.0
+    """Share of the bootstrap draws in which the quantity exists at all (is not nan)."""
+
+    def __str__(self) -> str:
+        if np.ndim(self.value):
+            return f"{np.size(self.value)} values with {100 * self.level:g} % intervals ({self.method})"
+        return f"{self.value:.6g} [{self.lower:.6g}, {self.upper:.6g}] ({100 * self.level:g} % interval, {self.method})"
+
+
+def estimate(
+    quantity: Callable[..., Any],
+    *fits: "Fit",
+    level: float = 0.95,
+    method: Method | None = None,
+    log: bool = False,
+    paired: bool = False,
+) -> Estimate:
+    """Interval of anything that follows from the constants.
+
+    Parameters
+    ----------
+    quantity : callable
+        ``quantity(params, ...)``: takes one mapping of raw constants per fit, returns a float or an array. It may
+        return ``inf``, and ``nan`` where it does not exist.
+    *fits : Fit
+        One fit or more; fits to different runs are taken as independent.
+    level : float
+        Confidence level.
+    method : {"wald", "bootstrap"}, optional
+        Local with t quantiles, or percentiles of draws (default once every fit has draws).
+    log : bool
+        Take the local interval on the logarithm, for positive quantities.
+    paired : bool
+        The fits are to the same runs: pair their draws (same seed and scheme), or the scores of each run.
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> import p2law
+    >>> fit = p2law.fit("chinchilla", p2law.datasets.load("mini-dense"), columns={"N": "N_total"})
+    >>> ratio = p2law.estimate(lambda p: p["beta"] / (p["alpha"] + p["beta"]), fit)
+    >>> bool(ratio.lower < ratio.value < ratio.upper)
+    True
+    """
+    check_level(level)
+    if not fits:
+        raise FitError("estimate(quantity, fit): give at least one fit.")
+    if paired:
+        _check_paired(fits)
+    value = np.asarray(quantity(*(fit.params for fit in fits)), dtype=float)
+    chosen = method or ("bootstrap" if all(fit.draws is not None for fit in fits) else "wald")
+    error, dof = _local(quantity, fits, value, paired and chosen == "wald")
+    if chosen == "wald":
+        ends, defined = _ends(value, stdtrit(np.maximum(dof, LEAST_DOF), 0.5 + level / 2) * error, log), 1.0
+    elif chosen == "bootstrap":
+        ends, defined = _drawn(quantity, fits, value, dof, level, paired)
+    else:
+        raise FitError(f"method={method!r}: choose 'wald' or 'bootstrap' for a quantity of your own.")
+    lower, upper = (end if value.ndim else float(end) for end in ends)
+    return Estimate(value if value.ndim else float(value), lower, upper, level, chosen, defined)
+
+
+def _check_paired(fits: tuple["Fit", ...]) -> None:
+    runs = [set(np.unique(fit.observations.run.astype(str)).tolist()) for fit in fits]
+    if any(names != runs[0] for names in runs):
+        raise FitError("paired=True compares fits to the same runs; these fits are to different ones.")
+
+
+def _ends(value: np.ndarray, reach: np.ndarray, log: bool) -> tuple[np.ndarray, np.ndarray]:
+    with np.errstate(all="ignore"):
+        if log:
+            factor = np.exp(reach / value)
+            return np.where(np.isfinite(factor), value / factor, 0.0), value * factor
+        return value - reach, value + reach
+
+
+def _local(
+    quantity: Callable[..., Any], fits: tuple["Fit", ...], value: np.ndarray, paired: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard error and degrees of freedom of every element of the quantity."""
+    slopes, variances, dofs = [], [], []
+    for i, fit in enumerate(fits):
+        around = of_fit(fit)
+
+        def moved(params: Any, i: int = i) -> Any:
+            return quantity(*(params if j == i else other.params for j, other in enumerate(fits)))
+
+        slope, free, dof = _along(moved, fit, around)
+        slopes.append(slope)
+        variances.append(np.where(free, np.inf, np.sum(slope**2, -1)))
+        dofs.append(dof)
+    total = np.sum(variances, axis=0)
+    if paired:
+        if len({s.shape for s in slopes}) > 1:
+            raise FitError("these fits' local errors cannot be paired (one is textbook least squares): bootstrap both.")
+        together = np.sum(np.sum(slopes, axis=0) ** 2, -1)
+        total = np.where(np.isfinite(total), together, total)
+        return np.sqrt(total), np.min(dofs, axis=0)
+    with np.errstate(all="ignore"):
+        dof = total**2 / np.sum([v**2 / d for v, d in zip(variances, dofs, strict=True)], axis=0)
+    return np.sqrt(total), np.where(np.isfinite(dof), dof, np.min(dofs, axis=0)).reshape(value.shape)
+
+
+def _along(quantity: Callable[..., Any], fit: "Fit", around: Local) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The quantity's derivative along each independent error, whether it is undetermined, degrees of freedom."""
+    size = np.sqrt(np.mean(np.sum(around.root**2, -1))) if around.root.size else 1.0
+    inner = gradient_along(quantity, fit.params, around.turn * (size or 1.0)) / (size or 1.0)
+    flat = inner.reshape(-1, inner.shape[-1])
+    shape = inner.shape[:-1]
+    dof = np.array([around.inner_dof(g) for g in flat]).reshape(shape)
+    lost = np.zeros(shape, dtype=bool)
+    if around.null.shape[1]:
+        free = around.raw @ around.null
+        moved = gradient_along(quantity, fit.params, free / np.linalg.norm(free, axis=0) * _step(fit, free))
+        lost = np.any(np.abs(moved) > 1e-6 * np.abs(np.asarray(quantity(fit.params)))[..., None], axis=-1)
+    if around.rows_dof < 1:
+        lost = np.ones(shape, dtype=bool)
+    return (flat @ around.root).reshape(*shape, -1), lost, dof
+
+
+def _step(fit: "Fit", directions: np.ndarray) -> np.ndarray:
+    """A step along each direction that moves no constant by more than its own size."""
+    size = np.array([max(abs(v), 1e-12) for v in fit.params.values()])
+    unit = directions / np.linalg.norm(directions, axis=0)
+    return 1 / np.max(np.abs(unit) / size[:, None], axis=0)
+
+
+def _drawn(
+    quantity: Callable[..., Any],
+    fits: tuple["Fit", ...],
+    value: np.ndarray,
+    dof: np.ndarray,
+    level: float,
+    paired: bool,
+) -> tuple[tuple[np.ndarray, np.ndarray], float]:
+    """Percentile interval over the draws, and the share of them in which the quantity exists."""
+    tables = [draws_of(fit) for fit in fits]
+    if paired:
+        resampled = [fit.resampled for fit in fits]
+        if len({(r.scheme, r.seed) for r in resampled if r is not None}) != 1 or resampled[0] is None:
+            raise FitError("paired draws need the same scheme and the same seed: bootstrap(n, rng=0) on each fit.")
+        common = tables[0].index
+        for table in tables[1:]:
+            common = common.intersection(table.index)
+        tables = [table.loc[common] for table in tables]
+    else:  # equal seeds must not pair what is independent
+        tables = [table.sample(frac=1, random_state=i) if i else table for i, table in enumerate(tables)]
+    count = min(len(table) for table in tables)
+    names = [[p.name for p in fit.law.parameters] for fit in fits]
+    rows = [table[n].to_numpy()[:count] for table, n in zip(tables, names, strict=True)]
+    values = np.empty((count, value.size))
+    with np.errstate(all="ignore"):
+        for i in range(count):
+            constants = (dict(zip(n, r[i].tolist(), strict=True)) for n, r in zip(names, rows, strict=True))
+            values[i] = np.ravel(quantity(*constants))
+    defined = ~np.isnan(values)
+    ends = [
+        percentile(column[good], level, float(d)) if good.any() else (np.nan, np.nan)
+        for column, good, d in zip(values.T, defined.T, np.ravel(np.broadcast_to(dof, value.shape)), strict=True)
+    ]
+    lower, upper = (np.array(end).reshape(value.shape) for end in zip(*ends, strict=True))
+    return (lower, upper), float(defined.all(axis=1).mean())
