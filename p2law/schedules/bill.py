@@ -1,0 +1,47 @@
+"""From an average density to parameters, FLOPs, tokens and steps: what every schedule can be asked."""
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from ..flops import TRAINING, training_flops
+
+
+def average_params(density: float, N: Any, unpruned: Any) -> Any:
+    """Parameters averaged over training: those that are pruned at their average density, the rest in full."""
+    return density * positive("N", N) + positive("unpruned", unpruned, zero=True)
+
+
+def flops(density: float, N: Any, D: Any, unpruned: Any) -> Any:
+    """6 times average parameters times tokens."""
+    return training_flops(average_params(density, N, unpruned), D)
+
+
+def tokens(density: float, N: Any, C: Any, unpruned: Any) -> Any:
+    """Tokens that a budget of C FLOPs pays for."""
+    return positive("C", C) / (TRAINING * average_params(density, N, unpruned))
+
+
+def steps(density: float, N: Any, C: Any, batch_tokens: Any, unpruned: Any) -> int:
+    """Whole optimiser steps within a budget of C FLOPs."""
+    return int(tokens(density, N, C, unpruned) / positive("batch_tokens", batch_tokens) * (1 + 1e-12))
+
+
+def positive(name: str, value: Any, *, zero: bool = False) -> Any:
+    """A count as float64; scalars stay scalars."""
+    number = np.asarray(value, dtype=float)
+    good = np.isfinite(number) & ((number >= 0) if zero else (number > 0))
+    if not np.all(good):
+        wanted = "0 or more" if zero else "a positive number"
+        raise DataError(f"{name} = {number[~good].flat[0]:g}: give {wanted}.")
+    return number[()]
+
+
+def fractions(t: Any) -> np.ndarray:
+    """Times as fractions of the steps of training."""
+    values = np.asarray(t, dtype=float)
+    if not np.all((values >= 0) & (values <= 1)):
+        bad = values[~((values >= 0) & (values <= 1))].flat[0]
+        raise DataError(f"t = {bad:g}: time is a fraction of all training steps, between 0 and 1.")
+    return values
