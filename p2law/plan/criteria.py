@@ -5,7 +5,7 @@ and a level for it; the answer is where the curve meets the level.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..errors import FitError
 
@@ -117,8 +117,8 @@ class Price:
         if self.per_gpu_hour is not None and not (self.mfu and 0 < self.mfu <= 1 and self.peak and self.peak > 0):
             raise FitError("Price(per_gpu_hour=...) needs mfu (0 to 1) and peak (FLOPs/s of one GPU).")
 
-    def token_cost(self, params: float | None) -> float:
-        """Cost of one token for a model with this many parameters left."""
+    def token_cost(self, params: Any) -> Any:
+        """Cost of one token for a model, or models, with this many parameters left (None: unknown)."""
         if self.per_token is not None:
             return self.per_token
         if params is None:

@@ -1,4 +1,4 @@
-"""The loss as a function of tokens with everything else given, and where a measure of it meets a level.
+"""Loss against tokens for one model or many, and where a measure of it comes down to a level for good.
 
 Laws whose tokens enter as one power, L = floor + b * D^-beta, register the closed form ``tokens_power``; others go
 through numerics. A test holds the two together.
@@ -6,121 +6,151 @@ through numerics. A test holds the two together.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ..laws import Law
 from ..precision import float64
-from .criteria import Criterion, Measure, Price, Recovered, Remaining, Slope, Target
+from .criteria import Criterion, Measure, Price, Recovered, Remaining, Slope
 
-FOREVER = 1e30
-"""Tokens that stand for infinity where no closed form is known."""
+FOREVER = 1e300
+"""Tokens that stand for infinity where no closed form is known: even D^-0.05 is down to 1e-15 there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curve:
-    """Loss against tokens at one point of the other columns."""
+    """Loss against tokens at some values of the other columns, one per model."""
 
     law: Law
-    at: Mapping[str, float]
-    """The other columns."""
+    at: Mapping[str, np.ndarray]
+    """The other columns, (models,) each."""
     params: Mapping[str, float]
+    control: "Curve | None" = None
+    """Curve of the unpruned control, where it stands in for the law's baseline loss."""
 
     @property
-    def tokens(self) -> str:
-        return str(self.law.variable("tokens"))
+    def models(self) -> int:
+        return max((len(column) for column in self.at.values()), default=1)
 
-    def loss(self, tokens: float | np.ndarray) -> np.ndarray:
-        """Loss after these tokens."""
-        return np.asarray(self.law(**{self.tokens: tokens}, **self.at, **self.params))
+    def loss(self, tokens: Any) -> np.ndarray:
+        """Loss after these tokens: a number, one per model, or (models, points)."""
+        return self._evaluate(tokens)[0]
 
-    def power(self) -> tuple[float, float, float] | None:
-        """(floor, b, beta) if the law is a power of tokens above a floor."""
-        form = self.law.closed_forms.get("tokens_power")
-        return None if form is None else form(**self.at, **self.params)
+    def derivative(self, tokens: Any) -> np.ndarray:
+        """dL/dD after these tokens, nats per token per token."""
+        return self._evaluate(tokens)[1]
 
-    def floor(self) -> float:
-        """Loss that training for ever would reach."""
-        power = self.power()
-        return float(self.loss(FOREVER)) if power is None else float(power[0])
-
-    def measure(self, kind: Measure, tokens: np.ndarray) -> np.ndarray:
-        """A measure of the curve after these tokens; all of them fall with tokens."""
-        if kind == "loss":
-            return self.loss(tokens)
-        if kind == "remaining":
-            return self.loss(tokens) - self.floor()
-        if kind == "doubling":
-            return self.loss(tokens) - self.loss(2 * tokens)
-        return -self.derivative(tokens)
-
-    def derivative(self, tokens: np.ndarray) -> np.ndarray:
-        """dL/dD, nats per token per token."""
-        values = np.atleast_1d(np.asarray(tokens, dtype=float))
+    def _evaluate(self, tokens: Any) -> tuple[np.ndarray, np.ndarray]:
+        given = np.asarray(tokens, dtype=float)
+        points = np.broadcast_to(given, (self.models,)) if given.ndim < 2 else given
+        under = self.control
+        columns = [{k: v.reshape(-1, *[1] * (points.ndim - 1)) for k, v in c.at.items()} for c in (self, under) if c]
+        constants = [dict(c.params) for c in (self, under) if c]
         with float64():
-            slope = jax.vmap(jax.grad(lambda d: self.law.function(**{self.tokens: d}, **self.at, **self.params)))
-            return np.asarray(slope(values)).reshape(np.shape(tokens))
+            loss, slope = _compiled(self.law, under.law if under else None)(points, columns, constants)
+            return np.asarray(loss), np.asarray(slope)
+
+    def power(self) -> tuple[np.ndarray, ...] | None:
+        """(floor, b, beta), one each per model, if the law is a power of tokens above a floor."""
+        form = self.law.closed_forms.get("tokens_power")
+        if form is None or self.control is not None:
+            return None
+        return tuple(np.broadcast_to(np.asarray(v, dtype=float), (self.models,)) for v in form(**self.at, **self.params))
+
+    def floor(self) -> np.ndarray:
+        """Loss that training for ever would reach, (models,)."""
+        power = self.power()
+        return self.loss(FOREVER) if power is None else power[0]
+
+    def measure(self, kind: Measure, tokens: Any) -> np.ndarray:
+        """A measure of the curve after these tokens; all of them fall with tokens."""
+        if kind == "slope":
+            return -self.derivative(tokens)
+        loss = self.loss(tokens)
+        if kind == "remaining":
+            return loss - self.floor().reshape(-1, *[1] * (loss.ndim - 1))
+        return loss - self.loss(2 * np.asarray(tokens)) if kind == "doubling" else loss
 
 
-def level(criterion: Criterion, curve: Curve) -> tuple[Measure, float]:
-    """Which measure must come down to which level."""
+@lru_cache(maxsize=64)
+def _compiled(law: Law, control: Law | None) -> Callable[..., Any]:
+    """Loss and its derivative by tokens; of the control in the place of the baseline where there is one."""
+    base = law.variable("loss")
+
+    def at(law: Law, tokens: Any, columns: Any, params: Any) -> Any:
+        return law.function(**{str(law.variable("tokens")): tokens}, **columns, **params)
+
+    def loss(tokens: Any, columns: Any, params: Any) -> Any:
+        under = {} if control is None else {base: at(control, tokens, columns[1], params[1])}
+        return jnp.broadcast_to(at(law, tokens, {**columns[0], **under}, params[0]), tokens.shape)
+
+    return jax.jit(lambda d, columns, params: jax.jvp(lambda x: loss(x, columns, params), (d,), (jnp.ones_like(d),)))
+
+
+def level(criterion: Criterion, curve: Curve) -> tuple[Measure, np.ndarray]:
+    """Which measure must come down to which level, (models,)."""
+    every = np.ones(curve.models)
     if isinstance(criterion, Slope):
         if criterion.per == "doubling":
-            return "doubling", criterion.value
-        return "slope", criterion.value / (1e9 if criterion.per == "1e9 tokens" else 1.0)
+            return "doubling", criterion.value * every
+        return "slope", criterion.value / (1e9 if criterion.per == "1e9 tokens" else 1.0) * every
     if isinstance(criterion, Remaining):
-        return "remaining", criterion.value
+        return "remaining", criterion.value * every
     if isinstance(criterion, Recovered):
-        whole = float(curve.loss(criterion.start)) - curve.floor()
-        return "remaining", (1 - criterion.fraction) * whole
+        return "remaining", (1 - criterion.fraction) * (curve.loss(criterion.start) - curve.floor())
     if isinstance(criterion, Price):
-        return "slope", criterion.token_cost(remaining_parameters(curve)) / criterion.per_nat
-    assert isinstance(criterion, Target)
-    return "loss", criterion.value
+        return "slope", criterion.token_cost(remaining_parameters(curve)) / criterion.per_nat * every
+    return "loss", criterion.value * every
 
 
-def remaining_parameters(curve: Curve) -> float | None:
+def remaining_parameters(curve: Curve) -> np.ndarray | None:
     """Parameters that are trained: N, or N0 (1 - rho) for a pruned model."""
     size, rate = curve.law.variable("size"), curve.law.variable("rate")
     if size is None:
         return None
-    return float(curve.at[size]) * (1 - float(curve.at[rate]) if rate else 1.0)
+    return curve.at[size] * (1 - curve.at[rate] if rate else 1.0)
 
 
-def meets(curve: Curve, kind: Measure, height: float) -> float:
-    """Tokens after which the measure is down to ``height``; inf if it never is, nan if the curve does not fall."""
+def enough(criterion: Criterion, curve: Curve) -> np.ndarray:
+    """Tokens from which on the criterion holds, (models,); inf if it never does, nan if the curve does not fall."""
+    kind, height = level(criterion, curve)
+    return meets(curve, kind, height)
+
+
+def meets(curve: Curve, kind: Measure, height: np.ndarray) -> np.ndarray:
+    """Tokens (at least one) from which on the measure is down to ``height``, (models,)."""
     power = curve.power()
     if power is None:
         return meets_numerically(curve, kind, height)
     floor, b, beta = power
-    if not b > 0:
-        return np.nan
-    if kind == "loss":
-        height = height - floor
-        if height <= 0:
-            return np.inf
-    with np.errstate(over="ignore"):
+    left = height - floor if kind == "loss" else height
+    with np.errstate(all="ignore"):
         if kind == "slope":
-            return float((beta * b / height) ** (1 / (beta + 1)))
-        share = 1 - 2.0**-beta if kind == "doubling" else 1.0
-        return float((b * share / height) ** (1 / beta))
+            tokens = (beta * b / left) ** (1 / (beta + 1))
+        else:
+            share = -np.expm1(-beta * np.log(2)) if kind == "doubling" else 1.0
+            tokens = (b * share / left) ** (1 / beta)
+    met = np.where((left > 0) & (tokens < FOREVER), np.maximum(tokens, 1.0), np.inf)
+    return np.where(b > 0, met, np.nan)
 
 
-def meets_numerically(curve: Curve, kind: Measure, height: float) -> float:
-    """:func:`meets` for any law, by root finding in log tokens."""
-    from scipy.optimize import brentq
-
-    def gap(log_tokens: float) -> float:
-        return float(curve.measure(kind, np.asarray(np.exp(log_tokens)))) - height
-
-    low, high = np.log(1.0), np.log(FOREVER)
-    first, last = gap(low), gap(high)
-    if not (np.isfinite(first) and np.isfinite(last)) or first <= 0:
-        return np.nan if not np.isfinite(first) else 1.0
-    if last >= 0:
-        return np.inf
-    return float(np.exp(brentq(gap, low, high, xtol=1e-13, rtol=1e-14)))
-
-
-Solver = Callable[[Curve, Measure, float], float]
+def meets_numerically(curve: Curve, kind: Measure, height: np.ndarray) -> np.ndarray:
+    """:func:`meets` for any law: the last point of a grid above the height, then ever finer grids behind it."""
+    grid = np.arange(0.0, np.log(FOREVER))
+    low, width = np.zeros(curve.models), 1.0
+    never, first = np.zeros(curve.models, dtype=bool), np.zeros(curve.models, dtype=bool)
+    for zoom in range(11):
+        inside = grid if zoom == 0 else np.linspace(0.0, 1.0, 33)
+        points = low[:, None] + width * inside
+        above = curve.measure(kind, np.exp(points)) > height[:, None]
+        last = np.where(above.any(1), len(inside) - 1 - np.argmax(above[:, ::-1], axis=1), 0)
+        if zoom == 0:
+            never, first = above[:, -1], ~above.any(1)
+        low = points[np.arange(len(points)), last]
+        width *= 1.0 if zoom == 0 else 1 / 32
+    tokens = np.where(never, np.inf, np.where(first, 1.0, np.exp(low + 0.5 * width)))
+    return np.where(curve.loss(1.0) > curve.floor(), tokens, np.nan)

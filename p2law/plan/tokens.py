@@ -2,31 +2,42 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
 
+from ..baseline import CONTROL
 from ..errors import DataError, FitError
 from ..laws import Law
 from ..laws.published import Constants
+from ..observations import check_column
 from ..quantities import format_quantity
-from .criteria import Criterion, Target
-from .curve import Curve, level, meets
+from .criteria import Criterion, Price, Target
+from .curve import Curve, enough, remaining_parameters
 
 if TYPE_CHECKING:
     from ..result import Fit
+    from ..uncertainty.intervals import Method
+
+ANSWERS = ("tokens", "lower", "upper", "loss", "cost", "met", "status")
 
 
 @dataclass(frozen=True, eq=False)
 class TokenPlan:
-    """Tokens at which a criterion is met, one row per model asked about."""
+    """Tokens from which on a criterion is met, one row per model asked about."""
 
     criterion: Criterion
     level: float
     """Confidence level of the interval."""
+    method: str
+    """``"wald"``, ``"bootstrap"``, or ``"none"`` for published constants."""
     table: pd.DataFrame = field(repr=False)
-    """The models asked about with columns tokens, lower, upper, loss, status."""
+    """The models asked about with columns tokens, lower, upper, loss, cost (for ``Price``), met (share of the draws in
+    which the criterion is ever met, for draws) and status."""
+    source: "Fit | Constants" = field(repr=False)
+    curve: Curve = field(repr=False)
+    """The fitted curves of the models."""
 
     @property
     def value(self) -> float:
@@ -63,8 +74,7 @@ class TokenPlan:
         """Text: the criterion and a line per model."""
         lines = [f"Tokens until {self.criterion} ({100 * self.level:g} % interval)"]
         for row in self.table.to_dict("records"):
-            answers = ("tokens", "lower", "upper", "loss", "status")
-            at = ", ".join(f"{k} = {format_quantity(v)}" for k, v in row.items() if k not in answers)
+            at = ", ".join(f"{k} = {format_quantity(v)}" for k, v in row.items() if k not in ANSWERS)
             lines.append("  " + ": ".join(part for part in (at, _answered(row), row["status"]) if part))
         return "\n".join(lines)
 
@@ -75,42 +85,50 @@ class TokenPlan:
         return self.summary()
 
 
-def _tokens(row: Mapping[str, Any]) -> str:
-    if not np.isfinite(row["tokens"]):
-        return ""
-    between = f" [{format_quantity(row['lower'])}, {format_quantity(row['upper'])}]" if row["lower"] > 0 else ""
-    return f"{format_quantity(row['tokens'])} tokens{between}, loss {row['loss']:.4g}"
-
-
 def _answered(row: Mapping[Any, Any]) -> str:
     if not np.isfinite(row["tokens"]):
         return ""
     between = f" [{format_quantity(row['lower'])}, {format_quantity(row['upper'])}]" if row["lower"] > 0 else ""
     loss = f", loss {row['loss']:.4g}" if np.isfinite(row["loss"]) else ""
-    return f"{format_quantity(row['tokens'])} tokens{between}{loss}"
+    cost = f", cost {format_quantity(row['cost'])}" if "cost" in row else ""
+    return f"{format_quantity(row['tokens'])} tokens{between}{loss}{cost}"
 
 
-def optimal_tokens(source: "Fit | Constants", *, criterion: Criterion, level: float = 0.95, **at: Any) -> TokenPlan:
-    """Tokens after which further training is not worth it by the criterion you choose.
+def optimal_tokens(
+    source: "Fit | Constants",
+    *,
+    criterion: Criterion,
+    level: float = 0.95,
+    method: "Method | None" = None,
+    control: "Fit | None" = None,
+    **at: Any,
+) -> TokenPlan:
+    """Tokens after which training on is no longer worth it, by a criterion of your choice.
 
     Parameters
     ----------
-    source : Fit or Constants
-        A fitted law, or published constants (then without an interval).
+    source : Fit or published constants
+        A fit whose law has tokens, or one of ``p2law.laws.published``.
     criterion : Slope, Remaining, Recovered, Target or Price
         From ``p2law.plan``: how flat is flat enough.
     level : float
         Confidence level of the interval.
+    method : {"wald", "bootstrap"}, optional
+        As for :func:`p2law.estimate`: local in log tokens, or percentiles of the fit's draws (default once it has
+        them).
+    control : Fit, optional
+        For fits with ``baseline="control"``: a fit of law ``power`` to the unpruned control's curve. With it the
+        criteria speak of the loss itself, without it of the excess over the control.
     **at : float or array_like
         The law's other columns (``N0=8e9, rho=0.25, L0=2.1``); arrays ask about many models at once. L0 matters only
-        for ``Target`` and may be left out otherwise. For a fit with ``baseline="control"`` the criteria speak of the
-        excess over the control.
+        for ``Target`` and may be left out otherwise; with ``baseline="control"`` it is ``L_control``, the control's
+        loss, held constant along tokens.
 
     Returns
     -------
     TokenPlan
-        ``value``, ``lower``, ``upper``, ``loss`` and ``status`` for one model, ``to_frame()`` for many. Tokens are
-        infinite where the criterion is never met. The interval is local (from the curvature of the fit), in log tokens.
+        ``value``, ``lower``, ``upper``, ``loss`` and ``status`` for one model, ``to_frame()`` for many; draw it with
+        ``p2law.plot.tokens``. Tokens are infinite where the criterion is never met.
 
     Raises
     ------
@@ -129,125 +147,159 @@ def optimal_tokens(source: "Fit | Constants", *, criterion: Criterion, level: fl
     law = source.law
     if law.variable("tokens") is None:
         raise FitError(f"{law.name} has no column of tokens to plan.")
+    if not isinstance(criterion, get_args(Criterion)):
+        raise FitError(f"criterion={criterion!r}: give Slope, Remaining, Recovered, Target or Price from p2law.plan.")
     if not 0 < level < 1:
         raise FitError(f"level={level!r}: must lie between 0 and 1.")
-    models = _models(law, criterion, at)
-    shifts = _shifts(source)
-    points = [dict(zip(models.columns, values, strict=True)) for values in models.to_numpy().tolist()]
-    rows = [_answer(source, criterion, point, shifts, level) for point in points]
-    if law.variable("loss") not in (None, *at):
-        rows = [{**row, "loss": np.nan} for row in rows]  # the level is unknown without L0, the tokens are not
-    asked = models[[name for name in models.columns if name in at]]
-    return TokenPlan(criterion, level, pd.concat([asked, pd.DataFrame(rows)], axis=1))
+    models = _models(source, criterion, control, at)
+    curve = curve_of(source, models, control)
+    tokens = enough(criterion, curve)
+    chosen, limits = _interval(source, criterion, curve, tokens, level, method, control)
+    table = models[[name for name in models.columns if name in at]].assign(tokens=tokens, **limits)
+    known = law.variable("loss") in (None, *at) or CONTROL in at or control is not None
+    ends = np.where(np.isfinite(tokens), curve.loss(np.where(np.isfinite(tokens), tokens, 1.0)), curve.floor())
+    table["loss"] = ends if known else np.nan  # the level is unknown without L0, the tokens are not
+    if isinstance(criterion, Price):
+        table["cost"] = tokens * criterion.token_cost(remaining_parameters(curve))
+    table["status"] = [_status(source, criterion, curve, row) for row in table.reset_index().to_dict("records")]
+    return TokenPlan(criterion, level, chosen, table[_order(table)], source, curve)
 
 
-def _models(law: Law, criterion: Criterion, at: Mapping[str, Any]) -> pd.DataFrame:
-    """The other columns, one row per model."""
+def _order(table: pd.DataFrame) -> list[str]:
+    return [c for c in table.columns if c not in ANSWERS] + [c for c in ANSWERS if c in table.columns]
+
+
+def curve_of(source: "Fit | Constants", models: pd.DataFrame, control: "Fit | None" = None) -> Curve:
+    """The fitted curves of some models."""
+    law, tokens = source.law, source.law.variable("tokens")
+    columns = {str(name): models[name].to_numpy(dtype=float) for name in models.columns}
+    mine = [v.name for v in law.variables if v.name != tokens]
+    if control is None:
+        base = {str(law.variable("loss")): columns[CONTROL]} if CONTROL in columns else {}
+        return Curve(law, {**{n: columns[n] for n in mine if n in columns}, **base}, source.params)
+    others = [v.name for v in control.law.variables if v.name != control.law.variable("tokens")]
+    under = Curve(control.law, {n: columns[n] for n in others}, control.params)
+    return Curve(law, {n: columns[n] for n in mine if n != law.variable("loss")}, source.params, under)
+
+
+def _models(source: "Fit | Constants", criterion: Criterion, control: "Fit | None", at: dict[str, Any]) -> pd.DataFrame:
+    """The other columns, one row per model, inside their domains."""
+    law, moving = source.law, getattr(source, "baseline", "fixed") == "control"
     tokens, base = law.variable("tokens"), law.variable("loss")
-    needed = [v.name for v in law.variables if v.name != tokens]
-    unknown = sorted(set(at) - set(needed))
+    if control is not None and not moving:
+        raise FitError("control= is for fits with baseline='control'; this one measures from a fixed parent.")
+    needed = [v.name for v in law.variables if v.name not in (tokens, base if control is not None else None)]
+    if control is not None:
+        needed += [v.name for v in control.law.variables if v.kind.role != "tokens" and v.name not in needed]
+    allowed = [*needed, CONTROL] if moving and control is None else needed
+    unknown = sorted(set(at) - set(allowed))
     if unknown:
-        raise DataError(f"{law.name} has no column {unknown[0]!r} to plan for; it has {', '.join(needed) or 'none'}.")
+        raise DataError(f"{law.name} has no column {unknown[0]!r} to plan for; it has {', '.join(allowed) or 'none'}.")
     given = dict(at)
-    if base is not None and base not in given and not isinstance(criterion, Target):
-        given[base] = 1.0  # shifts the curve, not its shape
+    if base in needed and base not in given:
+        if CONTROL not in given and not isinstance(criterion, Target):
+            given[base] = 1.0  # shifts the curve, not its shape
+        elif CONTROL in given:
+            needed.remove(base)
     missing = [name for name in needed if name not in given]
+    if missing == [base] and moving:
+        raise DataError(
+            "a target speaks of the loss itself, and this fit measures the excess over the unpruned control: give "
+            f"control=<fit of law 'power' to the control's curve>, or {CONTROL} (the control's loss, held constant)."
+        )
     if missing:
-        raise DataError(f"optimal_tokens needs {' and '.join(missing)} for the law {law.name}.")
+        raise DataError(f"optimal_tokens needs {' and '.join(map(str, missing))} for the law {law.name}.")
+    return _table(law, given)
+
+
+def _table(law: Law, given: dict[str, Any]) -> pd.DataFrame:
     if not given:
         return pd.DataFrame(index=pd.RangeIndex(1))
     try:
         arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, dtype=float)) for v in given.values()))
-    except ValueError as error:
-        raise DataError(
-            f"the columns do not go together: shapes { {k: np.shape(v) for k, v in given.items()} }."
-        ) from error
-    return pd.DataFrame({name: array.ravel() for name, array in zip(given, arrays, strict=True)})
+    except (ValueError, TypeError) as error:
+        shapes = {k: np.shape(v) for k, v in given.items()}
+        raise DataError(f"the columns do not go together: shapes {shapes}; give numbers or arrays.") from error
+    frame = pd.DataFrame({name: array.ravel() for name, array in zip(given, arrays, strict=True)})
+    for variable in law.variables:
+        if variable.name in frame.columns:
+            check_column(frame, variable, law)
+    return frame
 
 
-def _shifts(source: "Fit | Constants") -> list[dict[str, float]]:
-    """Constants moved by one local standard error along each independent direction."""
-    if isinstance(source, Constants):
-        return []
-    from ..uncertainty.wald import of_fit
-
-    names = [p.name for p in source.law.parameters]
-    around = of_fit(source)
-    root = around.turn @ around.root
-    return [dict(zip(names, column.tolist(), strict=True)) for column in root.T]
-
-
-def _answer(
+def _interval(
     source: "Fit | Constants",
     criterion: Criterion,
-    at: dict[str, float],
-    shifts: list[dict[str, float]],
-    confidence: float,
-) -> dict[str, Any]:
-    curve = Curve(source.law, at, source.params)
-    kind, height = level(criterion, curve)
-    tokens = meets(curve, kind, height)
-    spread = _log_spread(source, criterion, at, shifts) if np.isfinite(tokens) else np.nan
-    lower, upper = _interval(source, tokens, spread, confidence)
-    loss = float(curve.loss(tokens)) if np.isfinite(tokens) else curve.floor()
-    return {
-        "tokens": tokens,
-        "lower": lower,
-        "upper": upper,
-        "loss": loss,
-        "status": _status(source, curve, criterion, tokens),
-    }
+    curve: Curve,
+    tokens: np.ndarray,
+    level: float,
+    method: "Method | None",
+    control: "Fit | None",
+) -> tuple[str, dict[str, Any]]:
+    """Limits of the tokens, and for draws the share of them in which the criterion is ever met."""
+    nothing = np.full(len(tokens), np.nan)
+    if isinstance(source, Constants):
+        return "none", {"lower": nothing, "upper": nothing}
+    from ..uncertainty.estimate import estimate
+
+    fits = [source] if control is None else [source, control]
+    drawn = method == "bootstrap" or (method is None and all(fit.draws is not None for fit in fits))
+    some = np.flatnonzero(~np.isnan(tokens) if drawn else np.isfinite(tokens))
+    picked, under = {k: v[some] for k, v in curve.at.items()}, curve.control
+    below = {k: v[some] for k, v in under.at.items()} if under else {}
+
+    def rate(params: Mapping[str, float], *other: Mapping[str, float]) -> np.ndarray:
+        """Inverse tokens: zero, not infinite, where the criterion is never met."""
+        lower = Curve(under.law, below, other[0]) if under else None
+        return 1 / enough(criterion, Curve(curve.law, picked, params, lower))
+
+    limits = {"lower": nothing.copy(), "upper": nothing.copy()} | ({"met": nothing.copy()} if drawn else {})
+    if some.size:
+        found = estimate(rate, *fits, level=level, method=method, log=True)
+        with np.errstate(divide="ignore"):
+            limits["lower"][some], limits["upper"][some] = 1 / found.upper, 1 / found.lower
+        if drawn:
+            limits["met"][some] = _met(source, control, rate)
+    return "bootstrap" if drawn else "wald", limits
 
 
-def _log_spread(
-    source: "Fit | Constants", criterion: Criterion, at: dict[str, float], shifts: list[dict[str, float]]
-) -> float:
-    """Local standard error of log tokens."""
+def _met(source: "Fit", control: "Fit | None", rate: Any) -> np.ndarray:
+    """Share of the draws in which the criterion is ever met."""
+    from ..uncertainty.intervals import draws_of
 
-    def log_tokens(params: dict[str, float]) -> float:
-        curve = Curve(source.law, at, params)
-        return float(np.log(meets(curve, *level(criterion, curve))))
-
-    h, total = 1e-3, 0.0
-    for shift in shifts:
-        up, down = (log_tokens({k: v + s * h * shift[k] for k, v in source.params.items()}) for s in (1, -1))
-        total += ((up - down) / (2 * h)) ** 2
-    return float(np.sqrt(total)) if shifts else np.nan
+    names, other = [p.name for p in source.law.parameters], () if control is None else (control.params,)
+    records: list[Any] = draws_of(source)[names].to_dict("records")
+    return np.mean([rate(record, *other) > 0 for record in records], axis=0)
 
 
-def _interval(source: "Fit | Constants", tokens: float, spread: float, confidence: float) -> tuple[float, float]:
-    if not np.isfinite(spread) or isinstance(source, Constants):
-        return np.nan, np.nan
-    from scipy.special import stdtrit
-
-    from ..uncertainty.wald import of_fit
-
-    reach = float(stdtrit(max(of_fit(source).rows_dof, 1), 0.5 + confidence / 2)) * spread
-    with np.errstate(over="ignore"):
-        return tokens * float(np.exp(-reach)), tokens * float(np.exp(reach))
-
-
-def _status(source: "Fit | Constants", curve: Curve, criterion: Criterion, tokens: float) -> str:
-    if np.isnan(tokens):
+def _status(source: "Fit | Constants", criterion: Criterion, curve: Curve, row: Mapping[Any, Any]) -> str:
+    sometimes = f"; met in {100 * row['met']:.3g} % of the draws" if row.get("met", 1.0) < 1 else ""
+    if np.isnan(row["tokens"]):
         return "no answer: the fitted curve does not fall with tokens"
-    if np.isinf(tokens):
+    if np.isinf(row["tokens"]):
         if isinstance(criterion, Target):
-            return f"never: the target lies below the level {curve.floor():.4g} that this model tends to"
-        return "never within any number of tokens"
+            return f"never: the target lies below the level {row['loss']:.4g} that this model tends to{sometimes}"
+        return f"never within any number of tokens{sometimes}"
     if isinstance(source, Constants):
         return "from published constants"
-    seen = source.observations.columns[curve.tokens]
-    for name, value in curve.at.items():
-        column = source.observations.columns[name]
-        outside = max(value / column.max(), column.min() / value) if value > 0 and column.min() > 0 else 1.0
-        if name != source.law.variable("loss") and outside > 1.01:
-            return f"extrapolated: {name} lies {outside:.3g} times outside the fitted range" + _beyond(seen, tokens)
-    return ("inside the fitted range" if not _beyond(seen, tokens) else "extrapolated") + _beyond(seen, tokens)
+    if row["lower"] == 0 and np.isinf(row["upper"]):
+        sometimes += "; these data leave it undetermined"
+    return _place(source, {k: v[int(row["index"])] for k, v in curve.at.items()}, row["tokens"]) + sometimes
 
 
-def _beyond(seen: np.ndarray, tokens: float) -> str:
-    if tokens > seen.max() * 1.01:
-        return f"; {tokens / seen.max():.3g} times the longest fitted run"
-    if tokens < seen.min() * 0.99:
-        return f"; {seen.min() / tokens:.3g} times below the shortest fitted checkpoint"
-    return ""
+def _place(fit: "Fit", at: Mapping[str, float], tokens: float) -> str:
+    """Where the answer lies, held against the fitted range."""
+    from ..prediction import outside
+
+    if tokens <= 1.0:
+        return "met from the first token on"
+    name = fit.law.variable("tokens")
+    values = {k: np.array([v]) for k, v in at.items()} | {str(name): np.array([tokens])}
+    base = fit.law.variable("loss")
+    factors = {k: float(v[0]) for k, v in outside(fit, {**values, **({base: np.ones(1)} if base else {})}).items()}
+    said = [f"{k} lies {f:.3g} times outside the fitted range" for k, f in factors.items() if k != name and f > 1.01]
+    if factors[str(name)] > 1.01:
+        beyond = tokens > fit.observations.columns[str(name)].max()
+        side = "times the longest fitted run" if beyond else "times below the shortest fitted checkpoint"
+        said.append(f"{factors[str(name)]:.3g} {side}")
+    return "extrapolated: " + "; ".join(said) if said else "inside the fitted range"

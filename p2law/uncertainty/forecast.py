@@ -44,13 +44,16 @@ class Forecast:
             {"tokens": self.tokens, "loss": self.loss, "lower": self.loss - reach, "upper": self.loss + reach}
         )
 
+    def gap(self, of: int = -1) -> tuple[np.ndarray, np.ndarray]:
+        """Loss at each point above that at point ``of``, nats, and its standard error."""
+        variance = np.diag(self.covariance) + self.covariance[of, of] - 2 * self.covariance[:, of]
+        return self.loss - self.loss[of], np.sqrt(np.maximum(variance, 0.0))
+
     def probability(self, within: float, of: int = -1) -> np.ndarray:
         """Probability that the loss at each point is at most ``within`` nats above that at point ``of``."""
         from scipy.special import stdtr
 
-        gap = self.loss - self.loss[of]
-        variance = np.diag(self.covariance) + self.covariance[of, of] - 2 * self.covariance[:, of]
-        spread = np.sqrt(np.maximum(variance, 0.0))
+        gap, spread = self.gap(of)
         certain = spread <= 1e-12 * np.abs(self.loss)
         safe = np.where(certain, 1.0, spread)
         return np.where(certain, (gap <= within).astype(float), stdtr(self.dof, (within - gap) / safe))

@@ -1,0 +1,205 @@
+"""Stop or go on: what the rest of a running curve would still bring."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..checks import finite, refuse, require
+from ..errors import DataError, FitError
+from ..observations import Table, as_frame
+from ..quantities import format_quantity
+from ..uncertainty.forecast import Forecast
+from ..uncertainty.intervals import check_level
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+POINTS = 41
+"""Tokens looked at between the last checkpoint and the end, evenly in their logarithm."""
+LEAST_ROWS = 5
+"""Checkpoints without which a curve's own power law says nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class StopPlan:
+    """What a run begun would gain by going on to the tokens planned."""
+
+    seen: pd.DataFrame = field(repr=False)
+    """Checkpoints so far: tokens, loss."""
+    ahead: Forecast = field(repr=False)
+    """Loss from the last checkpoint (first point) to the planned end (last point)."""
+    eps: float
+    """Loss, nats per token, that is not worth training for."""
+    level: float
+    """Confidence level of the intervals, and the probability from which on the advice is to stop."""
+    basis: str
+    """What the forecast rests on."""
+
+    @property
+    def now(self) -> float:
+        """Tokens of the last checkpoint."""
+        return float(self.ahead.tokens[0])
+
+    @property
+    def planned(self) -> float:
+        """Tokens planned."""
+        return float(self.ahead.tokens[-1])
+
+    @property
+    def gain(self) -> float:
+        """Fall of the loss expected from here to the planned end, nats per token."""
+        return float(self.ahead.gap()[0][0])
+
+    @cached_property
+    def gain_interval(self) -> tuple[float, float]:
+        """Interval of the gain."""
+        from scipy.special import stdtrit
+
+        gap, spread = self.ahead.gap()
+        reach = float(stdtrit(self.ahead.dof, 0.5 + self.level / 2) * spread[0])
+        return float(gap[0]) - reach, float(gap[0]) + reach
+
+    @property
+    def probability(self) -> float:
+        """Probability that stopping now loses no more than eps."""
+        return float(self.ahead.probability(self.eps)[0])
+
+    @property
+    def stop(self) -> bool:
+        """Whether that probability reaches the level."""
+        return self.probability >= self.level
+
+    def enough(self, probability: float = 0.5) -> float:
+        """Least tokens from which on the loss is within eps of its planned end with this probability."""
+        if not 0 < probability < 1:
+            raise FitError(f"enough(probability={probability!r}): must lie between 0 and 1.")
+        short = np.flatnonzero(self.ahead.probability(self.eps) < probability)
+        return float(self.ahead.tokens[min(short[-1] + 1, len(self.ahead.tokens) - 1)]) if short.size else self.now
+
+    def to_frame(self) -> pd.DataFrame:
+        """The rest of the curve: tokens, loss, lower, upper, and the probability of being within eps of the end."""
+        return self.ahead.interval(self.level).assign(within_eps=self.ahead.probability(self.eps))
+
+    def summary(self) -> str:
+        """Text: the gain left, the probability, the advice."""
+        low, high = self.gain_interval
+        done = f"{format_quantity(self.now)} of {format_quantity(self.planned)} tokens"
+        within = f"{100 * self.probability:.3g} %"
+        more = f"within {self.eps:g} nats of the end from about {format_quantity(self.enough())} tokens on"
+        sure = f"with {100 * self.level:g} % probability from {format_quantity(self.enough(self.level))}"
+        return "\n".join(
+            [
+                f"{'Stop' if self.stop else 'Go on'}: {done} done, forecast from {self.basis}",
+                f"  gain left: {self.gain:.4f} nats per token [{low:.4f}, {high:.4f}] ({100 * self.level:g} % interval)",
+                f"  probability that stopping now loses {self.eps:g} nats or less: {within}",
+                f"  {more}, {sure}",
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(self.summary())}</pre>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def stop_rule(
+    run: Table,
+    *,
+    tokens: float,
+    eps: float,
+    fit: "Fit | None" = None,
+    control: "Fit | None" = None,
+    columns: Mapping[str, str] | None = None,
+    level: float = 0.95,
+) -> StopPlan:
+    """Forecast the rest of a run and say whether going on is worth it.
+
+    Parameters
+    ----------
+    run : DataFrame, mapping or path
+        The checkpoints so far of one run, at a constant learning rate and without its warm-up: column D (tokens) and
+        the loss, with ``fit`` also the law's other columns.
+    tokens : float
+        Tokens the run is planned for.
+    eps : float
+        Loss, nats per token, that is not worth training for.
+    fit : Fit, optional
+        A law fitted to other runs: the forecast puts it together with the run's own checkpoints
+        (:meth:`p2law.Fit.forecast`). Without it the run's own power law is carried on, its exponent and the noise
+        averaged over what the checkpoints allow.
+    control : Fit, optional
+        For ``baseline="control"``: a fit of law ``power`` to the unpruned control's curve. Without it the rows need
+        ``L_control``, and its last value is held for the rest of the run.
+    columns : mapping, optional
+        The names above to the table's: ``{"D": "tokens"}``.
+    level : float
+        Confidence level, and the probability from which on the advice is to stop.
+
+    Returns
+    -------
+    StopPlan
+        ``gain``, ``gain_interval``, ``probability``, ``stop``, ``enough(probability)``; draw it with
+        ``p2law.plot.stop``. Losses are as measured on the run's own validation set, a checkpoint's noise included.
+
+    Raises
+    ------
+    DataError
+        If rows are missing or wrong, or the run is already at the planned end.
+    FitError
+        If an option makes no sense, or the fit has too few runs to know how runs differ.
+    """
+    check_level(level)
+    if not eps > 0:
+        raise FitError(f"eps={eps!r}: give a positive loss in nats per token, e.g. 0.01.")
+    if fit is None and control is not None:
+        raise FitError("control= goes with a fit whose baseline is 'control'; this call has no fit.")
+    name = "D" if fit is None else str(fit.law.variable("tokens"))
+    frame = _one_run(as_frame(run, columns), name)
+    last = float(frame[name].iloc[-1])
+    if not tokens > last:
+        raise DataError(f"tokens={tokens:g}: the run has {last:g} tokens already; give the tokens planned in all.")
+    ahead = np.geomspace(last, float(tokens), POINTS)
+    ahead[[0, -1]] = last, float(tokens)
+    seen = frame[[name, "loss"]].set_axis(["tokens", "loss"], axis=1)
+    if fit is None:
+        return StopPlan(seen, _alone(seen, ahead), eps, level, "the run's own power law")
+    held = None if fit.baseline == "fixed" or control is not None else _last_control(frame)
+    forecast = fit.forecast(frame, ahead, control=held if control is None else control)
+    return StopPlan(seen, forecast, eps, level, f"{fit.law.name} and the run's own checkpoints")
+
+
+def _one_run(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    for column in (name, "loss"):
+        require(frame, column, "the stop rule needs tokens and loss")
+        values = finite(frame, column)
+        refuse(frame, column, values, values <= 0, "is not positive", "drop the row")
+    if "run" in frame.columns and frame["run"].nunique() > 1:
+        raise DataError(f"the table holds {frame['run'].nunique()} runs: ask about one, e.g. table[table.run == '...'].")
+    if frame[name].duplicated().any():
+        raise DataError(f"column {name!r} has a value twice: give one run, one row per checkpoint.")
+    if len(frame) == 0:
+        raise DataError("the run has no rows.")
+    return frame.sort_values(name)
+
+
+def _alone(seen: pd.DataFrame, ahead: np.ndarray) -> Forecast:
+    from ..uncertainty.one_run import one_run, thinned
+
+    if len(seen) < LEAST_ROWS:
+        raise DataError(f"{len(seen)} checkpoints: a curve's own power law needs {LEAST_ROWS}; log more, or give fit=.")
+    mean, covariance, dof = one_run(*thinned(*seen.to_numpy(dtype=float).T), ahead)
+    return Forecast(ahead, mean, covariance, dof)
+
+
+def _last_control(frame: pd.DataFrame) -> Any:
+    from ..baseline import CONTROL
+
+    require(frame, CONTROL, "this fit measures from the control: give its loss at the rows' tokens, or control=<fit>")
+    return float(frame[CONTROL].iloc[-1])
