@@ -21,6 +21,7 @@ from .solver import Problem
 if TYPE_CHECKING:
     from .uncertainty.bootstrap import Draws, Scheme
     from .uncertainty.forecast import Forecast
+    from .uncertainty.identifiability import Identifiability
     from .uncertainty.intervals import Method
     from .uncertainty.profile import Profile
     from .uncertainty.run_effect import RunEffect
@@ -246,6 +247,35 @@ class Fit:
         from .uncertainty.forecast import forecast
 
         return forecast(self, begun, tokens, control=control)
+
+    def identifiability(self, *, level: float = 0.95, method: "Method" = "profile") -> "Identifiability":
+        """What the data fix: parameters, combinations of them and predictions, and which further run would tell most.
+
+        Parameters
+        ----------
+        level : float
+            Confidence level of the intervals.
+        method : {"profile", "wald", "bootstrap", "bca"}
+            Of the parameters' intervals; profiles see a flat valley as flat.
+        """
+        from .uncertainty.identifiability import identifiability
+
+        return identifiability(self, level=level, method=method)
+
+    def influence(self, **at: Any) -> pd.DataFrame:
+        """What leaving out each run does, most influential first.
+
+        Without arguments: change of every constant in units of its standard error. With the law's columns
+        (``N0=8e9, D=1e9, ...``): the loss forecast there without the run, its change, and that in standard errors.
+
+        Raises
+        ------
+        FitError
+            With a single run.
+        """
+        from .uncertainty.influence import influence
+
+        return influence(self, **at)
 
     def run_effect(self) -> "RunEffect":
         """How the fitted runs differ from the law: spread of levels and slopes, noise within a run, and its floor.

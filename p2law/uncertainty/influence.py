@@ -1,6 +1,6 @@
 """What each run does to the fit: leave one out and refit."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -30,3 +30,27 @@ def leave_one_run_out(fit: "Fit") -> pd.DataFrame:
     names = [p.name for p in fit.law.parameters]
     labels = pd.Index(pd.unique(pd.Series(fit.observations.run)), name="run left out")
     return pd.DataFrame(constants, index=labels, columns=pd.Index(names))
+
+
+def influence(fit: "Fit", **at: Any) -> pd.DataFrame:
+    """See :meth:`p2law.result.Fit.influence`."""
+    from ..prediction import prediction_columns
+    from .intervals import spread_of
+    from .quantity import loss_gradient
+    from .wald import of_fit
+
+    without = leave_one_run_out(fit)
+    if not at:
+        scale = pd.Series({name: error or np.inf for name, error in fit.standard_errors.items()})
+        moved = (without - pd.Series(dict(fit.params))) / scale
+        return moved.iloc[np.argsort(-moved.abs().max(axis=1).to_numpy())]
+    columns, _ = prediction_columns(fit, at=at)
+    if len(next(iter(columns.values()))) != 1:
+        raise FitError("influence on a forecast asks about one point: give single values.")
+    now = float(np.ravel(fit.law(**columns, **fit.params))[0])
+    losses = [float(np.ravel(fit.law(**columns, **dict(row)))[0]) for _, row in without.iterrows()]
+    error = float(spread_of(of_fit(fit), loss_gradient(fit, columns)).error[0])
+    change = np.array(losses) - now
+    share = change / error if np.isfinite(error) else np.full(len(change), np.nan)
+    table = {fit.law.response.name: losses, "change": change, "in standard errors": share}
+    return pd.DataFrame(table, index=without.index).iloc[np.argsort(-np.abs(change))]

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 STEPS = np.array([0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0, 9.0])
 """Where the profile is taken, in local half-widths on each side."""
 
-
+WIDEST = np.geomspace(1e-2, 1e6, len(STEPS))
+"""Where a signed constant is looked at that the data leave free, in its own size (plus one)."""
 TOGETHER = 4
 """Points tried from the same start before going on from the last of them."""
 
@@ -80,7 +81,7 @@ def profile(fit: "Fit", parameter: str, *, level: float = 0.95) -> Profile:
                 factor = np.exp(np.minimum(size / fit.params[parameter], np.log(1e6) * STEPS / STEPS[-1]))
             moved = fit.params[parameter] * factor**side
         else:
-            moved = fit.params[parameter] + side * np.minimum(size, 1e6 * (1 + abs(fit.params[parameter])))
+            moved = fit.params[parameter] + side * np.minimum(size, (1 + abs(fit.params[parameter])) * WIDEST)
         return np.unique(np.clip(moved, low, high))[::side][: len(STEPS)]
 
     traced = (setting.pinned(i, values(-1), unit), setting.pinned(i, values(1), unit))
@@ -232,30 +233,29 @@ def _assemble(
     traced: tuple[Traced, Traced],
     domain: tuple[float, float],
 ) -> Profile:
-    """The interval from the two sides of a profile."""
+    """The interval from the two sides of a profile: all values that the data allow, and what lies between them."""
     ends, points = [], [(estimate, 0.0)]
-    for (values, rise), edge in zip(traced, domain, strict=True):
-        rise = np.where(np.isfinite(rise), np.maximum(rise, 0.0), np.inf)
+    for side, (values, rise), edge in zip((-1, 1), traced, domain, strict=True):
+        # A refit that failed says nothing; one that came out on the other side says nothing about this one.
+        found = np.isfinite(rise) & (side * (values - estimate) > 0)
+        order = np.argsort(side * values[found])
+        values, rise = values[found][order], np.maximum(rise[found][order], 0.0)
         points += list(zip(values.tolist(), rise.tolist(), strict=True))
         crossing = _crossing(estimate, values, rise, threshold)
-        at_edge = len(values) == 0 or np.isclose(values[-1], edge)
-        ends.append(crossing if np.isfinite(crossing) else edge if at_edge else np.sign(edge) * np.inf)
+        ends.append(edge if np.isnan(crossing) else crossing)
     table = pd.DataFrame(points, columns=pd.Index(["value", "rise"])).sort_values("value", ignore_index=True)
     return Profile(name, estimate, float(ends[0]), float(ends[1]), level, threshold, table)
 
 
 def _crossing(estimate: float, values: np.ndarray, rise: np.ndarray, threshold: float) -> float:
-    """Where the signed root of the rise, nearly straight in the value, first passes the threshold."""
+    """Where the signed root of the rise, nearly straight in the value, last passes the threshold; nan if never."""
     roots, edge = np.sqrt(np.concatenate([[0.0], rise])), np.sqrt(threshold)
     places = np.concatenate([[estimate], values])
-    over = np.flatnonzero(roots > edge)
-    if not over.size:
-        return np.inf
-    k = int(over[0])
-    if not np.isfinite(roots[k]):
-        return float(places[k - 1])
-    share = (edge - roots[k - 1]) / (roots[k] - roots[k - 1])
-    return float(places[k - 1] + share * (places[k] - places[k - 1]))
+    k = int(np.flatnonzero(roots <= edge)[-1])
+    if k == len(roots) - 1:
+        return np.nan
+    share = (edge - roots[k]) / (roots[k + 1] - roots[k])
+    return float(places[k] + share * (places[k + 1] - places[k]))
 
 
 def _chunks(values: np.ndarray) -> list[np.ndarray]:

@@ -1,12 +1,15 @@
 """Anything that follows from the constants, with its derivative by them."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
+from ..laws import Law
 from ..precision import float64
+from ..solver.problem import bucket, pad
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -17,16 +20,26 @@ Quantity = Callable[[Mapping[str, float]], Any]
 
 def loss_gradient(fit: "Fit", columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Derivative of the predicted loss by the raw constants, (rows, parameters)."""
-    names = [p.name for p in fit.law.parameters]
-
-    def at(values: Any) -> Any:
-        return fit.law.function(**columns, **dict(zip(names, values, strict=True)))
-
     rows = len(next(iter(columns.values())))
+    padded = {name: pad(np.asarray(v, dtype=float), bucket(rows)) for name, v in columns.items()}
     with float64():
-        vector = np.array([fit.params[n] for n in names])
-        slope = np.asarray(jax.jacfwd(at)(vector))
-    return np.broadcast_to(slope, (rows, len(names)))
+        slope = _slope(fit.law)(np.array(list(fit.params.values())), padded)
+        return np.asarray(slope)[:rows]
+
+
+@lru_cache(maxsize=64)
+def _slope(law: Law) -> Callable[..., Any]:
+    """The law's compiled Jacobian by its constants, (rows, parameters), for columns padded to a bucket."""
+    names = [p.name for p in law.parameters]
+
+    def jacobian(values: Any, columns: Any) -> Any:
+        def at(values: Any) -> Any:
+            return law.function(**columns, **dict(zip(names, values, strict=True)))
+
+        rows = len(next(iter(columns.values())))
+        return jax.numpy.broadcast_to(jax.jacfwd(at)(values), (rows, len(names)))
+
+    return jax.jit(jacobian)
 
 
 def shifted(params: Mapping[str, float], direction: np.ndarray, step: float) -> dict[str, float]:

@@ -1,0 +1,89 @@
+"""Which further run would tell the constants best: candidates on and around the grid of the fitted runs."""
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..diagnose import ONE_LEVEL
+from .run_effect import Points, new_run_spread, points, run_effect
+from .scaled import Scaled
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+CHECKPOINTS = 10
+"""Of a candidate run, where runs have several."""
+LARGER = (2.0, 4.0)
+"""Candidate sizes beyond the largest fitted one, as multiples of it."""
+
+
+def informative(fit: "Fit", around: Scaled) -> pd.DataFrame:
+    """Candidate runs, best first: the law's columns, ``tokens`` as their last checkpoint, and ``shrinks``.
+
+    ``shrinks`` is the share by which the overall error of the constants falls (root of the summed variances in scaled
+    coordinates, the plausible ranges taken as prior), by a Gaussian update at the fitted constants. Checkpoints of the
+    candidate share its run's own level and slope as estimated by the run effect, so many of them are not many runs.
+    """
+    axes = {v.name: _levels(fit, v.name, v.kind.role) for v in fit.law.variables if v.kind.role != "loss"}
+    tokens = fit.law.variable("tokens")
+    curves = tokens is not None and 3 <= fit.run_count < fit.n
+    if curves:
+        del axes[str(tokens)]
+    candidates = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    runs = [_rows(fit, at, str(tokens) if curves else None) for at in candidates]
+    columns = {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+    gradient = around.gradient(fit, columns).reshape(len(runs), -1, len(around.errors))
+    noise = _noise(fit, columns, len(runs), curves)
+    before, prior = np.trace(around.covariance), around.covariance
+    after = [np.trace(updated(prior, g, n)) for g, n in zip(gradient, noise, strict=True)]
+    out = pd.DataFrame(candidates).assign(shrinks=1 - np.sqrt(np.array(after) / before))
+    return out.sort_values("shrinks", ascending=False, ignore_index=True)
+
+
+def updated(prior: np.ndarray, gradient: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Covariance after rows with this gradient (rows, k) and noise covariance (rows, rows) have been measured."""
+    noise = noise + 1e-12 * np.trace(noise) * np.eye(len(noise))
+    shared = gradient @ prior
+    return prior - shared.T @ np.linalg.solve(shared @ gradient.T + noise, shared)
+
+
+def _noise(fit: "Fit", columns: dict[str, np.ndarray], runs: int, curves: bool) -> np.ndarray:
+    """Covariance of the rows of each candidate run about the law, (runs, rows, rows)."""
+    if not curves:
+        return (new_run_spread(fit, columns).error ** 2).reshape(runs, 1, 1)
+    effect, at = run_effect(fit), points(fit, columns)
+    parts = zip(np.split(at.log_tokens, runs), np.split(at.excess, runs), strict=True)
+    return np.array([effect.covariance(*[Points(*part)] * 2) for part in parts])
+
+
+def _levels(fit: "Fit", name: str, role: str | None) -> np.ndarray:
+    """Fitted levels of a column, what lies between them, and a step beyond."""
+    fitted = np.unique(fit.observations.columns[name])
+    if fitted[0] > 0:  # realised rates around a target are one level
+        fitted = fitted[np.concatenate([[True], np.diff(np.log(fitted)) > np.log(ONE_LEVEL)])]
+    if len(fitted) > 8:
+        fitted = np.quantile(fitted, np.linspace(0, 1, 5))
+    if role == "rate":
+        inner = (fitted[:-1] + fitted[1:]) / 2
+        return np.unique(np.concatenate([[fitted[0] / 2], fitted, inner, [(1 + fitted[-1]) / 2]]))
+    if fitted[0] <= 0:
+        return np.unique(np.concatenate([fitted, (fitted[:-1] + fitted[1:]) / 2]))
+    inner = np.sqrt(fitted[:-1] * fitted[1:])
+    beyond = fitted[-1] * np.array(LARGER) if role == "size" else fitted[-1:] * 2
+    return np.unique(np.concatenate([[fitted[0] / 2], fitted, inner, beyond]))
+
+
+def _rows(fit: "Fit", at: dict[str, float], tokens: str | None) -> dict[str, np.ndarray]:
+    """The columns of a candidate run: one row, or checkpoints over the fitted range of tokens."""
+    seen = fit.observations.columns
+    count = CHECKPOINTS if tokens else 1
+    columns = {name: np.full(count, value) for name, value in at.items()}
+    if tokens:
+        columns[tokens] = np.geomspace(seen[tokens].min(), seen[tokens].max(), CHECKPOINTS)
+    base, size = fit.law.variable("loss"), fit.law.variable("size")
+    if base is not None:
+        nearest = np.argmin(np.abs(np.log(seen[size] / at[size]))) if size in at else 0
+        columns[base] = np.full(count, seen[base][nearest])
+    return {v.name: columns[v.name] for v in fit.law.variables}
