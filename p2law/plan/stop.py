@@ -94,7 +94,7 @@ class StopPlan:
         return "\n".join(
             [
                 f"{'Stop' if self.stop else 'Go on'}: {done} done, forecast from {self.basis}",
-                f"  gain left: {self.gain:.4f} nats per token [{low:.4f}, {high:.4f}] ({100 * self.level:g} % interval)",
+                f"  gain left: {self.gain:.4f} nats per token, {100 * self.level:g} % interval {low:.4f} to {high:.4f}",
                 f"  probability that stopping now loses {self.eps:g} nats or less: {within}",
                 f"  {more}, {sure}",
             ]
@@ -181,7 +181,9 @@ def _one_run(frame: pd.DataFrame, name: str) -> pd.DataFrame:
         values = finite(frame, column)
         refuse(frame, column, values, values <= 0, "is not positive", "drop the row")
     if "run" in frame.columns and frame["run"].nunique() > 1:
-        raise DataError(f"the table holds {frame['run'].nunique()} runs: ask about one, e.g. table[table.run == '...'].")
+        raise DataError(
+            f"the table holds {frame['run'].nunique()} runs: ask about one, e.g. table[table.run == '...']."
+        )
     if frame[name].duplicated().any():
         raise DataError(f"column {name!r} has a value twice: give one run, one row per checkpoint.")
     if len(frame) == 0:

@@ -2,9 +2,9 @@
 
 The curve is ``a - s * (1 - (D / D_c)^-beta) / beta`` (its level and slope in the middle of what was seen; the logarithm
 as beta tends to 0) plus noise that is correlated along tokens (Ornstein-Uhlenbeck in log D). Given beta and the noise's
-memory all else is linear and solved exactly (universal kriging, flat priors on level, slope and log variance); beta and
-memory are averaged over, weighted by how likely they make the run. Least squares at one best beta would pretend that the
-bend of half a curve fixes its other half.
+memory all else is linear and solved exactly (universal kriging, flat priors on level, slope and log variance). Beta and
+memory are averaged over, weighted by how likely they make the run: least squares at one best beta would pretend that
+the bend of half a curve fixes its other half.
 """
 
 from dataclasses import dataclass
