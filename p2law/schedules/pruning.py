@@ -120,7 +120,7 @@ class PruningSchedule:
         return bill.steps(self.average_density(), N, C, batch_tokens, unpruned)
 
     def with_final_params(self, N: float, final: float, *, unpruned: float = 0.0) -> "PruningSchedule":
-        """This schedule with the sparsity that leaves ``final`` parameters.
+        """Change the sparsity to the one that leaves ``final`` parameters.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class PruningSchedule:
         return replace(self, sparsity=1 - (final - unpruned) / N)
 
     def with_average_params(self, N: float, average: float, *, unpruned: float = 0.0) -> "PruningSchedule":
-        """This schedule with the sparsity that makes ``average`` the average parameter count.
+        """Change the sparsity to the one that makes ``average`` the average parameter count.
 
         Raises
         ------
