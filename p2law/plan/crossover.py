@@ -1,0 +1,302 @@
+"""Prune or train from scratch: where the two loss curves meet at equal cost, and what the data can say about it.
+
+The interval of the meeting point is read off the interval of the difference in loss: all budgets at which the data
+cannot tell the two curves apart (Fieller's construction). It is open where they never can, as they often cannot at
+large budgets, and it covers as the interval of the difference does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, FitError
+from ..quantities import format_quantity
+from .arms import Arm, Lookup, arm, estimated, own, params_left
+from .bills import Architecture, Bill, Charge, Parent, bill
+from .meeting import roots, undecided
+
+if TYPE_CHECKING:
+    from ..laws import Constants
+    from ..result import Fit
+
+Winner = Literal["pruned", "scratch", "undetermined"]
+Verdict = Literal["crossing", "pruned", "scratch", "never", "undetermined"]
+POINTS = 241
+"""Budgets at which the difference is looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crossover:
+    """Where training from scratch and retraining a pruned model reach the same loss at the same cost.
+
+    ``str(crossover)`` says it in sentences; ``to_frame()`` is the difference in loss over the range of budgets.
+    """
+
+    value: float
+    """Retraining tokens at which the fitted curves meet (the first time in the range); nan if they do not."""
+    lower: float
+    """From here the data cannot tell the curves apart around ``value``: 0 if from below the range on. Where the fitted
+    curves do not meet, the budgets at which they still may; nan if the data rule that out."""
+    upper: float
+    """Up to here; infinite if to the end of the range."""
+    level: float
+    method: str
+    verdict: Verdict
+    """``"crossing"``: they meet in the range. ``"pruned"``, ``"scratch"``: the fitted curve of this one is lower in the
+    whole range (see ``lower``, ``upper``). ``"never"``: and the data say so for every budget, also beyond the range.
+    ``"undetermined"``: the data cannot tell the two apart anywhere in the range."""
+    below: Winner
+    """Which of the fitted curves is lower at the start of the range."""
+    above: Winner
+    """And at its end."""
+    at_large: Winner
+    """Which of them tends to the lower loss, as far as the data determine it."""
+    beyond: Mapping[str, float]
+    """By which factor a curve is used outside its fitted tokens where the verdict rests on it; empty if neither is."""
+    bill: Bill
+    crossings: pd.DataFrame = field(repr=False)
+    """Every crossing of the fitted curves in the range: tokens, lower, upper, total (the bill), below, above."""
+    table: pd.DataFrame = field(repr=False)
+
+    @property
+    def status(self) -> str:
+        """The verdict in a sentence, with what it rests on."""
+        from .wording import crossover_status
+
+        return crossover_status(self)
+
+    @property
+    def total(self) -> float:
+        """The whole bill at ``value``, in ``bill.unit``."""
+        return float(self.bill.total(self.value))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Over the range: tokens (retraining), scratch_tokens (same cost), total (the bill), pruned, scratch (losses),
+        difference (pruned minus scratch, nats per token), lower, upper.
+        """
+        return self.table.copy()
+
+    def summary(self) -> str:
+        """Text: the bill, the verdict and the difference along the range."""
+        low, high = (format_quantity(t) for t in self.table["tokens"].iloc[[0, -1]])
+        lines = [f"Prune or train from scratch ({self.bill}), {low} to {high} retraining tokens: {self.status}"]
+        for row in self.table.iloc[:: (len(self.table) - 1) // 4].to_dict("records"):
+            between = f" [{row['lower']:+.3f}, {row['upper']:+.3f}]" if np.isfinite(row["lower"]) else ""
+            lines.append(
+                f"  {format_quantity(row['tokens']):>6} retraining = {format_quantity(row['scratch_tokens'])} scratch "
+                f"tokens: pruned {row['pruned']:.3f}, scratch {row['scratch']:.3f}, "
+                f"difference {row['difference']:+.3f}{between} nats"
+            )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        title = escape(f"Prune or train from scratch ({self.bill})")
+        shown = self.table.iloc[:: (len(self.table) - 1) // 4]
+        return f"<div><b>{title}</b><p>{escape(self.status)}</p>{shown.to_html(index=False)}</div>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def crossover(
+    pruned: "Fit | Constants",
+    scratch: "Fit | Constants",
+    *,
+    charge: Charge | Bill = "sunk",
+    parent: Parent | None = None,
+    children: float = 1,
+    size: float | Architecture | None = None,
+    scratch_size: float | Architecture | None = None,
+    range: tuple[float, float] | None = None,
+    level: float = 0.95,
+    method: Literal["wald", "bootstrap"] | None = None,
+    **at: Any,
+) -> Crossover:
+    """The budget at which retraining a pruned model and training from scratch reach the same loss.
+
+    Parameters
+    ----------
+    pruned, scratch : Fit or Constants
+        Laws of the loss in tokens: retraining tokens of the pruned model, training tokens of the one from scratch.
+        Both must have been fitted to losses on the same text and tokenizer.
+    charge : {"sunk", "tokens", "flops"} or Bill
+        Who pays for the parent, see :func:`p2law.plan.bill`.
+    parent : Parent, optional
+        Its tokens and size (to charge it), its size and loss (N0 and L0 of the pruned law).
+    children : float
+        Models pruned from this parent, which share its price.
+    size, scratch_size : float or Architecture, optional
+        For ``charge="flops"``: the models trained; default: as the laws' columns say.
+    range : (float, float), optional
+        Retraining tokens between which to look; default: those the pruned fit was fitted to.
+    level : float
+        Confidence level.
+    method : {"wald", "bootstrap"}, optional
+        As for :func:`p2law.estimate`; default: draws if both fits have them.
+    **at : float
+        The laws' other columns (``N0=8e9, rho=0.5, L0=2.4``). A scratch law in N is asked at the size left after
+        pruning unless N is given.
+
+    Returns
+    -------
+    Crossover
+
+    Raises
+    ------
+    DataError, FitError
+        If a column or a number that the charge needs is missing, or a column belongs to neither law.
+
+    Examples
+    --------
+    >>> import numpy as np, p2law
+    >>> from p2law.plan.crossover import crossover
+    >>> tokens = np.array([10e9, 30e9, 50e9, 250e9, 500e9])
+    >>> scratch = p2law.fit("power", {"D": tokens, "loss": 2.3 + 2.5e3 * tokens**-0.35})
+    >>> pruned = p2law.fit("power", {"D": tokens, "loss": 2.4 + 1.2e3 * tokens**-0.36})
+    >>> meeting = crossover(pruned, scratch)
+    >>> meeting.verdict, f"{meeting.value:.3g}"
+    ('crossing', '7.99e+10')
+    """
+    first, second = arms(pruned, scratch, parent, at)
+    sizes = size or params_left(first), scratch_size or params_left(second)
+    chosen = bill(charge, parent=parent, children=children, size=sizes[0] or sizes[1], scratch_size=sizes[1])
+    tokens = np.geomspace(*limits(first, range), POINTS)
+    met = Meeting(first, second, chosen)
+
+    def differences(of: Lookup) -> np.ndarray:
+        return np.append(met.gap(tokens, of), first.floor(of) - second.floor(of))
+
+    found = estimated(differences, (first, second), level=level, method=method)
+    table = pd.DataFrame(
+        {
+            "tokens": tokens,
+            "scratch_tokens": chosen.scratch_tokens(tokens),
+            "total": chosen.total(tokens),
+            "pruned": first.best(tokens),
+            "scratch": second.best(chosen.scratch_tokens(tokens)),
+            "difference": found.value[:-1],
+            "lower": found.lower[:-1],
+            "upper": found.upper[:-1],
+        }
+    )
+    at_large = winner(found.value[-1], found.lower[-1], found.upper[-1])
+    return _judged(met, table, at_large, level, found.method)
+
+
+def arms(
+    pruned: "Fit | Constants", scratch: "Fit | Constants", parent: Parent | None, at: dict[str, Any]
+) -> tuple[Arm, Arm]:
+    """Both sides as arms; every column given must belong to one of the laws."""
+    known = {v.name for source in (pruned, scratch) for v in source.law.variables} - {
+        source.law.variable("tokens") for source in (pruned, scratch)
+    }
+    unknown = sorted(set(at) - known)
+    if unknown:
+        have = f"their columns beside tokens are {', '.join(sorted(known))}" if known else "they have tokens alone"
+        raise DataError(f"neither {pruned.law.name} nor {scratch.law.name} has a column {unknown[0]!r}; {have}.")
+    first = arm(pruned, {k: v for k, v in at.items() if _has(pruned, k)}, parent=parent, name="pruned")
+    own_columns = {k: v for k, v in at.items() if _has(scratch, k)}
+    left, column = params_left(first), scratch.law.variable("size")
+    if column is not None and left is not None and scratch.law.variable("rate") is None:
+        own_columns.setdefault(column, left)
+    return first, arm(scratch, own_columns, name="scratch")
+
+
+def _has(source: "Fit | Constants", column: str) -> bool:
+    return any(v.name == column for v in source.law.variables)
+
+
+def limits(of: Arm, given: tuple[float, float] | None) -> tuple[float, float]:
+    """The range of tokens to look at: as given, or as fitted."""
+    if given is None:
+        seen = of.measured()
+        if seen is None or not seen[0] < seen[1]:
+            raise DataError("these constants have no measured range: give range=(1e9, 1e12), in retraining tokens.")
+        return seen
+    if not (len(given) == 2 and 0 < given[0] < given[1] < np.inf):
+        raise FitError(f"range={given!r}: give two numbers of retraining tokens, the smaller first, e.g. (1e9, 1e12).")
+    return float(given[0]), float(given[1])
+
+
+def winner(gap: float, lower: float = np.nan, upper: float = np.nan) -> Winner:
+    """The side with the lower loss; undetermined where the interval holds zero (or there is no difference)."""
+    if gap == 0 or lower <= 0 <= upper or not np.isfinite(gap):
+        return "undetermined"
+    return "pruned" if gap < 0 else "scratch"
+
+
+@dataclass(frozen=True, eq=False)
+class Meeting:
+    """Two ways to spend a budget, and what makes budgets equal."""
+
+    pruned: Arm
+    scratch: Arm
+    bill: Bill
+
+    def gap(self, tokens: Any, of: Lookup = own) -> np.ndarray:
+        """Loss of the pruned model minus that from scratch at equal cost."""
+        return self.pruned.loss(tokens, of) - self.scratch.loss(self.bill.scratch_tokens(tokens), of)
+
+    def never(self, tokens: np.ndarray) -> bool:
+        """Whether the fitted curves stay apart far beyond these tokens too, where nothing was measured."""
+        gap = self.gap(np.geomspace(tokens[0] * 1e-6, tokens[-1] * 1e15, 4 * POINTS))
+        return bool(np.all(gap > 0) or np.all(gap < 0))
+
+    def beyond(self, tokens: list[float]) -> dict[str, float]:
+        """Factor by which each curve is used outside its fitted tokens."""
+        scratch = [float(self.bill.scratch_tokens(t)) for t in tokens]
+        return {
+            "pruned": max(self.pruned.beyond(t) for t in tokens),
+            "scratch": max(self.scratch.beyond(t) for t in scratch),
+        }
+
+
+def _judged(met: Meeting, table: pd.DataFrame, at_large: Winner, level: float, method: str) -> Crossover:
+    """Put the difference along the range into a verdict."""
+    tokens, gap, lower, upper = (table[name].to_numpy() for name in ("tokens", "difference", "lower", "upper"))
+    if not np.isfinite(gap).all():
+        where = format_quantity(tokens[~np.isfinite(gap)][0])
+        raise FitError(f"the difference in loss is not a number at {where} retraining tokens: look at both fits.")
+    open_ = undecided(tokens, lower, upper)
+    at = roots(lambda t: float(met.gap(t)), tokens, gap)
+    crossings = _crossings(at, open_, tokens, gap, met.bill)
+    below, above = winner(gap[0]), winner(gap[-1])
+    verdict: Verdict = "crossing" if at else below
+    if open_ == [(0.0, np.inf)]:
+        verdict = "undetermined"
+    elif not at and not open_ and at_large == below and met.never(tokens):
+        verdict = "never"
+    between = crossings[["lower", "upper"]].to_numpy()[0] if at else open_[0] if open_ else (np.nan, np.nan)
+    ends = [at[0]] if at else tokens[[0, -1]].tolist()
+    return Crossover(
+        value=at[0] if at else np.nan,
+        lower=float(between[0]),
+        upper=float(between[1]),
+        level=level,
+        method=method,
+        verdict=verdict,
+        below=below,
+        above=above,
+        at_large=at_large,
+        beyond={side: factor for side, factor in met.beyond(ends).items() if factor > 1.01},
+        bill=met.bill,
+        crossings=crossings,
+        table=table,
+    )
+
+
+def _crossings(
+    at: list[float], open_: list[tuple[float, float]], tokens: np.ndarray, gap: np.ndarray, chosen: Bill
+) -> pd.DataFrame:
+    rows = []
+    for value in at:
+        stretch = next((s for s in open_ if s[0] <= value <= s[1]), (np.nan, np.nan))
+        sides = winner(-gap[tokens > value][0]) if value < tokens[-1] else winner(gap[tokens < value][-1])
+        other = "scratch" if sides == "pruned" else "pruned"
+        rows.append((value, *stretch, float(chosen.total(value)), sides, other))
+    return pd.DataFrame(rows, columns=pd.Index(["tokens", "lower", "upper", "total", "below", "above"]))

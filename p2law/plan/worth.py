@@ -1,0 +1,139 @@
+"""What a pruned start is worth: tokens of training from scratch that reach the same loss (effective data transferred).
+
+The notion is that of Hernandez et al. 2021 (arXiv 2102.01293) for transfer, with pruning in the place of pre-training
+on other text. The interval holds all numbers of scratch tokens whose loss the data cannot tell from that of the pruned
+model, so that it is open where the pruned model may lie below all that training from scratch can reach.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from ..quantities import format_quantity
+from .arms import Arm, Lookup, estimated
+from .bills import Parent
+from .crossover import arms, limits
+from .meeting import roots, undecided
+
+if TYPE_CHECKING:
+    from ..laws import Constants
+    from ..result import Fit
+
+REACH = (1e-4, 1e6)
+"""Scratch tokens are looked for between these multiples of the retraining tokens."""
+POINTS = 161
+
+
+@dataclass(frozen=True, eq=False)
+class Worth:
+    """Tokens of training from scratch that a pruned start with some retraining is worth."""
+
+    level: float
+    method: str
+    table: pd.DataFrame = field(repr=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per number of retraining tokens.
+
+        Columns tokens, loss (of the pruned model there), effective (scratch tokens with the same loss; infinite if none
+        reach it), lower, upper, transferred (effective minus tokens: what the parent is worth), status.
+        """
+        return self.table.copy()
+
+    def summary(self) -> str:
+        """Text: a line per number of retraining tokens."""
+        lines = [f"Scratch tokens that retraining the pruned model is worth ({100 * self.level:g} % interval)"]
+        for row in self.table.to_dict("records"):
+            lines.append(
+                f"  {format_quantity(row['tokens']):>6} retraining, loss {row['loss']:.3f}: worth "
+                f"{format_quantity(row['effective'])} [{format_quantity(row['lower'])}, "
+                f"{format_quantity(row['upper'])}] scratch tokens" + (f"; {row['status']}" if row["status"] else "")
+            )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<div><b>{self.summary().splitlines()[0]}</b>{self.table.to_html(index=False)}</div>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def effective_tokens(
+    pruned: "Fit | Constants",
+    scratch: "Fit | Constants",
+    tokens: Any = None,
+    *,
+    parent: Parent | None = None,
+    level: float = 0.95,
+    method: Literal["wald", "bootstrap"] | None = None,
+    **at: Any,
+) -> Worth:
+    """Tokens of training from scratch that give the loss of the pruned model after some retraining.
+
+    Parameters
+    ----------
+    pruned, scratch, parent, level, method, **at
+        As for :func:`p2law.crossover`.
+    tokens : float or array_like, optional
+        Retraining tokens; default: five over the range the pruned fit was fitted to.
+
+    Returns
+    -------
+    Worth
+
+    Raises
+    ------
+    DataError, FitError
+        If tokens are not positive, or a column is missing or unknown.
+    """
+    first, second = arms(pruned, scratch, parent, at)
+    asked = np.geomspace(*limits(first, None), 5) if tokens is None else np.atleast_1d(np.asarray(tokens, dtype=float))
+    if asked.ndim != 1 or not np.all((asked > 0) & np.isfinite(asked)):
+        raise DataError(f"tokens={tokens!r}: give positive numbers of retraining tokens.")
+    grids = asked[:, None] * np.geomspace(*REACH, POINTS)
+
+    def gaps(of: Lookup) -> np.ndarray:
+        return second.loss(grids, of) - first.loss(asked[:, None], of)
+
+    found = estimated(gaps, (first, second), level=level, method=method)
+    each = zip(asked.tolist(), grids, found.value, found.lower, found.upper, strict=True)
+    rows = [_row(first, second, *row) for row in each]
+    columns = pd.Index(["tokens", "loss", "effective", "lower", "upper", "transferred", "status"])
+    return Worth(level, found.method, pd.DataFrame(rows, columns=columns))
+
+
+def _row(
+    first: Arm, second: Arm, tokens: float, grid: np.ndarray, gap: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> tuple[Any, ...]:
+    """Where training from scratch comes down to the loss of the pruned model."""
+    loss = float(first.best(tokens))
+    met = roots(lambda t: float(second.best(t)) - loss, grid, gap)
+    effective = met[0] if met else np.inf if gap[-1] > 0 else np.nan
+    stretches = undecided(grid, lower, upper)
+    low, high = _around(effective, stretches, known=bool(np.isfinite(lower).any()))
+    return tokens, loss, effective, low, high, effective - tokens, _status(first, second, tokens, effective)
+
+
+def _around(value: float, stretches: list[tuple[float, float]], *, known: bool) -> tuple[float, float]:
+    """The undecided stretch around a value; one that is never reached is bounded from below alone."""
+    if not known or np.isnan(value):
+        return np.nan, np.nan
+    if np.isinf(value):
+        return (stretches[-1][0] if stretches and np.isinf(stretches[-1][1]) else np.inf), np.inf
+    return next((s for s in stretches if s[0] <= value <= s[1]), (np.nan, np.nan))
+
+
+def _status(first: Arm, second: Arm, tokens: float, effective: float) -> str:
+    if np.isinf(effective):
+        return "the fitted scratch curve never gets there"
+    if np.isnan(effective):
+        return "no answer: training from scratch starts below this loss"
+    parts = []
+    for side, arm, used in (("pruned", first, tokens), ("scratch", second, effective)):
+        factor = arm.beyond(used)
+        if factor > 1.01:
+            parts.append(f"the {side} curve is used {factor:.3g} times outside its fitted tokens")
+    return f"extrapolated: {' and '.join(parts)}" if parts else ""

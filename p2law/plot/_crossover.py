@@ -1,0 +1,89 @@
+"""Prune or train from scratch, as a picture of the difference in loss."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ..plan.meeting import undecided
+from ..quantities import format_quantity
+from . import _style as style
+
+if TYPE_CHECKING:
+    from ..plan.crossover import Crossover
+
+SIDES = {"pruned": style.NAMED[0], "scratch": style.NAMED[1]}
+
+
+def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True) -> Axes:
+    """Loss of the pruned model minus that from scratch at equal cost, against retraining tokens, with its interval.
+
+    Below zero the pruned model is better. Where the band holds zero the data cannot tell them apart; those budgets
+    are shaded.
+
+    Parameters
+    ----------
+    found : Crossover
+        From :func:`p2law.crossover`.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+    legend : bool
+        Draw the legend.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = style.new_axes() if ax is None else ax
+    table = found.to_frame()
+    tokens, gap = table["tokens"].to_numpy(), table["difference"].to_numpy()
+    ax.axhline(0.0, color="#000000", linewidth=0.8)
+    for stretch in _undecided(found):
+        ax.axvspan(*np.clip(stretch, tokens[0], tokens[-1]), color="#000000", alpha=0.06, linewidth=0)
+    ax.fill_between(tokens, table["lower"], table["upper"], color=style.GREY, alpha=0.25, linewidth=0)
+    for side, inside in (("pruned", gap <= 0), ("scratch", gap >= 0)):
+        ax.plot(tokens, np.where(inside, gap, np.nan), color=SIDES[side], linewidth=1.8)
+    for at in found.crossings["tokens"]:
+        ax.plot([at], [0.0], marker="o", markersize=6, color="#000000", zorder=3)
+        ax.annotate(format_quantity(at), (at, 0.0), (4, 6), textcoords="offset points", fontsize="small")
+    _dress(ax, found, tokens)
+    if legend:
+        _legend(ax, found)
+    return ax
+
+
+def _undecided(found: "Crossover") -> list[tuple[float, float]]:
+    return undecided(*(found.table[name].to_numpy() for name in ("tokens", "lower", "upper")))
+
+
+def _dress(ax: Axes, found: "Crossover", tokens: np.ndarray) -> None:
+    ax.set_xscale("log")
+    ax.set_xlim(tokens[0], tokens[-1])
+    subs = (1.0, 2.0, 5.0) if tokens[-1] < 300 * tokens[0] else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("retraining tokens")
+    ax.set_ylabel("pruned − scratch loss (nats/token)")
+    ax.set_title(f"Prune or train from scratch · {found.bill}", fontsize="medium")
+    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def _legend(ax: Axes, found: "Crossover") -> None:
+    gap = found.table["difference"]
+    drawn = {"pruned": bool((gap < 0).any()), "scratch": bool((gap > 0).any())}
+    entries: list[Line2D | Patch] = [
+        Line2D([], [], color=SIDES[side], linewidth=2, label=f"{side} better") for side in drawn if drawn[side]
+    ]
+    if found.table["lower"].notna().any():
+        label = f"{100 * found.level:g} % interval"
+        entries.append(Patch(color=style.GREY, alpha=0.25, linewidth=0, label=label))
+    if len(found.crossings):
+        entries.append(Line2D([], [], color="#000000", marker="o", linestyle="", label="fitted curves meet"))
+    if _undecided(found):
+        entries.append(Patch(color="#000000", alpha=0.1, linewidth=0, label="the data cannot tell"))
+    ax.legend(handles=entries, fontsize="small", framealpha=0.85, loc="best")
