@@ -1,0 +1,237 @@
+"""Which law? Hold-out error first, then what a criterion of information says: ``p2law.compare``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, P2LawError
+from ..fitting import fit
+from ..laws import Law, get
+from ..observations import Table, as_frame
+from ..result import Fit
+from .holdout import Holdout, holdout
+from .information import criteria, effective_rows, free_constants
+from .protocols import By, clusters
+
+SUPPORT = 2.0
+"""Differences of AICc below this are no preference (Burnham and Anderson 2002)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Laws held against each other on the same rows, best first. Made by :func:`p2law.compare`."""
+
+    table: pd.DataFrame = field(repr=False)
+    """One row per law that could be fitted; see :meth:`to_frame`."""
+    fits: Mapping[str, Fit] = field(repr=False)
+    """Fits to all rows, by law."""
+    holdouts: Mapping[str, Holdout] = field(repr=False)
+    failed: Mapping[str, str]
+    """Laws that could not be fitted, each with the reason."""
+    rows: int
+    effective_rows: float
+    """Rows that the criteria count, given that checkpoints of a run are correlated."""
+
+    def __post_init__(self) -> None:
+        for name in ("fits", "holdouts", "failed"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def best(self) -> str:
+        """Law with the smallest held-out error."""
+        return str(self.table.index[0])
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Which law, by how much, and how far to believe it, in sentences."""
+        return (_winner(self), *_information(self), *(f"{law} is left out: {why}" for law, why in self.failed.items()))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per law, best first.
+
+        Columns: error (mean absolute relative error held out), rms (nats), worst (largest absolute relative error),
+        coverage, constants (fitted), delta_aicc and delta_bic (above the best law's), warnings (of the fit to all
+        rows), converged.
+        """
+        return self.table.copy()
+
+    def summary(self) -> str:
+        """Report as text."""
+        lines = ["Laws compared, best on held-out rows first", "=" * 72]
+        return "\n".join([*lines, *(f"* {sentence}" for sentence in self.findings), "", _shown(self).to_string()])
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.findings)
+        return f"<div><b>Laws compared</b><ul>{said}</ul>{_shown(self).to_html()}</div>"
+
+
+def compare(
+    laws: Sequence[str | Law],
+    table: Table,
+    *,
+    by: By | None = None,
+    fraction: float | Sequence[float] = 0.8,
+    level: float = 0.95,
+    columns: Mapping[str, str] | None = None,
+    **fit_options: Any,
+) -> Comparison:
+    """Hold laws against each other on the same rows.
+
+    Parameters
+    ----------
+    laws : sequence of str or Law
+        At least two laws for the same response.
+    table : DataFrame, mapping or path
+        As for :func:`p2law.fit`, with the columns of all laws.
+    by, fraction, level
+        As for :func:`p2law.holdout`. Default: the largest sizes from the smaller where the table has three sizes or
+        more, else the end of each run.
+    columns, **fit_options
+        As for :func:`p2law.fit`, the same for all laws.
+
+    Returns
+    -------
+    Comparison
+        ``findings``, ``best``, ``to_frame()``; ``fits`` and ``holdouts`` by law.
+
+    Raises
+    ------
+    DataError
+        With fewer than two laws, two of one name, different responses, or if none can be fitted (the message says why).
+
+    Notes
+    -----
+    Laws that cannot be fitted are listed in ``failed``, not raised. AICc and BIC belong to the likelihood whose maximum
+    the objective is (squares: Gaussian; Huber: Gaussian core, exponential tails; absolute: Laplace), scaled to the
+    effective number of rows of the best-fitting law's residuals, see :mod:`p2law.validate.information`. They compare
+    laws within the rows; only the hold-out error speaks of scale.
+    """
+    chosen = [get(law) for law in laws]
+    if len(chosen) < 2 or len({law.name for law in chosen}) < len(chosen):
+        raise DataError(f"compare needs two laws or more, of different names; got {[law.name for law in chosen]}.")
+    if len({law.response.name for law in chosen}) > 1:
+        raise DataError("these laws predict different columns, so their errors cannot be compared.")
+    frame = as_frame(table, columns)
+    by = _default(chosen, frame) if by is None else by
+    fits, holdouts, failed = {}, {}, {}
+    for law in chosen:
+        try:
+            tried = fit(law, frame, **fit_options)
+            holdouts[law.name] = holdout(law, frame, by=by, fraction=fraction, level=level, **fit_options)
+            fits[law.name] = tried
+        except P2LawError as error:
+            failed[law.name] = str(error)
+    if not fits:
+        raise DataError("no law can be fitted. " + " ".join(f"{law}: {why}" for law, why in failed.items()))
+    n_eff = effective_rows(min(fits.values(), key=lambda f: f.objective_value))
+    rows = _table(fits, holdouts, n_eff)
+    return Comparison(rows, fits, holdouts, failed, next(iter(fits.values())).n, n_eff)
+
+
+def _default(laws: list[Law], frame: pd.DataFrame) -> str | None:
+    """The size to hold out by, if there are enough of them; None leaves it to the tokens."""
+    for name in dict.fromkeys(law.variable("size") for law in laws):
+        if name in frame.columns and frame[name].dtype.kind in "fiu" and clusters(frame[name].to_numpy()).max() >= 2:
+            return str(name)
+    return None
+
+
+def _table(fits: dict[str, Fit], holdouts: dict[str, Holdout], n_eff: float) -> pd.DataFrame:
+    found = {name: criteria(each, n_eff) for name, each in fits.items()}
+    least = np.min(list(found.values()), axis=0)
+    common = _common(holdouts)
+    out = {}
+    for name, each in fits.items():
+        held = _own(holdouts[name]).loc[common]
+        inside = (held["lower"] <= held["loss"]) & (held["loss"] <= held["upper"])
+        above = [value - low if np.isfinite(value) else np.inf for value, low in zip(found[name], least, strict=True)]
+        out[name] = {
+            "error": float(held["relative"].abs().mean()),
+            "rms": float(np.sqrt((held["error"] ** 2).mean())),
+            "worst": float(held["relative"].abs().max()),
+            "coverage": float(inside.mean()),
+            "constants": free_constants(each),
+            "delta_aicc": above[0],
+            "delta_bic": above[1],
+            "warnings": len(each.warnings),
+            "converged": each.converged,
+        }
+    table = pd.DataFrame.from_dict(out, orient="index").infer_objects()
+    return table.sort_values("error", kind="stable").rename_axis("law")
+
+
+def _own(result: Holdout) -> pd.DataFrame:
+    """The law's own predictions by split and row."""
+    return result.rows[result.rows["method"] == result.law.name].set_index(["fold", "row"])
+
+
+def _common(holdouts: dict[str, Holdout]) -> pd.MultiIndex:
+    """Held-out rows that every law predicts: a split that one cannot fit counts for none."""
+    indices = [_own(result).index for result in holdouts.values()]
+    out = indices[0]
+    for index in indices[1:]:
+        out = out.intersection(index)
+    if len(out) == 0:
+        raise DataError("the laws have no held-out row in common: each fails on splits that the others can fit.")
+    return out  # type: ignore[return-value]
+
+
+def _winner(result: Comparison) -> str:
+    table = result.table
+    first = f"{result.best} predicts the held-out rows best: mean error {100 * table['error'].iloc[0]:.2g} %"
+    if len(table) == 1:
+        return f"{first}; no other law could be fitted."
+    second = str(table.index[1])
+    common = _common(dict(result.holdouts))
+    pair = [_own(result.holdouts[name]).loc[common] for name in (result.best, second)]
+    errors = [rows.groupby(["fold", "run"])["relative"].apply(lambda r: r.abs().mean()) for rows in pair]
+    closer, runs = int((errors[0] < errors[1]).sum()), len(errors[0])
+    return (
+        f"{first}, against {100 * table['error'].iloc[1]:.2g} % for {second}; it is closer on {closer} of {runs} "
+        f"held-out runs{_doubt(closer, runs)}."
+    )
+
+
+def _doubt(closer: int, runs: int) -> str:
+    """What a sign test makes of so many runs."""
+    from scipy.stats import binomtest
+
+    if runs < 6:
+        return ", too few to prefer it for that alone"
+    return "" if binomtest(closer, runs, alternative="greater").pvalue < 0.05 else ", which chance alone may do"
+
+
+def _information(result: Comparison) -> list[str]:
+    table = result.table
+    defined = table[np.isfinite(table["delta_aicc"])]
+    note = f"counting {result.rows} rows as {result.effective_rows:.3g}, since checkpoints of a run are correlated"
+    if defined.empty:
+        return [f"AICc is not defined: more constants than the rows are worth ({note})."]
+    near = list(defined.index[defined["delta_aicc"] <= SUPPORT])
+    which = f"prefers {near[0]}" if len(near) == 1 else f"does not decide between {', '.join(near)}"
+    out = [f"On the rows fitted AICc {which} ({note})."]
+    if len(near) == 1 and near[0] != result.best:
+        out.append("The two disagree: fitting the rows at hand and carrying to larger scale are different things.")
+    return out
+
+
+def _shown(result: Comparison) -> pd.DataFrame:
+    table = result.table
+    percent = {"error": "mean |error|", "worst": "worst |error|", "coverage": "covered"}
+    out = pd.DataFrame({title: [f"{100 * v:.3g} %" for v in table[c]] for c, title in percent.items()}, table.index)
+    out.insert(1, "rms (nats)", [f"{v:.3g}" for v in table["rms"]])
+    out["constants"] = table["constants"].astype(str)
+    for column, title in (("delta_aicc", "ΔAICc"), ("delta_bic", "ΔBIC")):
+        out[title] = [f"{v:.1f}" if np.isfinite(v) else "not defined" for v in table[column]]
+    out["warnings"] = table["warnings"].astype(str)
+    out["converged"] = ["yes" if c else "NO" for c in table["converged"]]
+    return out.rename_axis(None)

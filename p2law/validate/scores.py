@@ -1,0 +1,218 @@
+"""Numbers and sentences of a hold-out test."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .. import metrics
+from ..quantities import format_quantity
+
+if TYPE_CHECKING:
+    from .holdout import Holdout
+
+FAILS = 3.0
+"""Held-out rms above this multiple of the fitted rows' rms: the law does not carry."""
+
+
+def by_method(result: "Holdout") -> pd.DataFrame:
+    """See :meth:`Holdout.to_frame`."""
+    law = result.law.name
+    keys = ["fold", "row"]
+    reference = result.rows[result.rows["method"] == law].set_index(keys)["error"]
+    out = {}
+    for method in result.methods:
+        rows = result.rows[result.rows["method"] == method]
+        same = reference.reindex(pd.MultiIndex.from_frame(rows[keys]))
+        out[method] = _scores(rows, result.law.variable("tokens")) | {"ratio": rms(rows["error"]) / rms(same)}
+    return pd.DataFrame.from_dict(out, orient="index").rename_axis("method").infer_objects()
+
+
+def of_law(result: "Holdout") -> dict[str, Any]:
+    """The line of the law itself."""
+    return _scores(result.rows[result.rows["method"] == result.law.name], result.law.variable("tokens"))
+
+
+def _scores(rows: pd.DataFrame, tokens: str | None) -> dict[str, Any]:
+    relative = rows["relative"].abs()
+    loss, predicted = rows["loss"].to_numpy(), rows["predicted"].to_numpy()
+    label = rows["fold"].astype(str) + rows["run"].astype(str)
+    out: dict[str, Any] = {
+        "rows": len(rows),
+        "runs": rows["run"].nunique(),
+        "signed": float(rows["relative"].mean()),
+        "absolute": float(relative.mean()),
+        "rms": rms(rows["error"]),
+        "worst": float(relative.max()),
+        "worst_run": rows["run"].iloc[int(np.argmax(relative))],
+        "r2": metrics.r2(loss, predicted),
+        "asd": np.nan,
+        "asd_relative": np.nan,
+    }
+    if tokens is not None:
+        out["asd"] = metrics.asd(loss, predicted, rows[tokens], label)
+        out["asd_relative"] = metrics.asd(loss, predicted, rows[tokens], label, relative=True)
+    inside = (rows["lower"] <= rows["loss"]) & (rows["loss"] <= rows["upper"])
+    known = rows["lower"].notna()
+    out["coverage"] = float(inside[known].mean()) if known.any() else np.nan
+    out["reach"] = float((rows["upper"] - rows["lower"])[known].median() / 2) if known.any() else np.nan
+    return out
+
+
+def by_run(rows: pd.DataFrame) -> pd.DataFrame:
+    """See :meth:`Holdout.by_run`."""
+    inside = (rows["lower"] <= rows["loss"]) & (rows["loss"] <= rows["upper"])
+    grouped = rows.assign(inside=inside.where(rows["lower"].notna())).groupby(["fold", "run"], sort=False)
+    out = pd.DataFrame(
+        {
+            "rows": grouped.size(),
+            "outside": grouped["outside"].max(),
+            "bias": grouped["error"].mean(),
+            "rms": grouped["error"].apply(_rms),
+            "signed": grouped["relative"].mean(),
+            "coverage": grouped["inside"].mean(),
+        }
+    )
+    return out.sort_values("rms", ascending=False).reset_index()
+
+
+def findings(result: "Holdout") -> tuple[str, ...]:
+    """See :attr:`Holdout.findings`."""
+    table = by_method(result)
+    return (*_setting(result), _verdict(result), *_intervals(result, table), *_rivals(result, table))
+
+
+def fitted_rms(result: "Holdout") -> float:
+    """Rms of the rows fitted, nats, over the splits."""
+    folds = result.folds
+    return float(np.sqrt(np.average([f.fit.metrics["rmse"] ** 2 for f in folds], weights=[f.rows for f in folds])))
+
+
+def carries(result: "Holdout") -> bool:
+    """See :attr:`Holdout.carries`."""
+    # Rows at the rounding of the fit have no scale to compare with.
+    scale = max(fitted_rms(result), 1e-6 * float(np.abs(result.rows["loss"]).mean()))
+    return bool(of_law(result)["rms"] <= FAILS * scale)
+
+
+def _setting(result: "Holdout") -> list[str]:
+    own = result.rows[result.rows["method"] == result.law.name]
+    runs = "" if own["run"].nunique() == len(own) else f" of {own['run'].nunique()} runs"
+    label = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
+    worst = int(np.argmax(own["outside"]))
+    far, name = float(own["outside"].iloc[worst]), own["outside_in"].iloc[worst]
+    where = f"up to {far:.3g} times outside in {name}" if far > 1 else "none outside"
+    out = [f"{len(own)} rows{runs} held out ({label}); against the fitted range: {where}."]
+    if result.baseline == "control":
+        out.append("The control's loss at the held-out tokens is taken as known.")
+    bad = [fold.label for fold in result.folds if not fold.fit.converged]
+    if bad:
+        out.append(
+            f"{len(bad)} of {len(result.folds)} fits have not converged ({bad[0]}): do not rely on these errors."
+        )
+    return out + [f"Left out: {sentence}" for sentence in result.failed]
+
+
+def _verdict(result: "Holdout") -> str:
+    own, before = of_law(result), fitted_rms(result)
+    times = f" ({own['rms'] / before:.2g} times)" if before > 0 else ""
+    size = f"rms {own['rms']:.3g} nats held out against {before:.3g} on the rows fitted{times}"
+    biases = by_run(result.rows[result.rows["method"] == result.law.name])["bias"]
+    under, runs = int((biases < 0).sum()), len(biases)
+    side = f"too low on {under}, too high on {runs - under} of {runs} held-out runs"
+    verdict = "carries" if carries(result) else "does not carry here"
+    return (
+        f"The law {verdict}: {size}; it predicts {side}; mean error {100 * own['absolute']:.2g} %, worst "
+        f"{100 * own['worst']:.2g} % ({own['worst_run']})."
+    )
+
+
+def _intervals(result: "Holdout", table: pd.DataFrame) -> list[str]:
+    out = []
+    for method in table.index[table["coverage"].notna()]:
+        rows, line = result.rows[result.rows["method"] == method], table.loc[method]
+        name = "interval for a new run" if method == result.law.name else "interval of a run begun"
+        endless = ~np.isfinite(rows["upper"] - rows["lower"])
+        if endless.any():
+            out.append(f"The {name} has no end at {int(endless.sum())} rows: the rows fitted say nothing there.")
+        covered = f"The {100 * result.level:g} % {name} covers {100 * line['coverage']:.3g} % of the rows"
+        judged = by_run(rows)["coverage"]
+        missed = int((judged < 0.5).sum())
+        # Rows of a run are one trial: a run counts as missed when most of it is.
+        verdict = _too_many_missed(missed, len(judged), result.level)
+        if not verdict and method == result.law.name and not carries(result):
+            verdict = ": it knows that the law is not to be trusted there"
+        out.append(f"{covered} (half-width {line['reach']:.2g} nats){verdict}.")
+    return out
+
+
+def _too_many_missed(missed: int, runs: int, level: float) -> str:
+    from scipy.stats import binom
+
+    if missed and binom.sf(missed - 1, runs, 1 - level) < 0.05:
+        return f": too narrow, it misses {missed} of {runs} runs"
+    return ""
+
+
+def _rivals(result: "Holdout", table: pd.DataFrame) -> list[str]:
+    simple = table[table["coverage"].isna() & (table.index != result.law.name)]
+    if simple.empty:
+        return ["No baseline applies: there are no runs begun, and no other size or rate at the same tokens."]
+    at = int(np.argmin(simple["ratio"]))
+    best, ratio, rows = str(simple.index[at]), float(simple["ratio"].iloc[at]), int(simple["rows"].iloc[at])
+    how = "beats the law" if ratio < 1 else "does worse"
+    out = [f"Best without a law, {best}: {how}, {ratio:.2g} times its rms on the same {rows} rows."]
+    for _, line in table[table["coverage"].notna() & (table.index != result.law.name)].iterrows():
+        out.append(
+            f"Runs already begun: law and own checkpoints together have rms {line['rms']:.3g} nats, "
+            f"{line['ratio']:.2g} times that of the law alone."
+        )
+    return out
+
+
+def shown(result: "Holdout") -> pd.DataFrame:
+    """The table as text, percentages and nats."""
+    table = by_method(result)
+    percent = {"signed": "+.2f", "absolute": ".2f", "worst": ".2f", "asd_relative": ".0f", "coverage": ".0f"}
+    out = pd.DataFrame(index=table.index)
+    for column, title in _TITLES.items():
+        values = table[column]
+        if column in percent:
+            out[title] = ["" if np.isnan(v) else f"{100 * v:{percent[column]}} %" for v in values]
+        elif column == "rows":
+            out[title] = [str(v) for v in values]
+        else:
+            out[title] = ["" if np.isnan(v) else format_quantity(v) for v in values]
+    return out.rename_axis(None)
+
+
+_TITLES = {
+    "rows": "rows",
+    "signed": "mean error",
+    "absolute": "mean |error|",
+    "rms": "rms (nats)",
+    "worst": "worst |error|",
+    "r2": "R²",
+    "asd_relative": "slopes off by",
+    "coverage": "covered",
+    "ratio": "rms / law's",
+}
+
+
+def text(result: "Holdout") -> str:
+    """See :meth:`Holdout.summary`."""
+    head = f"{result.law.title}: hold-out test"
+    lines = [head, "=" * 72, *(f"* {sentence}" for sentence in findings(result)), "", shown(result).to_string()]
+    return "\n".join(lines)
+
+
+def html(result: "Holdout") -> str:
+    """The same for notebooks."""
+    from html import escape
+
+    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in findings(result))
+    return f"<div><b>{escape(result.law.title)}: hold-out test</b><ul>{said}</ul>{shown(result).to_html()}</div>"
+
+
+def rms(values: pd.Series) -> float:
+    return float(np.sqrt(np.mean(np.asarray(values, dtype=float) ** 2)))
