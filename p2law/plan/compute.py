@@ -116,7 +116,7 @@ def compute_optimal(
     level: float = 0.95,
     inference_tokens: float = 0.0,
     method: Method | None = None,
-    **at: float,
+    **at: Any,
 ) -> ComputePlan:
     """Size and tokens that reach the lowest loss for a budget of C FLOPs.
 
@@ -177,7 +177,7 @@ def compute_for_loss(
     level: float = 0.95,
     inference_tokens: float = 0.0,
     method: Method | None = None,
-    **at: float,
+    **at: Any,
 ) -> ComputePlan:
     """Find the least budget that reaches a loss, with the size and tokens that do.
 

@@ -1,0 +1,208 @@
+"""IsoFLOP profiles and lines of equal loss, from the fitted surface."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ..flops import TRAINING
+from ..laws.published import Constants
+from ..plan.answer import positives
+from ..plan.compute import ComputePlan, compute_optimal
+from ..plan.isoflop import isoflop as profiles
+from ..plan.surface import surface
+from ..quantities import format_quantity
+from . import _style as style
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+
+def isoflop(
+    source: "Fit | Constants",
+    C: Any,
+    ax: Axes | None = None,
+    *,
+    reach: float = 10.0,
+    near: float = 1.15,
+    level: float = 0.95,
+    legend: bool = True,
+    **at: Any,
+) -> Axes:
+    """Loss against size at fixed budgets from the fitted surface, their lowest points, and the runs of these budgets.
+
+    Parameters
+    ----------
+    source : Fit or Constants
+        A law of size and tokens.
+    C : float or array_like
+        Budgets in FLOPs, one curve each.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+    reach : float
+        Sizes from this factor below to this factor above each budget's optimum.
+    near : float
+        Measured runs within this factor of a budget are drawn with it.
+    level : float
+        Confidence level of the bars at the lowest points (fits only).
+    legend : bool
+        Draw the legend.
+    **at : float
+        The law's other columns.
+
+    Returns
+    -------
+    Axes
+    """
+    budgets = np.sort(positives("C", C))
+    ax = style.new_axes() if ax is None else ax
+    found, best = profiles(source, budgets, reach=reach, **at), compute_optimal(source, budgets, level=level, **at)
+    colours = [style.ORDERED(f) for f in np.linspace(0, 1, max(len(budgets), 2))]
+    for (cost, curve), colour in zip(found.table.groupby("C", sort=True), colours, strict=False):
+        ax.plot(curve["N"], curve["loss"], color=colour, linewidth=1.3, label=f"C = {cost:.3g} FLOPs")
+    rows = best.table.to_dict("records")
+    for row, colour in zip(rows, colours, strict=False):
+        if np.isfinite(row["N_lower"]):
+            ax.plot([row["N_lower"], row["N_upper"]], [row["loss"]] * 2, color=colour, linewidth=4, alpha=0.35)
+        ax.plot(row["N"], row["loss"], marker="D", color=colour, markersize=6, markeredgecolor="white")
+    ax.plot(best.N, best.loss, color=style.GREY, linewidth=1.0, linestyle=style.EXTRAPOLATED, zorder=1.5)
+    _runs(ax, source, budgets, colours, near)
+    law = source.law
+    ax.set_xscale("log")
+    _log_axis(ax.xaxis, f"{law.variable('size')} (parameters)")
+    ax.set_ylabel(style.label_of(law.response))
+    ax.set_title(f"{law.title} · isoFLOP profiles of the fitted surface", fontsize="medium")
+    _grid(ax)
+    if legend:
+        lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+        _legend(ax, [*lines, *_key(source, level)])
+    return ax
+
+
+def _runs(ax: Axes, source: "Fit | Constants", budgets: np.ndarray, colours: list[Any], near: float) -> None:
+    """Measured runs, each with the nearest budget."""
+    if isinstance(source, Constants):
+        return
+    columns, loss = source.observations.columns, source.observations.response
+    size, tokens = (columns[str(source.law.variable(role))] for role in ("size", "tokens"))
+    far = np.log(TRAINING * size * tokens)[:, None] - np.log(budgets)
+    nearest = np.argmin(np.abs(far), axis=1)
+    close = np.abs(far[np.arange(len(size)), nearest]) <= np.log(near)
+    for i in np.unique(nearest[close]):
+        rows = close & (nearest == i)
+        ax.scatter(size[rows], loss[rows], s=16, color=colours[i], alpha=0.75, linewidths=0, zorder=2.5)
+
+
+def _key(source: "Fit | Constants", level: float) -> list[Line2D]:
+    key = [Line2D([], [], color=style.GREY, marker="D", linestyle=style.EXTRAPOLATED, label="compute-optimal")]
+    if not isinstance(source, Constants):
+        bar = Line2D([], [], color=style.GREY, linewidth=4, alpha=0.35, label=f"its {100 * level:g} % interval")
+        dots = Line2D([], [], color=style.GREY, marker="o", linestyle="", markersize=4, label="measured, about this C")
+        key += [bar, dots]
+    return key
+
+
+def isoloss(
+    source: "Fit | Constants",
+    ax: Axes | None = None,
+    *,
+    N: tuple[float, float] | None = None,
+    D: tuple[float, float] | None = None,
+    lines: int = 12,
+    legend: bool = True,
+    **at: Any,
+) -> Axes:
+    """Lines of equal loss over size and tokens, the compute-optimal path, and the measured runs.
+
+    Parameters
+    ----------
+    source : Fit or Constants
+        A law of size and tokens.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+    N, D : (float, float), optional
+        Range of sizes and of tokens; default: a little beyond the fitted rows (constants: 1e8 to 1e12 parameters, 1e9
+        to 1e14 tokens).
+    lines : int
+        About how many lines.
+    legend : bool
+        Draw the legend.
+    **at : float
+        The law's other columns.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = style.new_axes() if ax is None else ax
+    on = surface(source, at)
+    sizes, tokens = (_range(source, role, given) for role, given in (("size", N), ("tokens", D)))
+    grid_N, grid_D = np.geomspace(*sizes, 121), np.geomspace(*tokens, 121)
+    loss = on.loss(grid_N[:, None], grid_D[None, :])
+    contours = ax.contour(grid_N, grid_D, loss.T, levels=_levels(loss, lines), cmap=style.ORDERED, linewidths=1.1)
+    ax.clabel(contours, fmt="%.2f", fontsize="small", inline_spacing=2)
+    _path(ax, compute_optimal(source, _budgets(sizes, tokens), **at))
+    if not isinstance(source, Constants):
+        columns = source.observations.columns
+        x, y = (columns[str(source.law.variable(role))] for role in ("size", "tokens"))
+        ax.scatter(x, y, s=10, color=style.GREY, alpha=0.6, linewidths=0, zorder=2.5, label="measured")
+    ax.set(xscale="log", yscale="log")
+    _log_axis(ax.xaxis, f"{source.law.variable('size')} (parameters)")
+    _log_axis(ax.yaxis, f"{source.law.variable('tokens')} (tokens)")
+    ax.set_xlim(sizes)
+    ax.set_ylim(tokens)
+    ax.set_title(f"{source.law.title} · lines of equal loss (nats/token)", fontsize="medium")
+    _grid(ax)
+    if legend:
+        _legend(ax, ax.get_legend_handles_labels()[0])
+    return ax
+
+
+def _budgets(sizes: tuple[float, float], tokens: tuple[float, float]) -> np.ndarray:
+    """Budgets from the lower left to the upper right corner."""
+    return TRAINING * np.geomspace(sizes[0] * tokens[0], sizes[1] * tokens[1], 41)
+
+
+def _path(ax: Axes, best: ComputePlan) -> None:
+    """Compute-optimal sizes and tokens, each end of the interval along its own budget's line."""
+    ax.plot(best.N, best.D, color="#000000", linewidth=1.4, label="compute-optimal")
+    for i, end in enumerate(best.interval("N")):
+        if np.isfinite(end).any():
+            label = f"its {100 * best.level:g} % interval" if i == 0 else None
+            ax.plot(end, best.C / (TRAINING * end), color="#000000", linewidth=0.9, linestyle=":", label=label)
+
+
+def _range(source: "Fit | Constants", role: str, given: tuple[float, float] | None) -> tuple[float, float]:
+    if given is not None:
+        low, high = np.sort(positives("N" if role == "size" else "D", given))
+        return float(low), float(high)
+    if isinstance(source, Constants):
+        return (1e8, 1e12) if role == "size" else (1e9, 1e14)
+    values = source.observations.columns[str(source.law.variable(role))]
+    return float(values.min()) / 2, float(values.max()) * 4
+
+
+def _levels(loss: np.ndarray, lines: int) -> np.ndarray:
+    """Heights closer together where the surface is flat: quantiles of the loss, rounded."""
+    return np.unique(np.round(np.quantile(loss, np.linspace(0.02, 0.98, lines)), 2))
+
+
+def _log_axis(axis: Axis, label: str) -> None:
+    axis.set_major_locator(LogLocator(base=10, numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_label_text(label)
+
+
+def _grid(ax: Axes) -> None:
+    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def _legend(ax: Axes, handles: Any) -> None:
+    inside = ax.figure.get_layout_engine() is None
+    place: dict[str, Any] = {"loc": "best"} if inside else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.01)}
+    ax.legend(handles=handles, fontsize="small", frameon=inside, framealpha=0.85, **place)
