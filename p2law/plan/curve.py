@@ -33,6 +33,11 @@ class Curve:
     """Curve of the unpruned control, where it stands in for the law's baseline loss."""
 
     @property
+    def tokens(self) -> str:
+        """Name of the law's column of tokens."""
+        return str(self.law.variable("tokens"))
+
+    @property
     def models(self) -> int:
         return max((len(column) for column in self.at.values()), default=1)
 
@@ -59,7 +64,9 @@ class Curve:
         form = self.law.closed_forms.get("tokens_power")
         if form is None or self.control is not None:
             return None
-        return tuple(np.broadcast_to(np.asarray(v, dtype=float), (self.models,)) for v in form(**self.at, **self.params))
+        return tuple(
+            np.broadcast_to(np.asarray(v, dtype=float), (self.models,)) for v in form(**self.at, **self.params)
+        )
 
     def floor(self) -> np.ndarray:
         """Loss that training for ever would reach, (models,)."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..result import Fit
     from ..uncertainty.intervals import Method
 
+VAGUE = 1e4
+"""Upper over lower limit from which on an answer is called hardly determined."""
 ANSWERS = ("tokens", "lower", "upper", "loss", "cost", "met", "status")
 
 
@@ -257,7 +259,7 @@ def _interval(
     if some.size:
         found = estimate(rate, *fits, level=level, method=method, log=True)
         with np.errstate(divide="ignore"):
-            limits["lower"][some], limits["upper"][some] = 1 / found.upper, 1 / found.lower
+            limits["lower"][some], limits["upper"][some] = np.maximum(1 / found.upper, 1.0), 1 / found.lower
         if drawn:
             limits["met"][some] = _met(source, control, rate)
     return "bootstrap" if drawn else "wald", limits
@@ -282,8 +284,8 @@ def _status(source: "Fit | Constants", criterion: Criterion, curve: Curve, row: 
         return f"never within any number of tokens{sometimes}"
     if isinstance(source, Constants):
         return "from published constants"
-    if row["lower"] == 0 and np.isinf(row["upper"]):
-        sometimes += "; these data leave it undetermined"
+    if row["upper"] > VAGUE * row["lower"]:
+        sometimes += "; these data hardly determine it"
     return _place(source, {k: v[int(row["index"])] for k, v in curve.at.items()}, row["tokens"]) + sometimes
 
 

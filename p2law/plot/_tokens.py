@@ -1,0 +1,167 @@
+"""How many tokens are enough, and whether a running curve may stop."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..errors import FitError
+from ..plan.tokens import ANSWERS, TokenPlan, optimal_tokens
+from ..quantities import format_quantity
+from . import _style as style
+from ._along_tokens import LOSS, band, dress, model_names, shades, two_part
+
+if TYPE_CHECKING:
+    from ..laws.published import Constants
+    from ..plan.criteria import Criterion
+    from ..plan.stop import StopPlan
+    from ..result import Fit
+
+POINTS = 200
+REACH = 30.0
+"""How far beyond the answers and the measured tokens an interval is drawn at most."""
+
+
+def tokens(
+    plan: "TokenPlan | Fit | Constants",
+    ax: Axes | None = None,
+    *,
+    criterion: "Criterion | None" = None,
+    **at: Any,
+) -> Axes:
+    """The fitted curve, the tokens chosen with their interval, and what half or twice as many would change.
+
+    One model also shows its fall per doubling (right axis, dotted) and the price of stopping elsewhere; several are
+    told apart by colour.
+
+    Parameters
+    ----------
+    plan : TokenPlan, Fit or published constants
+        From :func:`p2law.optimal_tokens`, or what to ask it about: ``plot.tokens(fit, criterion=..., N0=8e9, ...)``.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+    criterion, **at
+        As for :func:`p2law.optimal_tokens`, where ``plan`` is not a plan yet.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    FitError
+        If there is no criterion, or a criterion for what is a plan already.
+    """
+    if isinstance(plan, TokenPlan) == (criterion is not None):
+        raise FitError("draw a plan, plot.tokens(plan), or give a fit its criterion, plot.tokens(fit, criterion=...).")
+    if not isinstance(plan, TokenPlan):
+        plan = optimal_tokens(plan, criterion=criterion, **at)  # type: ignore[arg-type]
+    ax = style.new_axes() if ax is None else ax
+    x, measured = _range(plan)
+    known = bool(plan.table["loss"].notna().any())
+    base = 0.0 if known or plan.source.law.variable("loss") is None else 1.0  # the placeholder for an unknown parent
+    curves = plan.curve.loss(np.broadcast_to(x, (plan.curve.models, len(x)))) - base
+    answers = plan.curve.loss(np.where(np.isfinite(plan.table["tokens"]), plan.table["tokens"], 1.0)) - base
+    ax.set_title(f"Tokens until {plan.criterion}", fontsize="medium", wrap=True)
+    names = model_names(plan.table[[c for c in plan.table.columns if c not in ANSWERS]])
+    rows = plan.table.to_dict("records")
+    for row, curve, answer, name, shade in zip(rows, curves, answers, names, shades(len(rows)), strict=True):
+        two_part(ax, x, curve, measured, shade, name or "fitted curve")
+        _answer(ax, row, float(answer), shade, x, f"{100 * plan.level:g} % interval" if len(rows) == 1 else None)
+    if len(rows) == 1:
+        _elsewhere(ax, plan, float(answers[0]), base)
+        _slope(ax, plan, x)
+    dress(ax, plan.curve.tokens, LOSS if base == 0.0 else "loss above the parent's (nats/token)")
+    ax.legend(fontsize="small", framealpha=0.85)
+    return ax
+
+
+def _range(plan: TokenPlan) -> tuple[np.ndarray, tuple[float, float]]:
+    """Tokens to draw, and those measured."""
+    found = plan.table["tokens"].to_numpy(dtype=float)
+    found = found[np.isfinite(found)]
+    seen = np.zeros(0)
+    if hasattr(plan.source, "observations"):
+        seen = plan.source.observations.columns[plan.curve.tokens]  # type: ignore[union-attr]
+    anchors = np.concatenate([seen, found]) if seen.size + found.size else np.array([1e6, 1e12])
+    measured = (float(seen.min()), float(seen.max())) if seen.size else (0.0, np.inf)  # constants have no range
+    around = 2.5 if seen.size else 10.0
+    low, high = float(anchors.min()) / around, float(anchors.max()) * around
+    ends = plan.table[["lower", "upper"]].to_numpy(dtype=float)
+    ends = ends[np.isfinite(ends)]
+    if ends.size:
+        low = min(low, max(float(ends.min()), low / REACH))
+        high = max(high, min(float(ends.max()), high * REACH))
+    return np.geomspace(max(low, 1.0), high, POINTS), measured
+
+
+def _answer(ax: Axes, row: Any, loss: float, shade: Any, x: np.ndarray, label: str | None) -> None:
+    if not np.isfinite(row["tokens"]):
+        return
+    if row["upper"] > 0:
+        ends = np.clip([row["lower"], row["upper"]], x[0], x[-1])
+        ax.plot(ends, [loss, loss], color=shade, linewidth=4, alpha=0.35, solid_capstyle="butt", label=label)
+    ax.plot([row["tokens"]], [loss], marker="o", markersize=8, color=shade, markeredgecolor="#ffffff", linestyle="")
+
+
+def _elsewhere(ax: Axes, plan: TokenPlan, loss: float, base: float) -> None:
+    """What half and twice the tokens would change."""
+    chosen = plan.value
+    if not np.isfinite(chosen):
+        ax.set_title(f"{ax.get_title()}: {plan.status}", fontsize="medium", wrap=True)
+        return
+    share = plan.table["cost"].iloc[0] / chosen if "cost" in plan.table else 0.0
+    for factor, word in ((0.5, "half"), (1.0, "chosen"), (2.0, "twice")):
+        at = factor * chosen
+        there = float(plan.curve.loss(at)[0]) - base
+        change = f"{there - loss:+.2g} nats" if factor != 1.0 else f"{loss:.4g} nats"
+        money = f", cost {format_quantity(share * at)}" if share else ""
+        if factor != 1.0:
+            ax.plot([at], [there], marker="o", markersize=5, color=style.GREY, linestyle="")
+        place: dict[str, Any] = {"xytext": (7, 7)} if factor < 2 else {"xytext": (-7, -13), "ha": "right"}
+        text = f"{word}: {format_quantity(at)} tokens, {change}{money}"
+        ax.annotate(text, (at, there), textcoords="offset points", fontsize="small", **place)
+
+
+def _slope(ax: Axes, plan: TokenPlan, x: np.ndarray) -> None:
+    right = ax.twinx()
+    fall = plan.curve.measure("doubling", np.broadcast_to(x, (1, len(x))))[0]
+    right.plot(x, fall, color=style.GREY, linestyle=style.BASELINE, linewidth=1.2)
+    right.set_ylim(0.0, 2 * float(fall.max()))
+    right.set_ylabel("fall per doubling of the tokens (nats/token), dotted", color=style.GREY, fontsize="small")
+    right.tick_params(axis="y", which="both", colors=style.GREY, labelsize="x-small")
+
+
+def stop(plan: "StopPlan", ax: Axes | None = None) -> Axes:
+    """Checkpoints so far, the forecast of the rest with its interval, and from where on the loss is within eps.
+
+    Parameters
+    ----------
+    plan : StopPlan
+        From :func:`p2law.stop_rule`.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = style.new_axes() if ax is None else ax
+    shade, rest = style.NAMED[0], plan.to_frame()
+    ax.plot(
+        plan.seen["tokens"], plan.seen["loss"], marker="o", markersize=4, linestyle="", color="#000000", label="so far"
+    )
+    ax.plot(rest["tokens"], rest["loss"], color=shade, linestyle=style.EXTRAPOLATED, label="forecast")
+    band(ax, rest["tokens"].to_numpy(), rest["lower"], rest["upper"], shade)
+    end = float(rest["loss"].iloc[-1])
+    ax.axhspan(end, end + plan.eps, color=style.NAMED[2], alpha=0.15, linewidth=0, label=f"within {plan.eps:g} nats")
+    for probability, line in ((0.5, "-"), (plan.level, style.BASELINE)):
+        at = plan.enough(probability)
+        words = f"{format_quantity(at)} tokens: within with {100 * probability:g} %"
+        ax.axvline(at, color=style.NAMED[2], linestyle=line, linewidth=1.2, label=words)
+    dress(ax, "D", LOSS)
+    advice = "Stop" if plan.stop else "Go on"
+    likely = f"{100 * plan.probability:.3g} % that stopping now loses {plan.eps:g} nats or less"
+    ax.set_title(f"{advice}: {likely}", fontsize="medium")
+    ax.legend(fontsize="small", framealpha=0.85)
+    return ax
