@@ -112,12 +112,11 @@ def _alike(law: Law, seen: Observations, held: Observations, role: str) -> Itera
     codes = {r: _codes(seen, held, str(law.variable(r))) for r in ("size", "rate") if law.variable(r)}
     own_seen, own_held = codes.pop(role)
     texts = [_texts(seen, held, c) for c in ("method", "family") if c in seen.frame.columns]
-    keys = [*codes.values(), *texts]
-    kind_seen = np.array([k[0] for k in keys]).reshape(len(keys), -1).T
-    kind_held = np.array([k[1] for k in keys]).reshape(len(keys), -1).T
-    for kind in np.unique(np.column_stack([own_held, *kind_held.T]), axis=0):
-        rows = np.flatnonzero((own_held == kind[0]) & (kind_held == kind[1:]).all(1) if keys else own_held == kind[0])
-        alike = (kind_seen == kind[1:]).all(1) if keys else np.ones(len(own_seen), dtype=bool)
+    shared = [*codes.values(), *texts] or [(np.zeros_like(own_seen), np.zeros_like(own_held))]
+    kind_seen, kind_held = (np.column_stack(part) for part in zip(*shared, strict=True))
+    for kind in np.unique(np.column_stack([own_held, kind_held]), axis=0):
+        rows = np.flatnonzero((own_held == kind[0]) & (kind_held == kind[1:]).all(1))
+        alike = (kind_seen == kind[1:]).all(1)
         curves = [_curve(law, seen, alike & (own_seen == own), role) for own in np.unique(own_seen[alike])]
         if curves:
             yield rows, curves

@@ -24,7 +24,9 @@ def by_method(result: "Holdout") -> pd.DataFrame:
     for method in result.methods:
         rows = result.rows[result.rows["method"] == method]
         same = reference.reindex(pd.MultiIndex.from_frame(rows[keys]))
-        out[method] = _scores(rows, result.law.variable("tokens")) | {"ratio": rms(rows["error"]) / rms(same)}
+        out[method] = _scores(rows, result.law.variable("tokens")) | {
+            "ratio": rms(rows["error"]) / max(rms(same), 1e-300)
+        }
     return pd.DataFrame.from_dict(out, orient="index").rename_axis("method").infer_objects()
 
 
@@ -68,7 +70,7 @@ def by_run(rows: pd.DataFrame) -> pd.DataFrame:
             "rows": grouped.size(),
             "outside": grouped["outside"].max(),
             "bias": grouped["error"].mean(),
-            "rms": grouped["error"].apply(_rms),
+            "rms": grouped["error"].apply(rms),
             "signed": grouped["relative"].mean(),
             "coverage": grouped["inside"].mean(),
         }

@@ -1,0 +1,149 @@
+"""A hold-out test: errors of the held-out rows with their intervals."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ..errors import DataError
+from ..quantities import format_quantity
+from . import _style as style
+
+if TYPE_CHECKING:
+    from ..validate import Holdout
+
+MOST = 8
+"""More runs than this are told apart by split, or not at all."""
+
+
+def holdout(
+    result: "Holdout",
+    ax: Axes | None = None,
+    *,
+    method: str | None = None,
+    rival: str | None = None,
+    legend: bool = True,
+) -> Axes:
+    """Predicted minus measured loss of the held-out rows, in per cent, with the interval of each.
+
+    An interval that reaches over the line at zero contains the measured loss.
+
+    Parameters
+    ----------
+    result : Holdout
+        From :func:`p2law.holdout`.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+    method : str, optional
+        One of ``result.methods``; default: the law itself.
+    rival : str, optional
+        Method drawn as thin dotted lines for comparison; default: the best of the baselines. ``""`` draws none.
+    legend : bool
+        Draw the legend.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    DataError
+        If there is no such method.
+    """
+    method = result.law.name if method is None else method
+    rival = _best(result) if rival is None else rival
+    for name in (method, rival):
+        if name and name not in result.methods:
+            raise DataError(f"method={name!r}: choose one of {', '.join(result.methods)}.")
+    ax = style.new_axes() if ax is None else ax
+    rows, x = result.rows[result.rows["method"] == method], _x(result)
+    shades, by = _shades(rows)
+    ax.axhline(0.0, color="#000000", linewidth=0.9, zorder=1)
+    for _, part in rows.groupby(["fold", "run"], sort=False):
+        _draw(ax, part.sort_values(x), x, shades[part[by].iloc[0]])
+    if rival:
+        for _, part in result.rows[result.rows["method"] == rival].groupby(["fold", "run"], sort=False):
+            _draw_rival(ax, part.sort_values(x), x, shades[part[by].iloc[0]])
+    _dress(ax, result, method, x)
+    if legend:
+        _legend(ax, shades, method, rival, bounded=bool(np.isfinite(rows["lower"]).any()))
+    return ax
+
+
+def _best(result: "Holdout") -> str:
+    table = result.to_frame()
+    simple = table[table["coverage"].isna() & (table.index != result.law.name)]
+    return "" if simple.empty else str(simple.index[int(np.argmin(simple["ratio"]))])
+
+
+def _x(result: "Holdout") -> str:
+    return result.law.variable("tokens") or result.law.variables[0].name
+
+
+def _shades(rows: pd.DataFrame) -> tuple[dict[Any, str], str]:
+    """A colour per run, or per split where there are many runs."""
+    by = "run" if rows["run"].nunique() <= MOST else "fold"
+    names = list(dict.fromkeys(rows[by].tolist()))
+    few = len(names) <= MOST
+    return {name: style.NAMED[i if few else 0] for i, name in enumerate(names)}, by
+
+
+def _draw(ax: Axes, part: pd.DataFrame, x: str, shade: str) -> None:
+    at, error = part[x].to_numpy(), 100 * part["relative"].to_numpy()
+    low, high = (100 * (part[end] / part["loss"] - 1).to_numpy() for end in ("lower", "upper"))
+    known = np.isfinite(low) & np.isfinite(high)
+    if len(part) > 1:
+        ax.plot(at, error, color=shade, linewidth=1.3, marker="o", markersize=3, markeredgewidth=0)
+        ax.fill_between(at, low, high, where=list(known), color=shade, alpha=0.1, linewidth=0)
+    else:
+        ax.plot(at, error, color=shade, marker="o", markersize=3.5, linestyle="", markeredgewidth=0)
+        ax.vlines(at[known], low[known], high[known], color=shade, alpha=0.35, linewidth=1.0)
+
+
+def _draw_rival(ax: Axes, part: pd.DataFrame, x: str, shade: str) -> None:
+    single = len(part) == 1
+    look: dict[str, Any] = {"marker": "x", "markersize": 3.5} if single else {"linestyle": style.BASELINE}
+    ax.plot(part[x], 100 * part["relative"], color=shade, linewidth=1.1, alpha=0.8, **look)
+
+
+def _dress(ax: Axes, result: "Holdout", method: str, x: str) -> None:
+    variable = next(v for v in result.law.variables if v.name == x)
+    ax.set_xlabel(style.label_of(variable))
+    ax.set_ylabel(f"predicted / measured {result.law.response.name} − 1 (%)")
+    low, high = result.rows[x].min(), result.rows[x].max()
+    if variable.kind.role in ("tokens", "size") and low > 0:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(
+            LogLocator(base=10, subs=(1.0, 2.0, 5.0) if high < 300 * low else (1.0,), numticks=12)
+        )
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
+    ax.set_axisbelow(True)
+    line = result.to_frame().loc[method]
+    split = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
+    covered = "" if np.isnan(line["coverage"]) else f" · {100 * line['coverage']:.3g} % covered"
+    verdict = "" if result.carries or method != result.law.name else "DOES NOT CARRY · "
+    ax.set_title(
+        f"{result.law.title} · {verdict}{split.replace('->', '→')}\nrms {line['rms']:.3g} nats{covered}",
+        fontsize="medium",
+    )
+
+
+def _legend(ax: Axes, shades: dict[Any, str], method: str, rival: str, *, bounded: bool) -> None:
+    handles: list[Any] = []
+    if 1 < len(shades) <= MOST:
+        names = [str(name).replace("->", "→") for name in shades]
+        handles = [Line2D([], [], color=c, linewidth=3, label=n) for n, c in zip(names, shades.values(), strict=True)]
+    handles.append(Line2D([], [], color=style.GREY, linewidth=1.3, marker="o", markersize=3, label=method))
+    if bounded:
+        handles.append(Patch(color=style.GREY, alpha=0.2, linewidth=0, label="its interval"))
+    if rival:
+        handles.append(Line2D([], [], color=style.GREY, linewidth=1.1, linestyle=style.BASELINE, label=rival))
+    beside = ax.figure.get_layout_engine() is not None
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.01)} if beside else {"loc": "best"}
+    ax.legend(handles=handles, fontsize="small", frameon=not beside, framealpha=0.85, **place)
