@@ -52,7 +52,7 @@ def flops_per_token(size: float | Architecture) -> float:
     >>> flops_per_token(8e9)
     48000000000.0
     >>> flops_per_token(Architecture(linear=7e9, layers=32, width=4096, sequence=8192, vocabulary=128_256)) / 48e9
-    1.2090580992
+    1.209102528
     """
     if isinstance(size, Architecture):
         return float(counted_flops(1.0, **asdict(size)))

@@ -157,10 +157,10 @@ def crossover(
     >>> from p2law.plan.crossover import crossover
     >>> tokens = np.array([10e9, 30e9, 50e9, 250e9, 500e9])
     >>> scratch = p2law.fit("power", {"D": tokens, "loss": 2.3 + 2.5e3 * tokens**-0.35})
-    >>> pruned = p2law.fit("power", {"D": tokens, "loss": 2.4 + 1.2e3 * tokens**-0.36})
+    >>> pruned = p2law.fit("power", {"D": tokens, "loss": 2.45 + 1e3 * tokens**-0.36})
     >>> meeting = crossover(pruned, scratch)
     >>> meeting.verdict, f"{meeting.value:.3g}"
-    ('crossing', '7.99e+10')
+    ('crossing', '4.06e+11')
     """
     first, second = arms(pruned, scratch, parent, at)
     sizes = size or params_left(first), scratch_size or params_left(second)

@@ -1,0 +1,267 @@
+"""Which runs to train next: those that narrow a chosen forecast most per unit of cost.
+
+What the fitted runs say about the constants is taken as a Gaussian in scaled coordinates (the law linearised at the
+fit, plausible ranges as prior), with checkpoints of a run correlated as the run effect found them: they share their
+run's own level and slope, so that a hundred checkpoints of one run are not a hundred runs. A candidate is put to it as
+if it had been measured; where its losses would lie does not matter for how much it tells.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import FitError
+from ..observations import Table, as_frame
+from ..quantities import format_quantity
+from .candidates import Candidate, Cost, candidate_runs, law_columns
+
+if TYPE_CHECKING:
+    from ..result import Fit
+    from ..uncertainty.run_effect import RunEffect
+
+
+@dataclass(frozen=True, eq=False)
+class NextRuns:
+    """Candidate runs in the order of what they tell about a forecast per unit of cost."""
+
+    now: float
+    """Width of the forecast's interval now (root mean square over several forecasts); inf where it is undetermined."""
+    level: float
+    coin: str
+    """What cost is counted in."""
+    ranking: pd.DataFrame = field(repr=False)
+    """Every candidate alone: run, the law's columns at its end, cost, width (expected), narrower (share of the width
+    it takes away), per_cost (fall of the variance per unit of cost, relative to the best)."""
+    picks: pd.DataFrame = field(repr=False)
+    """Candidates to train, in order: run, cost, spent (so far), width (expected then)."""
+    notes: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """The ranking of single candidates."""
+        return self.ranking.copy()
+
+    def summary(self) -> str:
+        """Text: the interval now, and after each pick."""
+        lines = [f"Interval of the forecast now: {self.now:.3g} wide ({100 * self.level:g} %)"]
+        for row in self.picks.to_dict("records"):
+            at = self.ranking[self.ranking["run"] == row["run"]].iloc[0].drop(["run", *_SAID])
+            where = ", ".join(f"{k} = {format_quantity(v)}" for k, v in at.items())
+            spent = f"{row['spent']:.3g}" if self.coin == "FLOPs" else format_quantity(row["spent"])
+            lines.append(f"  then {row['run']} ({where}): {row['width']:.3g} wide, {spent} {self.coin} spent")
+        if self.picks.empty:
+            lines.append("  no candidate can be paid from the budget")
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<div><pre>{escape(self.summary())}</pre>{self.ranking.to_html(index=False)}</div>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+_SAID = ["cost", "width", "narrower", "per_cost"]
+
+
+def next_runs(
+    fit: "Fit",
+    candidates: Table,
+    *,
+    target: Table | Callable[[Mapping[str, float]], float],
+    cost: Cost | None = None,
+    budget: float | None = None,
+    most: int | None = None,
+    level: float = 0.95,
+) -> NextRuns:
+    """Rank candidate runs by how much they narrow the interval of a forecast, and pick some for a budget.
+
+    Parameters
+    ----------
+    fit : Fit
+        The law fitted to the runs there are.
+    candidates : DataFrame, mapping or path
+        The law's columns (a baseline loss may be left out). One row per run, with its tokens at the end: it is taken to
+        log as many checkpoints as the fitted runs. Or one row per checkpoint, with the fit's column of runs. Each is
+        picked once; list a run twice to allow its repetition.
+    target : DataFrame, mapping or callable
+        The forecast that matters: the law's columns at one point or several (the mean of their variances counts), or a
+        function of the constants, ``lambda params: ...``, as for :func:`p2law.estimate`.
+    cost : str, callable or array_like, optional
+        Cost of each run: a column of the candidates, a function of its last row, or one number each. Default: column
+        ``cost`` if there is one, else 6 N D with the parameters left after pruning.
+    budget : float, optional
+        Pick runs until it is spent, in units of the cost: greedily by the fall of the variance per cost or by the fall
+        alone, whichever ends with the narrower interval (small runs can use up what one telling large run needs;
+        Leskovec et al. 2007).
+    most : int, optional
+        Pick no more than this; default: three, or as many as a budget pays for.
+    level : float
+        Confidence level of the widths.
+
+    Returns
+    -------
+    NextRuns
+
+    Raises
+    ------
+    DataError, FitError
+        If a column is missing or impossible, a cost is not positive, or nothing is asked for.
+
+    Notes
+    -----
+    The width now is that of ``fit.predict_interval`` (the law itself, ``kind="mean"``); each candidate is expected to
+    shrink it as it shrinks the Gaussian's. How far a single new run may lie from the law is not reduced by any run.
+    """
+    from ..uncertainty.informative import updated
+    from ..uncertainty.intervals import check_level
+
+    check_level(level)
+    if (budget is not None and not budget > 0) or (most is not None and most < 1):
+        raise FitError(f"budget={budget!r}, most={most!r}: give a positive budget, and one run or more.")
+    runs, coin = candidate_runs(fit, candidates, cost)
+    known = _Known.of(fit)
+    gradient, now = _forecast(fit, known, target, level)
+    rows = [(known.gradient(run.columns), known.noise(run.columns)) for run in runs]
+    unit = now / _spread(known.covariance, gradient) if np.isfinite(now) else _reach(fit, level)
+
+    def width(covariance: np.ndarray) -> float:
+        return unit * _spread(covariance, gradient)
+
+    def after(covariance: np.ndarray, i: int) -> np.ndarray:
+        return updated(covariance, *rows[i])
+
+    alone = np.array([width(after(known.covariance, i)) for i in range(len(runs))])
+    costs = [run.cost for run in runs]
+    count = most or (3 if budget is None else len(runs))
+    limit = np.inf if budget is None else budget * (1 + 1e-12)
+    weights = [costs] if budget is None else [costs, [1.0] * len(runs)]
+    ways = [_greedy(known.covariance, after, width, costs, weight, limit, count) for weight in weights]
+    picked = min(ways, key=lambda way: way[-1][2] if way else np.inf)
+    picks = pd.DataFrame(
+        [(runs[i].label, runs[i].cost, spent, wide) for i, spent, wide in picked],
+        columns=pd.Index(["run", "cost", "spent", "width"]),
+    )
+    return NextRuns(now, level, coin, _ranking(fit, runs, alone, width(known.covariance)), picks, _notes(fit, now))
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What the fitted runs say about the constants, and how rows of a run go together."""
+
+    fit: "Fit"
+    raw: np.ndarray
+    """(parameters, free): derivative of the constants by the scaled coordinates."""
+    effect: "RunEffect | None"
+    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, fit: "Fit") -> "_Known":
+        from ..uncertainty.run_effect import run_effect
+        from ..uncertainty.scaled import scaled
+
+        raw = scaled(fit).raw
+        effect = run_effect(fit) if 3 <= fit.run_count < fit.n else None
+        prior = cls(fit, raw, effect, np.eye(raw.shape[1]))
+        information = np.eye(raw.shape[1])
+        for label in pd.unique(fit.observations.run):
+            rows = fit.observations.run == label
+            columns = {name: values[rows] for name, values in fit.observations.columns.items()}
+            gradient = prior.gradient(columns)
+            information += gradient.T @ np.linalg.solve(prior.noise(columns), gradient)
+        return cls(fit, raw, effect, np.linalg.inv(information))
+
+    def gradient(self, columns: dict[str, np.ndarray]) -> np.ndarray:
+        """Derivative of the loss by the scaled coordinates, (rows, free)."""
+        from ..uncertainty.quantity import loss_gradient
+
+        return loss_gradient(self.fit, columns) @ self.raw
+
+    def noise(self, columns: dict[str, np.ndarray]) -> np.ndarray:
+        """Covariance of a run's rows about the law, (rows, rows)."""
+        from ..uncertainty.run_effect import new_run_spread, points
+
+        if self.effect is None:
+            return np.diag(new_run_spread(self.fit, columns).error ** 2)
+        at = points(self.fit, columns)
+        covariance = self.effect.covariance(at, at)
+        return covariance + 1e-10 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+
+
+def _forecast(fit: "Fit", known: _Known, target: Any, level: float) -> tuple[np.ndarray, float]:
+    """Derivative of the forecasts by the scaled coordinates, (forecasts, free), and the width of their interval now."""
+    from ..uncertainty.estimate import estimate
+    from ..uncertainty.intervals import predictions
+    from ..uncertainty.quantity import gradient_along
+
+    if callable(target):
+        found = estimate(target, fit, level=level)
+        gradient = np.atleast_2d(gradient_along(target, fit.params, known.raw))
+        widths = np.ravel(found.upper) - np.ravel(found.lower)
+    else:
+        frame = as_frame({k: np.atleast_1d(v) for k, v in target.items()} if isinstance(target, Mapping) else target)
+        columns = law_columns(fit, frame)
+        gradient = known.gradient(columns)
+        table = predictions(fit, columns, level=level, kind="mean", method=None)
+        widths = (table["upper"] - table["lower"]).to_numpy()
+    if not np.any(gradient):
+        raise FitError("the forecast does not depend on any constant that was fitted: no run can narrow it.")
+    return gradient, float(np.sqrt(np.mean(widths**2)))
+
+
+def _spread(covariance: np.ndarray, gradient: np.ndarray) -> float:
+    """Root mean square standard error of the forecasts."""
+    return float(np.sqrt(np.mean(np.einsum("ij,jk,ik->i", gradient, covariance, gradient))))
+
+
+def _reach(fit: "Fit", level: float) -> float:
+    """Width of an interval in standard errors, where the fit itself can give none."""
+    from scipy.special import stdtrit
+
+    return 2 * float(stdtrit(max(fit.run_count - 1, 1), 0.5 + level / 2))
+
+
+def _greedy(
+    covariance: np.ndarray,
+    after: Callable[[np.ndarray, int], np.ndarray],
+    width: Callable[[np.ndarray], float],
+    costs: list[float],
+    weights: list[float],
+    limit: float,
+    most: int,
+) -> list[tuple[int, float, float]]:
+    """Picks (candidate, spent, width): each the largest fall of the variance per weight among those still payable."""
+    picked, spent, left = [], 0.0, list(range(len(costs)))
+    while len(picked) < most:
+        left = [i for i in left if spent + costs[i] <= limit]
+        if not left:
+            break
+        gains = [(width(covariance) ** 2 - width(after(covariance, i)) ** 2) / weights[i] for i in left]
+        best = left.pop(int(np.argmax(gains)))
+        covariance, spent = after(covariance, best), spent + costs[best]
+        picked.append((best, spent, width(covariance)))
+    return picked
+
+
+def _ranking(fit: "Fit", runs: list[Candidate], alone: np.ndarray, now: float) -> pd.DataFrame:
+    """Every candidate alone, most per cost first."""
+    cost = np.array([run.cost for run in runs])
+    gain = (now**2 - alone**2) / cost
+    names = [v.name for v in fit.law.variables if v.kind.role != "loss"]
+    table = pd.DataFrame([{"run": run.label, **{name: run.last[name] for name in names}} for run in runs])
+    table = table.assign(cost=cost, width=alone, narrower=1 - alone / now, per_cost=gain / max(gain.max(), 1e-300))
+    return table.sort_values("per_cost", ascending=False, ignore_index=True, kind="stable")
+
+
+def _notes(fit: "Fit", now: float) -> tuple[str, ...]:
+    """What the widths leave out."""
+    notes = []
+    if fit.options.held:
+        names = " and ".join(fit.options.held)
+        notes.append(f"{names} was held for want of data and counts as known: runs that would tell it are not favoured")
+    if not np.isfinite(now):
+        notes.append("the fitted runs leave this forecast undetermined; widths after a pick assume plausible constants")
+    return tuple(notes)
