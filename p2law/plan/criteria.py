@@ -5,6 +5,7 @@ and a level for it; the answer is where the curve meets the level.
 """
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 from ..errors import FitError
@@ -135,6 +136,8 @@ class Price:
 Criterion = Slope | Remaining | Recovered | Target | Price
 
 
-def _positive(criterion: object, value: float) -> None:
+def _positive(criterion: object, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise FitError(f"{type(criterion).__name__}({value!r}): must be a number.")
     if not value > 0:
         raise FitError(f"{type(criterion).__name__}({value!r}): must be positive.")

@@ -120,11 +120,14 @@ def _elsewhere(ax: Axes, plan: TokenPlan, loss: float, base: float) -> None:
             ax.plot([at], [there], marker="o", markersize=5, color=style.GREY, linestyle="")
         place: dict[str, Any] = {"xytext": (7, 7)} if factor < 2 else {"xytext": (-7, -13), "ha": "right"}
         text = f"{word}: {format_quantity(at)} tokens, {change}{money}"
-        ax.annotate(text, (at, there), textcoords="offset points", fontsize="small", **place)
+        paper = {"facecolor": "#ffffff", "alpha": 0.75, "linewidth": 0, "pad": 1}
+        ax.annotate(text, (at, there), textcoords="offset points", fontsize="small", bbox=paper, **place)
 
 
 def _slope(ax: Axes, plan: TokenPlan, x: np.ndarray) -> None:
     right = ax.twinx()
+    ax.set_zorder(right.get_zorder() + 1)  # the words stay above the dotted line
+    ax.patch.set_visible(False)
     fall = plan.curve.measure("doubling", np.broadcast_to(x, (1, len(x))))[0]
     right.plot(x, fall, color=style.GREY, linestyle=style.BASELINE, linewidth=1.2)
     right.set_ylim(0.0, 2 * float(fall.max()))
