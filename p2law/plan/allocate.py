@@ -21,9 +21,9 @@ LARGEST = 1e80
 def allocate(on: Surface, C: np.ndarray, inference: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Size and tokens of least loss for each budget, (n,); nan where no balance exists between them."""
     powers = on.powers
-    if powers is None or inference:
-        return allocate_numerically(on, C, inference)
-    return split(powers, C) if powers.falls else (np.full_like(C, np.nan), np.full_like(C, np.nan))
+    if powers is not None and not powers.falls:
+        return np.full_like(C, np.nan), np.full_like(C, np.nan)
+    return allocate_numerically(on, C, inference) if powers is None or inference else split(powers, C)
 
 
 def split(p: Powers, C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,9 +35,11 @@ def split(p: Powers, C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def allocate_numerically(on: Surface, C: np.ndarray, inference: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`allocate` for any law: the least loss on a grid of tokens, then where its derivative is zero.
+    """:func:`allocate` for any law: where the derivative along the budget turns positive.
 
-    Size follows from tokens, N = C / (6 D + 2 I), so that every point tried costs exactly the budget.
+    Size follows from tokens, N = C / (6 D + 2 I), so that every point tried costs exactly the budget. The derivative is
+    asked rather than the loss, which rounding makes flat where budgets are large; of several turns the one of least
+    loss is taken.
     """
     cost = C[:, None]
 
@@ -49,12 +51,12 @@ def allocate_numerically(on: Surface, C: np.ndarray, inference: float = 0.0) -> 
         return on.slope(size(D), D, TRAINING * D / (TRAINING * D + INFERENCE * inference)) >= 0
 
     grid = np.linspace(0.0, np.maximum(np.log(C / TRAINING), 0.0), COARSE).T
-    loss = on.loss(size(np.exp(grid)), np.exp(grid))
-    least = np.argmin(np.where(np.isfinite(loss), loss, np.inf), axis=1)
-    inside = (least > 0) & (least < COARSE - 1)
-    rows, middle = np.arange(len(C)), np.clip(least, 1, COARSE - 2)
-    log_tokens = first_true(rising, grid[rows, middle - 1], grid[rows, middle + 1])
-    D = np.where(inside, np.exp(log_tokens), np.nan)
+    uphill, loss = rising(grid), on.loss(size(np.exp(grid)), np.exp(grid))
+    turns = ~uphill[:, :-1] & uphill[:, 1:]
+    least = np.argmin(np.where(turns, loss[:, 1:], np.inf), axis=1)
+    rows = np.arange(len(C))
+    log_tokens = first_true(rising, grid[rows, least], grid[rows, least + 1])
+    D = np.where(turns.any(axis=1), np.exp(log_tokens), np.nan)
     return size(D[:, None])[:, 0], D
 
 
@@ -85,7 +87,7 @@ def budget_for(on: Surface, loss: np.ndarray, inference: float = 0.0) -> np.ndar
         flat = np.exp(log_cost.ravel())
         return (on.loss(*allocate(on, flat, inference)) <= np.repeat(loss, log_cost.shape[1])).reshape(log_cost.shape)
 
+    if np.isnan(allocate(on, np.array([LARGEST]), inference)[1][0]):
+        return np.full_like(loss, np.nan)
     low, high = np.zeros_like(loss), np.full_like(loss, np.log(LARGEST))
-    never = ~reached(high[:, None])[:, 0]
-    nothing = np.isnan(allocate(on, np.array([LARGEST]), inference)[1][0])
-    return np.where(never, np.nan if nothing else np.inf, np.exp(first_true(reached, low, high)))
+    return np.where(reached(high[:, None])[:, 0], np.exp(first_true(reached, low, high)), np.inf)

@@ -156,7 +156,7 @@ def compute_optimal(
     >>> from p2law.laws.published import BESIROGLU_2024
     >>> plan = compute_optimal(BESIROGLU_2024, 5.76e23)
     >>> f"{plan.N:.3g} {plan.D:.3g}"
-    '6.92e+10 1.39e+12'
+    '7.22e+10 1.33e+12'
     """
     budgets, inference = answer.positives("C", C), answer.one_positive("inference_tokens", inference_tokens, zero=True)
     base = surface(source, at)

@@ -40,12 +40,11 @@ class SizeCost:
 
     def summary(self) -> str:
         """Text: the optimum, then a line per size."""
-        best = {name: format_quantity(self.optimal[name]) for name in ("N", "D")}
-        lines = [
-            f"Sizes for C = {self.C:.4g} FLOPs by {self.law}; optimal: N = {best['N']} parameters, D = {best['D']} "
-            f"tokens, loss {self.optimal['loss']:.4f} nats/token"
-        ]
-        return "\n".join([*lines, *(_line(row) for row in self.table.to_dict("records"))])
+        N, D = (format_quantity(self.optimal[name]) for name in ("N", "D"))
+        head = f"Sizes for C = {self.C:.4g} FLOPs by {self.law}"
+        if np.isfinite(self.optimal["N"]):
+            head += f"; optimal: N = {N} parameters, D = {D} tokens, loss {self.optimal['loss']:.4f} nats/token"
+        return "\n".join([head, *(_line(row) for row in self.table.to_dict("records"))])
 
     def __str__(self) -> str:
         return self.summary()
@@ -56,6 +55,8 @@ class SizeCost:
 
 
 def _line(row: Mapping[Any, Any]) -> str:
+    if np.isnan(row["penalty"]):
+        return f"  N = {format_quantity(row['N'])}: loss {row['loss']:.4f} nats/token; {row['status']}"
     penalty = answer.between(row["penalty"], row["penalty_lower"], row["penalty_upper"], answer.nats)
     ends = (row[f"compute_ratio{end}"] for end in ("", "_lower", "_upper"))
     ratio = f"{answer.between(*ends)} x the budget" if np.isfinite(row["compute_ratio"]) else "no budget"
