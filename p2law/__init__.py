@@ -21,6 +21,8 @@ from .errors import FitWarning as FitWarning
 from .errors import LawError as LawError
 from .errors import P2LawError as P2LawError
 from .fitting import fit as fit
+from .joint import Joint as Joint
+from .joint import joint as joint
 from .laws import Law as Law
 from .laws import law as law
 from .objective import Huber as Huber

@@ -10,9 +10,11 @@ from .laws._law import centre
 from .observations import Observations
 from .quantities import format_quantity
 from .solver import Batch, Problem, Solution, coordinates, hold
-from .solver.problem import curvature, huber
+from .solver.problem import curvature, score
 from .solver.search import CONVERGED, plausible
 
+OPEN = 0.5
+"""Standard error of a combination of parameters, in units of its plausible range, from which data leave it open."""
 ONE_LEVEL = 1.05
 """A column whose largest value is within this factor of its smallest has one level (realised rates around a target)."""
 
@@ -131,17 +133,15 @@ def _at_bounds(law: Law, problem: Problem, params: Mapping[str, float]) -> list[
 
 
 def _flat(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[str]:
-    """Directions in which the parameters may move by their whole plausible range within the noise between runs."""
+    """Directions whose standard error is as large as the parameters' plausible range."""
     box, layout = problem.box, problem.layout
     inside = box.free & (solution.z > box.lower) & (solution.z < box.upper)
     index = np.flatnonzero(inside).tolist()
-    loss = float(np.sum(problem.weight * huber(solution.residual, problem.delta)))
-    if not index or loss <= 0:
+    if not index:
         return []
     scaled = solution.jacobian[:, index] * plausible(problem)[index]
-    bent = problem.weight * curvature(problem, solution.residual)
-    values, vectors = np.linalg.eigh(scaled.T @ (bent[:, None] * scaled) / loss)
-    flat = values < 2 / observations.run_count
+    errors, vectors = _errors(problem, solution.residual, scaled, observations.run)
+    flat = errors > OPEN
     if not flat.any():
         return []
     share = np.abs(vectors[:, flat]).max(1)
@@ -154,6 +154,24 @@ def _flat(law: Law, observations: Observations, problem: Problem, solution: Solu
         "other values fit as well within the differences between runs. The values shown are the neutral choice among "
         "them; predictions inside the range may still be good." + _offer(law, tuple(names))
     ]
+
+
+def _errors(
+    problem: Problem, residual: np.ndarray, scaled: np.ndarray, run: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors along orthonormal directions of the scaled coordinates (a plain sandwich by run), and those."""
+    k = scaled.shape[1]
+    values, vectors = np.linalg.eigh(scaled.T @ ((problem.weight * curvature(problem, residual))[:, None] * scaled))
+    known = values > 1e-12 * max(values[-1], 1e-300)
+    codes = np.unique(run, return_inverse=True)[1]
+    if codes.max() < k:  # too few runs for their scores to span the directions
+        codes = np.arange(len(run))
+    scores = np.zeros((int(codes.max()) + 1, k))
+    np.add.at(scores, codes, (problem.weight * score(problem, residual))[:, None] * scaled)
+    turned, errors, _ = np.linalg.svd(((scores @ vectors[:, known]) / values[known]).T, full_matrices=True)
+    errors = np.pad(errors, (0, len(turned) - len(errors)))
+    directions = np.concatenate([vectors[:, known] @ turned, vectors[:, ~known]], axis=1)
+    return np.concatenate([errors, np.full(int((~known).sum()), np.inf)]), directions
 
 
 def _offer(law: Law, names: tuple[str, ...]) -> str:

@@ -16,13 +16,14 @@ from .laws import Law, get, names
 from .observations import observe
 from .options import Options
 from .result import Fit
+from .uncertainty.bootstrap import Draws
 
 FORMAT = "p2law.fit"
 VERSION = 1
 _TAG = "__float__"
 _KEYS = (
     *("law", "parameters", "objective", "objective_value", "gradient", "converged", "status", "warnings"),
-    *("starts_agreed", "options", "rows_left_out", "provenance", "table", "index"),
+    *("starts_agreed", "options", "rows_left_out", "provenance", "table", "draws", "index"),
 )
 
 
@@ -51,10 +52,8 @@ def to_json(fit: Fit, path: str | PathLike[str] | None = None) -> str:
         },
         "rows_left_out": fit.observations.dropped,
         "provenance": dict(fit.provenance),
-        "table": {
-            str(name): {"dtype": str(column.dtype), "values": [_plain(v) for v in column.tolist()]}
-            for name, column in frame.items()
-        },
+        "table": _columns(frame),
+        "draws": _draws(fit.resampled),
         "index": [_plain(v) for v in frame.index.tolist()],
     }
     text = json.dumps(_encode(record), indent=1, allow_nan=False)
@@ -108,7 +107,30 @@ def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Fit:
         ),
         observations=observations.__class__(**{**vars(observations), "dropped": record["rows_left_out"]}),
         provenance=record["provenance"],
+        resampled=_resampled(record["draws"]),
     )
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    return {
+        str(name): {"dtype": str(column.dtype), "values": [_plain(v) for v in column.tolist()]}
+        for name, column in frame.items()
+    }
+
+
+def _draws(draws: Draws | None) -> dict[str, Any] | None:
+    if draws is None:
+        return None
+    how = {"scheme": draws.scheme, "failed": draws.failed, "seed": draws.seed}
+    return {**how, "table": _columns(draws.table), "index": draws.table.index.tolist()}
+
+
+def _resampled(record: dict[str, Any] | None) -> Draws | None:
+    if record is None:
+        return None
+    table = _frame(record)
+    table.index.name = "draw"
+    return Draws(table, record["scheme"], record["failed"], record["seed"])
 
 
 def _frame(record: dict[str, Any]) -> pd.DataFrame:

@@ -179,14 +179,16 @@ def columns_at(layout: Layout, theta: np.ndarray, frame: Frame, rows: Rows) -> t
 
 
 def log_size(columns: np.ndarray) -> np.ndarray:
-    """Log of the geometric mean over the rows of each column's magnitude, (points, amplitudes)."""
+    """Log of the geometric mean of each column's magnitude over the rows it touches, (points, amplitudes)."""
     if columns.shape[1] == 0:
         return np.zeros(columns.shape[:2])
     size = np.abs(columns)
     largest = size.max(2, keepdims=True)
     largest = np.where(largest > 0, largest, 1.0)  # a fixed amplitude has no column
     with np.errstate(all="ignore"):
-        return np.log(np.maximum(size, 1e-9 * largest)).mean(2)
+        logs = np.log(np.maximum(size, 1e-9 * largest))
+    touched = (size > 0) | (size.max(2, keepdims=True) == 0)
+    return np.where(touched, logs, 0.0).sum(2) / touched.sum(2)
 
 
 def raw_frame(problem: Problem) -> Frame:

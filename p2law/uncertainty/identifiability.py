@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..diagnose import OPEN
 from ..quantities import format_quantity
 from .intervals import is_free, parameters, predictions
 from .profile import profile_loss
@@ -16,8 +17,8 @@ from .scaled import Scaled, scaled
 if TYPE_CHECKING:
     from ..result import Fit
 
-WELL, HARDLY = 0.1, 0.5
-"""Error of a combination, in units of its plausible range, up to which it is determined; from which it is not."""
+WELL = 0.1
+"""Error of a combination, in units of its plausible range, up to which it is determined."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,7 @@ def _combinations(around: Scaled) -> pd.DataFrame:
     for direction, error in zip(around.directions.T, around.errors, strict=True):
         order = np.argsort(-np.abs(direction))
         part = ", ".join(f"{around.names[i]} {direction[i]:+.2f}" for i in order if abs(direction[i]) > 0.25)
-        verdict = "determined" if error <= WELL else "roughly" if error <= HARDLY else "not determined"
+        verdict = "determined" if error <= WELL else "roughly" if error <= OPEN else "not determined"
         rows.append((error, part, verdict))
     return pd.DataFrame(rows, columns=pd.Index(["error", "of", "verdict"]))
 

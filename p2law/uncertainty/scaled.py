@@ -51,10 +51,10 @@ def scaled(fit: "Fit") -> Scaled:
     z = coordinates(problem.layout, problem.box, fit.params)
     frame, _, _ = batch.linearise(z)
     free = problem.box.free
-    raw = (raw_jacobian(problem, recentre(z, batch.frame, frame), frame) * plausible(problem))[:, free]
-    to_scaled = np.linalg.pinv(raw, rcond=1e-14)
-    spread = to_scaled @ around.turn @ around.root
-    lost = np.linalg.qr(to_scaled @ around.raw @ around.null)[0] if around.null.size else np.zeros((len(spread), 0))
+    unit = plausible(problem)[free]
+    raw = raw_jacobian(problem, recentre(z, batch.frame, frame), frame)[:, free] * unit
+    spread = around.inner @ around.root / unit[:, None]
+    lost = np.linalg.qr(around.null / (around.length * unit)[:, None])[0]
     kept = np.linalg.svd(lost, full_matrices=True)[0][:, lost.shape[1] :] if lost.size else np.eye(len(spread))
     turned, errors, _ = np.linalg.svd(kept.T @ spread)
     errors = np.pad(errors, (0, len(turned) - len(errors)))

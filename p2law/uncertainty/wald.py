@@ -57,6 +57,10 @@ class Local:
     """(parameters, free): derivative of raw constants by free coordinates, each in units of its own leverage."""
     null: np.ndarray
     """(free, d): unit directions the data leave exactly free."""
+    inner: np.ndarray
+    """(free, k): derivative of the free coordinates by the internal directions."""
+    length: np.ndarray
+    """(free,): leverage of each coordinate, the units of ``raw`` and ``null``."""
     rows_dof: int
     clusters: Clusters | None
     inflated: np.ndarray
@@ -105,7 +109,7 @@ def local(problem: Problem, z: np.ndarray, run: np.ndarray) -> Local:
     keep = singular > NULL * singular.max(initial=0.0)
     half_bread = right[keep].T / singular[keep]
     raw = raw_jacobian(problem, recentre(z, batch.frame, frame), frame)[:, free] / length
-    turn, null = raw @ half_bread, right[~keep].T
+    turn, null, inner = raw @ half_bread, right[~keep].T, half_bread / length[:, None]
     design = design / length @ half_bread  # now design' W design is the identity
     n, k = len(psi), int(keep.sum())
     codes = np.unique(run[counted], return_inverse=True)[1]
@@ -115,11 +119,12 @@ def local(problem: Problem, z: np.ndarray, run: np.ndarray) -> Local:
     if count == 1 or (count == n and np.isinf(problem.delta)):
         spread = np.sqrt(np.sum((psi / np.where(bent > 0, bent, 1.0).mean()) ** 2) / max(n - k, 1))
         spread *= _persistence(psi) if count == 1 else 1.0
-        return Local(turn, spread * np.eye(k), raw, null, n - k, None, inflated)
+        return Local(turn, spread * np.eye(k), raw, null, inner, length, n - k, None, inflated)
     root = np.zeros((count, k))
     np.add.at(root, codes, psi[:, None] * adjusted)
     clusters = None if count == n or count > MANY else _clusters(design, bent, adjusted, codes)
-    return Local(turn, root.T, raw, null, n - k if clusters is None else count - 1, clusters, inflated)
+    dof = n - k if clusters is None else count - 1
+    return Local(turn, root.T, raw, null, inner, length, dof, clusters, inflated)
 
 
 def _persistence(series: np.ndarray) -> float:

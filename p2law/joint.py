@@ -1,0 +1,271 @@
+"""One law over several groups (methods, families): some constants shared, the rest for each group.
+
+The joint law is a law like any other, made from the given one with an extra column, the group's number; everything a
+fit can do follows. Whether sharing is supported is tested on the separate fits, which nothing ties together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .baseline import split_control
+from .checks import require
+from .errors import DataError, FitError
+from .fitting import fit
+from .laws import Law, get
+from .laws._joint import GROUP, joint_law, own_name
+from .observations import Table, as_frame
+from .result import Fit
+
+SEARCHED = "converged: no group, searched again given the shared constants, finds a better optimum"
+ROUNDS = 6
+"""At most this often the groups are searched again from the shared constants found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """One law fitted to several groups at once."""
+
+    fit: Fit
+    """The fit of the joint law: parameters ``beta`` (shared) and ``gamma[width]`` (of one group)."""
+    by: str
+    groups: tuple[str, ...]
+    shared: tuple[str, ...]
+    separate: Mapping[str, Fit] = field(repr=False)
+    """Each group fitted alone."""
+
+    @property
+    def params(self) -> pd.DataFrame:
+        """Constants in raw units, a row per group."""
+        return self._table(dict(self.fit.params))
+
+    def intervals(self, level: float = 0.95, **options: Any) -> pd.DataFrame:
+        """As :meth:`Fit.intervals`, with a column for the group (empty for shared parameters)."""
+        table = self.fit.intervals(level, **options)
+        names = table["parameter"].str.extract(r"^([^\[]+)(?:\[(.*)\])?$").fillna("")
+        return table.assign(parameter=names[0], group=names[1])[["parameter", "group", "estimate", "lower", "upper"]]
+
+    def sharing(self) -> pd.DataFrame:
+        """Whether the groups, each fitted alone, agree in a parameter: Welch's test of equal means (Welch 1951).
+
+        Returns
+        -------
+        DataFrame
+            A row per parameter of the law: the value of each group alone, F, the p value, and ``verdict``:
+            "supported" (p > 0.05), "contradicted", or "cannot be tested" where fewer than two groups determine it.
+        """
+        rows = [_welch(name, self.separate) for name in (p.name for p in self._law.parameters)]
+        return pd.DataFrame(rows).assign(shared=lambda t: t["parameter"].isin(self.shared))
+
+    def predict(self, table: Table | None = None, **at: Any) -> np.ndarray | float:
+        """As :meth:`Fit.predict`, with the group as a column or keyword: ``predict(method="width", N0=8e9, ...)``."""
+        rows, given = self._asked(table, at)
+        return self.fit.predict(*rows, **given)
+
+    def predict_interval(
+        self, table: Table | None = None, *, level: float = 0.95, kind: str = "mean", **at: Any
+    ) -> pd.DataFrame:
+        """As :meth:`Fit.predict_interval`, with the group as a column or keyword."""
+        rows, given = self._asked(table, at)
+        return self.fit.predict_interval(*rows, **given, level=level, kind=kind)
+
+    def bootstrap(self, n: int = 1000, **options: Any) -> "Joint":
+        """As :meth:`Fit.bootstrap`."""
+        return replace(self, fit=self.fit.bootstrap(n, **options))
+
+    def summary(self) -> str:
+        """Text: the status, the constants, and whether the data support the sharing."""
+        sharing = self.sharing().set_index("parameter")
+        alone = sum(f.objective_value for f in self.separate.values())
+        lines = [
+            f"{self._law.title} over {len(self.groups)} values of {self.by}: {self.fit.status}",
+            f"objective {self.fit.objective_value:.6g} together, {alone:.6g} alone; {self.fit.n} rows, "
+            f"{self.fit.run_count} runs; {len(self.fit.params)} constants, "
+            f"{sum(len(f.params) for f in self.separate.values())} alone",
+            "",
+            self.params.to_string(float_format=lambda v: f"{v:.5g}"),
+            "",
+        ]
+        for name in self.shared:
+            row = sharing.loc[name]
+            p = float(np.asarray(row["p"]))
+            lines.append(f"sharing {name}: {row['verdict']}" + (f" (p = {p:.2g})" if np.isfinite(p) else ""))
+        return "\n".join([*lines, *(f"* {w}" for w in self.fit.warnings)])
+
+    def to_frame(self) -> pd.DataFrame:
+        """The constants, a row per group."""
+        return self.params
+
+    def _repr_html_(self) -> str:
+        return f"<div><pre>{escape(self.summary())}</pre></div>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    @property
+    def _law(self) -> Law:
+        return next(iter(self.separate.values())).law
+
+    def _table(self, values: Mapping[str, float]) -> pd.DataFrame:
+        rows = [[values[own_name(p.name, g, self.shared)] for p in self._law.parameters] for g in self.groups]
+        return pd.DataFrame(rows, pd.Index(self.groups, name=self.by), pd.Index([p.name for p in self._law.parameters]))
+
+    def _asked(self, table: Table | None, at: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if table is not None:
+            frame = as_frame(table)
+            require(frame, self.by, "it says which group's constants to use")
+            return (frame.assign(**{GROUP: _codes(frame[self.by], self.groups, self.by)}),), dict(at)
+        if self.by not in at:
+            raise DataError(f"say which group to predict for: {self.by}= one of {', '.join(self.groups)}.")
+        rest = {k: v for k, v in at.items() if k != self.by}
+        codes = _codes(pd.Series(np.atleast_1d(at[self.by])), self.groups, self.by)
+        return (), {**rest, GROUP: codes if np.ndim(at[self.by]) else float(codes[0])}
+
+
+def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **options: Any) -> Joint:
+    """Fit one law over several groups with some constants shared.
+
+    Parameters
+    ----------
+    law : str or Law
+        As for :func:`p2law.fit`.
+    table : DataFrame, mapping or path
+        Rows of all groups.
+    by : str
+        Column that names the group of each row, e.g. ``"method"``.
+    shared : sequence of str
+        Parameters that all groups have in common; each group has its own of the others.
+    **options
+        As for :func:`p2law.fit` (``objective``, ``baseline``, ``min_tokens``, ...). ``fixed`` and ``bounds`` by the
+        law's own names hold for every group; ``tied`` and ``starts`` are not taken.
+
+    Returns
+    -------
+    Joint
+
+    Raises
+    ------
+    DataError, FitError
+        If the column or a parameter is missing, or a group alone has too few rows.
+    """
+    law = get(law)
+    names = [p.name for p in law.parameters]
+    unknown = [name for name in shared if name not in names]
+    if unknown or not shared:
+        raise FitError(f"shared={list(shared)!r}: name parameters of {law.name}: {', '.join(names)}.")
+    if {"tied", "starts"} & set(options):
+        raise FitError("joint fits take no tied= or starts=: what is shared is tied, and starts come from each group.")
+    frame = as_frame(table, options.pop("columns", None))
+    require(frame, by, "joint(by=...) groups the rows by it")
+    labels = frame[by].astype(str).to_numpy()
+    control = _control_rows(law, frame, options)
+    groups = tuple(sorted(str(label) for label in set(labels[~control])))
+    if len(groups) < 2:
+        raise DataError(f"column {by!r} has {len(groups)} value(s) ({', '.join(groups)}): a joint fit needs two groups or more.")
+    kept = tuple(name for name in names if name in shared)
+    rows = {g: frame[(labels == g) | control] for g in groups}
+    separate = {g: _alone(law, rows[g], g, options) for g in groups}
+    codes = _codes(pd.Series(np.where(control, groups[0], labels)), groups, by)
+    found = _together(law, frame.assign(**{GROUP: codes}), kept, rows, separate, options)
+    said = tuple(w for w in found.warnings if f"values of {by!r}" not in w)
+    return Joint(replace(found, warnings=said), by, groups, kept, MappingProxyType(separate))
+
+
+def _control_rows(law: Law, frame: pd.DataFrame, options: Mapping[str, Any]) -> np.ndarray:
+    """Mask of the rows of the unpruned control, which every group measures from."""
+    mask = np.zeros(len(frame), dtype=bool)
+    if options.get("baseline") == "control":
+        mask[split_control(frame.reset_index(drop=True), law)[1].index] = True
+    return mask
+
+
+def _together(
+    law: Law,
+    frame: pd.DataFrame,
+    shared: tuple[str, ...],
+    rows: Mapping[str, pd.DataFrame],
+    separate: Mapping[str, Fit],
+    options: Mapping[str, Any],
+) -> Fit:
+    """The joint fit.
+
+    Given the shared constants each group has an optimum of its own, found without starts: go on from there until that
+    finds nothing better.
+    """
+    groups = tuple(rows)
+    made = joint_law(law, groups, shared)
+    given = dict(options) | _own_options(law, groups, shared, separate, options)
+    best: Fit | None = None
+    values = {name: float(np.median([f.params[name] for f in separate.values()])) for name in shared}
+    for _ in range(ROUNDS):
+        fixed = dict(options.get("fixed") or {}) | values
+        alone = {g: _alone(law, rows[g], g, {**options, "fixed": fixed}) for g in groups}
+        start = {own_name(p.name, g, shared): alone[g].params[p.name] for g in groups for p in law.parameters}
+        found = fit(made, frame, **given, starts=start)
+        if best is not None and found.objective_value >= best.objective_value * (1 - 1e-9):
+            break
+        best, values = found, {name: found.params[name] for name in shared}
+    assert best is not None
+    return replace(best, status=SEARCHED) if best.converged else best
+
+
+def _codes(labels: pd.Series, groups: tuple[str, ...], by: str) -> np.ndarray:
+    """Number of each row's group."""
+    unknown = sorted(set(labels.astype(str)) - set(groups))
+    if unknown:
+        raise DataError(f"column {by!r}: {unknown[0]!r} was not fitted; the groups are {', '.join(groups)}.")
+    return labels.astype(str).map({g: float(i) for i, g in enumerate(groups)}).to_numpy()
+
+
+def _alone(law: Law, rows: pd.DataFrame, group: str, options: Mapping[str, Any]) -> Fit:
+    try:
+        return fit(law, rows, **options)
+    except (DataError, FitError) as error:
+        raise type(error)(f"group {group!r} alone: {error}") from error
+
+
+def _own_options(
+    law: Law, groups: tuple[str, ...], shared: tuple[str, ...], separate: Mapping[str, Fit], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The user's fixed values and bounds under the joint law's names, and what a group alone cannot tell, held."""
+    fixed, bounds = {}, {}
+    for p in law.parameters:
+        for g in groups:
+            name = own_name(p.name, g, shared)
+            if p.name in (options.get("bounds") or {}):
+                bounds[name] = options["bounds"][p.name]
+            if p.name in (options.get("fixed") or {}):
+                fixed[name] = options["fixed"][p.name]
+            elif p.name not in shared and p.name in separate[g].options.held:
+                fixed[name] = separate[g].options.held[p.name]
+    return {"fixed": fixed, "bounds": bounds}
+
+
+def _welch(name: str, separate: Mapping[str, Fit]) -> dict[str, Any]:
+    """Welch's test of one parameter over the groups that determine it."""
+    from scipy.special import fdtrc
+
+    from .uncertainty.wald import of_fit
+
+    values = {g: f.params[name] for g, f in separate.items()}
+    out: dict[str, Any] = {"parameter": name, **values, "F": np.nan, "p": np.nan, "verdict": "cannot be tested"}
+    parts = []
+    for f in separate.values():
+        around = of_fit(f)
+        unit = np.array([float(p.name == name) for p in f.law.parameters])
+        variance = around.variance(unit)
+        if 0 < variance < np.inf and name not in f.options.held and name not in f.options.fixed:
+            parts.append((f.params[name], variance, max(around.dof(unit), 1.0)))
+    if len(parts) < 2:
+        return out
+    value, variance, dof = np.array(parts).T
+    weight, k = 1 / variance, len(parts)
+    mean, share = np.average(value, weights=weight), (1 - weight / weight.sum()) ** 2 / dof
+    statistic = np.sum(weight * (value - mean) ** 2) / (k - 1) / (1 + 2 * (k - 2) / (k**2 - 1) * share.sum())
+    p = float(fdtrc(k - 1, (k**2 - 1) / (3 * share.sum()), statistic))
+    return {**out, "F": float(statistic), "p": p, "verdict": "supported" if p > 0.05 else "contradicted"}
