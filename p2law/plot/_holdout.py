@@ -24,6 +24,7 @@ def holdout(
     result: "Holdout",
     ax: Axes | None = None,
     *,
+    x: str | None = None,
     method: str | None = None,
     rival: str | None = None,
     legend: bool = True,
@@ -38,6 +39,8 @@ def holdout(
         From :func:`p2law.holdout`.
     ax : Axes, optional
         Where to draw; default: a new figure.
+    x : str, optional
+        The law's column on the horizontal axis; default: its tokens, else its first column.
     method : str, optional
         One of ``result.methods``; default: the law itself.
     rival : str, optional
@@ -52,7 +55,7 @@ def holdout(
     Raises
     ------
     DataError
-        If there is no such method.
+        If there is no such method or column.
     """
     method = result.law.name if method is None else method
     rival = _best(result) if rival is None else rival
@@ -60,17 +63,18 @@ def holdout(
         if name and name not in result.methods:
             raise DataError(f"method={name!r}: choose one of {', '.join(result.methods)}.")
     ax = style.new_axes() if ax is None else ax
-    rows, x = result.rows[result.rows["method"] == method], _x(result)
+    x, rows = _x(result, x), result.rows[result.rows["method"] == method]
     shades, by = _shades(rows)
     ax.axhline(0.0, color="#000000", linewidth=0.9, zorder=1)
-    for _, part in rows.groupby(["fold", "run"], sort=False):
-        _draw(ax, part.sort_values(x), x, shades[part[by].iloc[0]])
+    curves = rows.groupby(["fold", "run"], sort=False)
+    for _, part in curves:
+        _draw(ax, part.sort_values(x), x, shades[part[by].iloc[0]], tint=0.35 / max(curves.ngroups, 3))
     if rival:
         for _, part in result.rows[result.rows["method"] == rival].groupby(["fold", "run"], sort=False):
             _draw_rival(ax, part.sort_values(x), x, shades[part[by].iloc[0]])
     _dress(ax, result, method, x)
     if legend:
-        _legend(ax, shades, method, rival, bounded=bool(np.isfinite(rows["lower"]).any()))
+        _legend(ax, shades, rows, method, rival, single=curves.ngroups == len(rows))
     return ax
 
 
@@ -80,8 +84,11 @@ def _best(result: "Holdout") -> str:
     return "" if simple.empty else str(simple.index[int(np.argmin(simple["ratio"]))])
 
 
-def _x(result: "Holdout") -> str:
-    return result.law.variable("tokens") or result.law.variables[0].name
+def _x(result: "Holdout", x: str | None) -> str:
+    names = [v.name for v in result.law.variables]
+    if x is not None and x not in names:
+        raise DataError(f"x={x!r}: {result.law.name} has no such column; choose one of {', '.join(names)}.")
+    return x or result.law.variable("tokens") or result.law.variables[0].name
 
 
 def _shades(rows: pd.DataFrame) -> tuple[dict[Any, str], str]:
@@ -92,13 +99,13 @@ def _shades(rows: pd.DataFrame) -> tuple[dict[Any, str], str]:
     return {name: style.NAMED[i if few else 0] for i, name in enumerate(names)}, by
 
 
-def _draw(ax: Axes, part: pd.DataFrame, x: str, shade: str) -> None:
+def _draw(ax: Axes, part: pd.DataFrame, x: str, shade: str, tint: float) -> None:
     at, error = part[x].to_numpy(), 100 * part["relative"].to_numpy()
     low, high = (100 * (part[end] / part["loss"] - 1).to_numpy() for end in ("lower", "upper"))
     known = np.isfinite(low) & np.isfinite(high)
     if len(part) > 1:
         ax.plot(at, error, color=shade, linewidth=1.3, marker="o", markersize=3, markeredgewidth=0)
-        ax.fill_between(at, low, high, where=list(known), color=shade, alpha=0.1, linewidth=0)
+        ax.fill_between(at, low, high, where=list(known), color=shade, alpha=tint, linewidth=0)
     else:
         ax.plot(at, error, color=shade, marker="o", markersize=3.5, linestyle="", markeredgewidth=0)
         ax.vlines(at[known], low[known], high[known], color=shade, alpha=0.35, linewidth=1.0)
@@ -134,16 +141,20 @@ def _dress(ax: Axes, result: "Holdout", method: str, x: str) -> None:
     )
 
 
-def _legend(ax: Axes, shades: dict[Any, str], method: str, rival: str, *, bounded: bool) -> None:
+def _legend(ax: Axes, shades: dict[Any, str], rows: pd.DataFrame, method: str, rival: str, *, single: bool) -> None:
     handles: list[Any] = []
     if 1 < len(shades) <= MOST:
         names = [str(name).replace("->", "→") for name in shades]
         handles = [Line2D([], [], color=c, linewidth=3, label=n) for n, c in zip(names, shades.values(), strict=True)]
-    handles.append(Line2D([], [], color=style.GREY, linewidth=1.3, marker="o", markersize=3, label=method))
-    if bounded:
-        handles.append(Patch(color=style.GREY, alpha=0.2, linewidth=0, label="its interval"))
+    dots: dict[str, Any] = {"marker": "o", "markersize": 3, "linestyle": "" if single else "-"}
+    handles.append(Line2D([], [], color=style.GREY, linewidth=1.3, label=method, **dots))
+    ends = np.isfinite(rows["upper"] - rows["lower"])
+    if ends.any():
+        label = "its interval" if ends.all() else "its interval, where it has an end"
+        handles.append(Patch(color=style.GREY, alpha=0.2, linewidth=0, label=label))
     if rival:
-        handles.append(Line2D([], [], color=style.GREY, linewidth=1.1, linestyle=style.BASELINE, label=rival))
+        look: dict[str, Any] = {"marker": "x", "linestyle": ""} if single else {"linestyle": style.BASELINE}
+        handles.append(Line2D([], [], color=style.GREY, linewidth=1.1, markersize=3.5, label=rival, **look))
     beside = ax.figure.get_layout_engine() is not None
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.01)} if beside else {"loc": "best"}
     ax.legend(handles=handles, fontsize="small", frameon=not beside, framealpha=0.85, **place)

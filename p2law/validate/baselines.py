@@ -13,7 +13,7 @@ from ..laws import Law
 from ..observations import Observations
 from .protocols import SAME, clusters
 
-EXPONENTS = np.geomspace(0.02, 4.0, 400)
+EXPONENTS = np.geomspace(0.02, 4.0, 4000)
 """Exponents tried for a curve's own power law."""
 
 

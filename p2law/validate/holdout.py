@@ -91,9 +91,16 @@ class Holdout:
         DataError
             If there is no such method.
         """
+        return scores.by_run(self._of(method))
+
+    def by_split(self, method: str | None = None) -> pd.DataFrame:
+        """Errors per split (for a rolling origin, or one value held out after the other)."""
+        return scores.by_group(self._of(method), ["fold"])
+
+    def _of(self, method: str | None) -> pd.DataFrame:
         if method is not None and method not in self.methods:
             raise DataError(f"method={method!r}: choose one of {', '.join(self.methods)}.")
-        return scores.by_run(self.rows[self.rows["method"] == (method or self.law.name)])
+        return self.rows[self.rows["method"] == (method or self.law.name)]
 
     def summary(self) -> str:
         """Report as text: sentences, then a line per method."""

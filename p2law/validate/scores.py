@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 FAILS = 3.0
 """Held-out rms above this multiple of the fitted rows' rms: the law does not carry."""
 
+OUTSIDE = 1.01
+"""Factors below this are realised values around a target."""
+
 
 def by_method(result: "Holdout") -> pd.DataFrame:
     """See :meth:`Holdout.to_frame`."""
@@ -61,10 +64,10 @@ def _scores(rows: pd.DataFrame, tokens: str | None) -> dict[str, Any]:
     return out
 
 
-def by_run(rows: pd.DataFrame) -> pd.DataFrame:
-    """See :meth:`Holdout.by_run`."""
+def by_group(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """See :meth:`Holdout.by_run` and :meth:`Holdout.by_split`."""
     inside = (rows["lower"] <= rows["loss"]) & (rows["loss"] <= rows["upper"])
-    grouped = rows.assign(inside=inside.where(rows["lower"].notna())).groupby(["fold", "run"], sort=False)
+    grouped = rows.assign(inside=inside.where(rows["lower"].notna())).groupby(keys, sort=False)
     out = pd.DataFrame(
         {
             "rows": grouped.size(),
@@ -75,7 +78,17 @@ def by_run(rows: pd.DataFrame) -> pd.DataFrame:
             "coverage": grouped["inside"].mean(),
         }
     )
-    return out.sort_values("rms", ascending=False).reset_index()
+    return out.reset_index()
+
+
+def by_run(rows: pd.DataFrame) -> pd.DataFrame:
+    """Errors of each held-out run in each split, worst first."""
+    return by_group(rows, ["fold", "run"]).sort_values("rms", ascending=False, ignore_index=True)
+
+
+def unit(rows: pd.DataFrame) -> str:
+    """What is counted: runs, or rows where each is its own run."""
+    return "row" if rows["run"].nunique() == rows["row"].nunique() else "run"
 
 
 def findings(result: "Holdout") -> tuple[str, ...]:
@@ -99,11 +112,11 @@ def carries(result: "Holdout") -> bool:
 
 def _setting(result: "Holdout") -> list[str]:
     own = result.rows[result.rows["method"] == result.law.name]
-    runs = "" if own["run"].nunique() == len(own) else f" of {own['run'].nunique()} runs"
+    runs = "" if unit(own) == "row" else f" of {own['run'].nunique()} runs"
     label = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
     worst = int(np.argmax(own["outside"]))
     far, name = float(own["outside"].iloc[worst]), own["outside_in"].iloc[worst]
-    where = f"up to {far:.3g} times outside in {name}" if far > 1 else "none outside"
+    where = f"up to {far:.3g} times outside in {name}" if far > OUTSIDE else "none outside"
     out = [f"{len(own)} rows{runs} held out ({label}); against the fitted range: {where}."]
     if result.baseline == "control":
         out.append("The control's loss at the held-out tokens is taken as known.")
@@ -119,13 +132,14 @@ def _verdict(result: "Holdout") -> str:
     own, before = of_law(result), fitted_rms(result)
     times = f" ({own['rms'] / before:.2g} times)" if before > 0 else ""
     size = f"rms {own['rms']:.3g} nats held out against {before:.3g} on the rows fitted{times}"
-    biases = by_run(result.rows[result.rows["method"] == result.law.name])["bias"]
+    rows = result.rows[result.rows["method"] == result.law.name]
+    biases = by_run(rows)["bias"]
     under, runs = int((biases < 0).sum()), len(biases)
-    side = f"too low on {under}, too high on {runs - under} of {runs} held-out runs"
+    side = f"too low on {under}, too high on {runs - under} of {runs} held-out {unit(rows)}s"
     verdict = "carries" if carries(result) else "does not carry here"
     return (
         f"The law {verdict}: {size}; it predicts {side}; mean error {100 * own['absolute']:.2g} %, worst "
-        f"{100 * own['worst']:.2g} % ({own['worst_run']})."
+        f"{100 * own['worst']:.2g} % ({unit(rows)} {own['worst_run']})."
     )
 
 
@@ -138,21 +152,22 @@ def _intervals(result: "Holdout", table: pd.DataFrame) -> list[str]:
         if endless.any():
             out.append(f"The {name} has no end at {int(endless.sum())} rows: the rows fitted say nothing there.")
         covered = f"The {100 * result.level:g} % {name} covers {100 * line['coverage']:.3g} % of the rows"
-        judged = by_run(rows)["coverage"]
+        judged, kind = by_run(rows)["coverage"], unit(rows)
         missed = int((judged < 0.5).sum())
         # Rows of a run are one trial: a run counts as missed when most of it is.
-        verdict = _too_many_missed(missed, len(judged), result.level)
+        verdict = _too_many_missed(missed, len(judged), result.level, kind)
         if not verdict and method == result.law.name and not carries(result):
             verdict = ": it knows that the law is not to be trusted there"
-        out.append(f"{covered} (half-width {line['reach']:.2g} nats){verdict}.")
+        wide = f"half-width {line['reach']:.2g} nats" if np.isfinite(line["reach"]) else "most without an end"
+        out.append(f"{covered} ({wide}){verdict}.")
     return out
 
 
-def _too_many_missed(missed: int, runs: int, level: float) -> str:
+def _too_many_missed(missed: int, count: int, level: float, kind: str) -> str:
     from scipy.stats import binom
 
-    if missed and binom.sf(missed - 1, runs, 1 - level) < 0.05:
-        return f": too narrow, it misses {missed} of {runs} runs"
+    if missed and binom.sf(missed - 1, count, 1 - level) < 0.05:
+        return f": too narrow, it misses {missed} of {count} {kind}s"
     return ""
 
 
