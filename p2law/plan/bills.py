@@ -183,7 +183,7 @@ def bill(
         raise DataError("charge='flops' needs the parent's size: parent=Parent(tokens=..., size=8e9).")
     if size is None:
         raise DataError(
-            "charge='flops' needs the size of the pruned model that is trained: size=4.5e9 or an Architecture."
+            "charge='flops' needs the size of the model trained after pruning: size=4.5e9 or an Architecture."
         )
     price = flops_per_token(size if scratch_size is None else scratch_size)
     whole = flops_per_token(parent.size) * parent.tokens

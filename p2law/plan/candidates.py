@@ -35,14 +35,15 @@ def candidate_runs(fit: "Fit", table: Table, cost: Cost | None) -> tuple[list[Ca
     if len(frame) == 0:
         raise DataError("there are no candidates: give a row per run that might be trained.")
     runs = list(_runs(fit, frame))
+    columns = [law_columns(fit, rows) for _, rows in runs]
     lasts = [_last(fit, rows) for _, rows in runs]
     costs, coin = _costs(fit, lasts, cost)
     wrong = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)))
     if wrong.size:
         raise DataError(f"candidate {runs[wrong[0]][0]!r} costs {costs[wrong[0]]:g}: give a positive cost.")
     found = [
-        Candidate(label, last, law_columns(fit, rows), float(price))
-        for (label, rows), last, price in zip(runs, lasts, costs, strict=True)
+        Candidate(label, last, own, float(price))
+        for (label, _), last, own, price in zip(runs, lasts, columns, costs, strict=True)
     ]
     return found, coin
 
