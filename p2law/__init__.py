@@ -14,6 +14,7 @@ from . import datasets as datasets
 from . import laws as laws
 from . import metrics as metrics
 from . import plan as plan
+from . import schedules as schedules
 from .errors import DataError as DataError
 from .errors import ExtrapolationWarning as ExtrapolationWarning
 from .errors import FitError as FitError
@@ -28,6 +29,7 @@ from .laws import law as law
 from .objective import Huber as Huber
 from .objective import LeastAbsolute as LeastAbsolute
 from .objective import Squared as Squared
+from .plan import compute_optimal as compute_optimal
 from .plan import optimal_tokens as optimal_tokens
 from .readers import read as read
 from .result import Fit as Fit

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .uncertainty.intervals import Method
     from .uncertainty.profile import Profile
     from .uncertainty.run_effect import RunEffect
+    from .uncertainty.wald import Local
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +135,15 @@ class Fit:
         From the curvature at the optimum, clustered by run; for squares with independent rows it is the textbook one.
         Far from the last word in a curved valley: see ``warnings``.
         """
-        from .uncertainty.wald import of_fit
-
-        around, names = of_fit(self), [p.name for p in self.law.parameters]
+        around, names = self.around, [p.name for p in self.law.parameters]
         return MappingProxyType({n: around.variance(e) ** 0.5 for n, e in zip(names, np.eye(len(names)), strict=True)})
+
+    @cached_property
+    def around(self) -> "Local":
+        """Local uncertainty in the solver's own form; every interval starts from it."""
+        from .uncertainty.wald import computed
+
+        return computed(self)
 
     @property
     def draws(self) -> pd.DataFrame | None:
@@ -277,6 +283,7 @@ class Fit:
 
         return influence(self, **at)
 
+    @cached_property
     def run_effect(self) -> "RunEffect":
         """How the fitted runs differ from the law: spread of levels and slopes, noise within a run, and its floor.
 
@@ -285,9 +292,9 @@ class Fit:
         FitError
             With fewer than three runs, or without several checkpoints per run.
         """
-        from .uncertainty.run_effect import run_effect
+        from .uncertainty.run_effect import computed
 
-        return run_effect(self)
+        return computed(self)
 
     def profile(self, parameter: str | None = None, *, level: float = 0.95, **at: float) -> "Profile":
         """Profile of one constant, or of the loss predicted at ``N0=..., D=..., ...``; plot with ``plot.profile``.

@@ -7,4 +7,7 @@
 """
 
 from ._curves import curves as curves
+from ._isoflop import isoflop as isoflop
+from ._isoflop import isoloss as isoloss
 from ._residuals import residuals as residuals
+from ._schedule import schedule as schedule

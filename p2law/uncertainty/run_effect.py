@@ -93,6 +93,11 @@ def points(fit: "Fit", columns: Mapping[str, np.ndarray]) -> Points:
 
 
 def run_effect(fit: "Fit") -> RunEffect:
+    """How the fitted runs differ from the law, estimated once."""
+    return fit.run_effect
+
+
+def computed(fit: "Fit") -> RunEffect:
     """Estimate how the fitted runs differ from the law.
 
     Raises

@@ -85,6 +85,11 @@ class Local:
 
 
 def of_fit(fit: "Fit") -> Local:
+    """Local uncertainty of a fit's constants, computed once."""
+    return fit.around
+
+
+def computed(fit: "Fit") -> Local:
     """Local uncertainty of a fit's constants."""
     problem = fit.problem()
     return local(problem, coordinates(problem.layout, problem.box, fit.params), fit.observations.run)
