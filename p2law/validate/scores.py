@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 FAILS = 3.0
 """Held-out rms above this multiple of the fitted rows' rms: the law does not carry."""
 
+KNOWS = 0.9
+"""Share of the promised coverage that an interval must reach to be said to know."""
 OUTSIDE = 1.01
 """Factors below this are realised values around a target."""
 
@@ -157,7 +159,8 @@ def _intervals(result: "Holdout", table: pd.DataFrame) -> list[str]:
         # Rows of a run are one trial: a run counts as missed when most of it is.
         verdict = _too_many_missed(missed, len(judged), result.level, kind)
         if not verdict and method == result.law.name and not carries(result):
-            verdict = ": it knows that the law is not to be trusted there"
+            knows = line["coverage"] >= KNOWS * result.level
+            verdict = ": it knows that the law is not to be trusted there" if knows else ": it does not know that"
         wide = f"half-width {line['reach']:.2g} nats" if np.isfinite(line["reach"]) else "most without an end"
         out.append(f"{covered} ({wide}){verdict}.")
     return out

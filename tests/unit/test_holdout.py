@@ -167,6 +167,19 @@ def test_what_the_rows_leave_open_has_no_end(pruned):
     assert "has no end at 64 rows" in two.summary()
 
 
+def test_one_rate_supports_no_other(curves):
+    """gamma is held where one rate was seen: the interval at another rate has no end."""
+    two = holdout("p2", curves[curves.method == "unstructured"], by="rho", min_tokens=3e5)
+    assert "has no end at 56 rows: the rows fitted say nothing there" in two.summary()
+    assert not two.carries
+
+
+def test_an_interval_that_misses_whole_runs_is_said_to_be_too_narrow(curves):
+    narrow = holdout("p2", curves[curves.method == "width"], by="rho", baseline="control", min_tokens=3e5, level=0.8)
+    assert narrow.coverage < 0.5
+    assert "too narrow, it misses" in narrow.summary()
+
+
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
