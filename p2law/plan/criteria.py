@@ -139,5 +139,5 @@ Criterion = Slope | Remaining | Recovered | Target | Price
 def _positive(criterion: object, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise FitError(f"{type(criterion).__name__}({value!r}): must be a number.")
-    if not value > 0:
+    if not float(value) > 0:
         raise FitError(f"{type(criterion).__name__}({value!r}): must be positive.")

@@ -116,7 +116,7 @@ def extrapolate(
     --------
     >>> import p2law
     >>> fit = p2law.fit("p2_without_size_term", p2law.datasets.load("mini-pruning", method="width"))
-    >>> parents = p2law.fit("chinchilla", p2law.datasets.load("mini-dense").assign(N=lambda t: t.N0))
+    >>> parents = p2law.fit("chinchilla", p2law.datasets.load("mini-dense"), columns={"N": "N_nonemb"})
     >>> curve = p2law.extrapolate(fit, N0=54e6, rho=0.3, D=[1e6, 1e7], L0=parents, parent={"D": 160e6})
     >>> bool((curve.table.new_upper > curve.table.upper).all())
     True

@@ -13,7 +13,7 @@ from p2law.plan.tokens import optimal_tokens
 TRUTH = {"E": 1.7, "A": 400.0, "B": 900.0, "alpha": 0.34, "beta": 0.3}
 CRITERIA = (Slope(1e-12), Remaining(0.05))
 LEVELS = (0.8, 0.95)
-REPLICATES = 120
+REPLICATES = 80
 
 
 def simulated(seed: int) -> pd.DataFrame:
