@@ -19,6 +19,7 @@ from p2law.plan.bills import Architecture, Bill, Parent, bill, flops_per_token
 from p2law.plan.crossover import crossover
 from p2law.plan.worth import effective_tokens
 from p2law.plot._crossover import crossover as plot_crossover
+from p2law.plot._worth import worth as plot_worth
 
 
 def power(E: float, B: float, beta: float) -> Constants:
@@ -321,6 +322,19 @@ def test_plot_draws_the_difference_with_its_interval(fits, charge):
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert ("fitted curves meet" in labels) == (found.verdict == "crossing")
     assert "95 % interval" in labels
+    pyplot.close(ax.figure)
+
+
+def test_plot_of_worth_draws_open_intervals_as_arrows(fits):
+    found = effective_tokens(sampled(power(2.0, 1100.0, 0.348), seed=7), fits[1], [1e10, 1e12])
+    _, ax = pyplot.subplots()
+    assert plot_worth(found, ax) is ax
+    equal, worth, arrows = ax.lines
+    np.testing.assert_allclose(equal.get_ydata(), found.table["tokens"])
+    np.testing.assert_allclose(worth.get_ydata(), found.table["effective"][np.isfinite(found.table["effective"])])
+    open_ended = found.table["tokens"][np.isinf(found.table["upper"])].tolist()
+    assert 1e12 in open_ended
+    assert arrows.get_xdata().tolist() == open_ended
     pyplot.close(ax.figure)
 
 

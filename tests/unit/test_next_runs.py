@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
 import p2law
 from p2law import DataError, FitError
 from p2law.plan.next_runs import next_runs
+from p2law.plot._next_runs import next_runs as plot_next_runs
 
 TRUTH = {"E": 1.7, "A": 400.0, "B": 900.0, "alpha": 0.34, "beta": 0.3}
 TARGET = {"N": 3e10, "D": 6e11}
@@ -182,6 +184,18 @@ def test_reads_well(fit):
     assert f"then {found.picks['run'].iloc[0]} (N = " in str(found)
     assert "FLOPs spent" in str(found)
     assert "<table" in found._repr_html_()
+
+
+def test_plot_shows_candidates_and_picks(fit):
+    found = next_runs(fit, CANDIDATES, target=TARGET, budget=1e23)
+    _, ax = pyplot.subplots()
+    assert plot_next_runs(found, ax) is ax
+    now, picks = ax.lines
+    assert now.get_ydata()[0] == found.now
+    np.testing.assert_allclose(picks.get_ydata(), found.picks["width"])
+    offsets = np.asarray(ax.collections[0].get_offsets())
+    np.testing.assert_allclose(offsets, found.ranking[["cost", "width"]])
+    pyplot.close(ax.figure)
 
 
 @pytest.mark.slow
