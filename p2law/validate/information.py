@@ -4,7 +4,7 @@ A fit that minimises ``sum w rho(r)`` is the maximum-likelihood fit of residuals
 exp(-w rho(r) / tau): Gaussian for squares, Laplace for absolute residuals, a Gaussian core with exponential tails for
 Huber's loss. tau is profiled out and counts as one constant. Checkpoints of a run are not independent: the log
 likelihood is scaled to n_eff = n / (1 + (m - 1) icc) rows, with m the checkpoints per run and icc the intraclass
-correlation of the residuals by run (Kish's design effect).
+correlation of the residuals by run (Kish's design effect), allowing for the levels of runs that the constants absorb.
 """
 
 from typing import TYPE_CHECKING
@@ -49,7 +49,11 @@ def _log_normaliser(tau: np.ndarray, delta: float) -> np.ndarray:
 
 
 def effective_rows(fit: "Fit") -> float:
-    """Rows the residuals are worth: one per row where each is its own run, down to one per run."""
+    """Rows the residuals are worth: one per row where each is its own run, down to one per run.
+
+    The constants absorb part of the differences between runs; all of it with as many constants as runs, which are then
+    worth one row each.
+    """
     rows = fit.observations
     base = fit.law.variable("loss")
     scale = residual_scale(fit.objective, rows.response, rows.columns[base] if base else None)
@@ -58,8 +62,11 @@ def effective_rows(fit: "Fit") -> float:
     n, runs = len(residual), len(sizes)
     if runs in (1, n):
         return float(n)
+    spare = runs - free_constants(fit)
+    if spare <= 0:
+        return float(runs)
     means = np.bincount(code, weights=residual) / sizes
-    between = np.sum(sizes * (means - residual.mean()) ** 2) / (runs - 1)
+    between = np.sum(sizes * (means - residual.mean()) ** 2) / spare
     within = np.sum((residual - means[code]) ** 2) / (n - runs)
     size = (n - np.sum(sizes**2) / n) / (runs - 1)
     spread = between + (size - 1) * within

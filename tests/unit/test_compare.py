@@ -110,6 +110,9 @@ def test_effective_rows_run_from_runs_to_rows():
     assert effective_rows(levels) == pytest.approx(30, rel=0.02)
     assert 200 < effective_rows(noise) <= 300
     assert effective_rows(alone) == 300
+    few = run < 3
+    three = p2law.fit("power", {"D": tokens[few], "loss": curve[few], "run": run[few]})
+    assert effective_rows(three) == 3
 
 
 def test_constants_are_counted_as_fitted(dense_fit):
