@@ -29,12 +29,24 @@ from .laws import law as law
 from .objective import Huber as Huber
 from .objective import LeastAbsolute as LeastAbsolute
 from .objective import Squared as Squared
+from .plan import best_pruning as best_pruning
 from .plan import compute_optimal as compute_optimal
+from .plan import crossover as crossover
+from .plan import effective_tokens as effective_tokens
+from .plan import extrapolate as extrapolate
+from .plan import next_runs as next_runs
 from .plan import optimal_tokens as optimal_tokens
+from .plan import stop_rule as stop_rule
 from .readers import read as read
 from .result import Fit as Fit
 from .uncertainty.estimate import Estimate as Estimate
 from .uncertainty.estimate import estimate as estimate
+from .validate import Comparison as Comparison
+from .validate import Conditions as Conditions
+from .validate import Holdout as Holdout
+from .validate import compare as compare
+from .validate import conditions as conditions
+from .validate import holdout as holdout
 
 if TYPE_CHECKING:
     from . import plot as plot

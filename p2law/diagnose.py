@@ -229,6 +229,8 @@ def _mixtures(observations: Observations) -> list[str]:
 def _duplicates(law: Law, observations: Observations) -> list[str]:
     if len(np.unique(observations.response)) == len(observations.response):
         return []
+    if observations.identical_runs:
+        return ["All runs are identical, copies of one: they say nothing about how runs differ. Keep one of them."]
     keys = np.column_stack([*observations.columns.values(), observations.response])
     _, first, counts = np.unique(keys, axis=0, return_index=True, return_counts=True)
     if (counts == 1).all():

@@ -166,7 +166,9 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
     control = _control_rows(law, frame, options)
     groups = tuple(sorted(str(label) for label in set(labels[~control])))
     if len(groups) < 2:
-        raise DataError(f"column {by!r} has {len(groups)} value(s) ({', '.join(groups)}): a joint fit needs two groups or more.")
+        raise DataError(
+            f"column {by!r} has {len(groups)} value(s) ({', '.join(groups)}): a joint fit needs two groups or more."
+        )
     kept = tuple(name for name in names if name in shared)
     rows = {g: frame[(labels == g) | control] for g in groups}
     separate = {g: _alone(law, rows[g], g, options) for g in groups}

@@ -30,6 +30,15 @@ class Observations:
     """Rows left out because the caller asked (``min_tokens``)."""
 
     @property
+    def identical_runs(self) -> bool:
+        """Whether several runs hold exactly the same rows: copies, which say nothing about how runs differ."""
+        if not 1 < self.run_count < len(self.response):
+            return False
+        rows = np.column_stack([*self.columns.values(), self.response])
+        first, *others = (rows[self.run == name] for name in pd.unique(pd.Series(self.run)))
+        return all(np.array_equal(first, other) for other in others)
+
+    @property
     def run_count(self) -> int:
         return len(pd.unique(self.run))
 

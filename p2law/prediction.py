@@ -9,6 +9,7 @@ import pandas as pd
 
 from .baseline import CONTROL
 from .checks import require
+from .diagnose import ONE_LEVEL, single_levels
 from .errors import DataError, ExtrapolationWarning
 from .observations import Table, as_frame, check_column
 
@@ -92,6 +93,14 @@ def outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
             factor = 1 + np.maximum(np.maximum(asked - high, low - asked), 0.0) / width
         out[variable.name] = np.where(factor > 1 + 1e-9, factor, 1.0)
     return out
+
+
+def unsupported(fit: "Fit", values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Rows at another value of a column that had one level among the rows fitted, so that its constants were held."""
+    factors = outside(fit, values) if fit.options.held else {}
+    single = single_levels(fit.observations, fit.law) if fit.options.held else {}
+    away = [factors[name] > ONE_LEVEL for name in single]
+    return np.any(away, axis=0) if away else np.zeros(len(next(iter(values.values()))), dtype=bool)
 
 
 def warn_outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> None:

@@ -29,3 +29,8 @@ def p2_additive(
     against, not a recommendation.
     """
     return L0 + R * rho**-gamma * N0**-delta + N_C * N0**-alpha + D_C * D**-beta + E
+
+
+@p2_additive.closed_form("tokens_power")
+def _tokens_power(N0, rho, L0, *, R, gamma, delta, N_C, alpha, D_C, beta, E):
+    return L0 + R * rho**-gamma * N0**-delta + N_C * N0**-alpha + E, D_C, beta

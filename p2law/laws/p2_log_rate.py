@@ -1,6 +1,7 @@
 """P² with -ln(1 - rho) in place of rho: the excess bends up at high rates."""
 
 import jax.numpy as jnp
+import numpy as np
 
 from ._kinds import Amplitude, Exponent, Loss, Params, Rate, SignedAmplitude, Tokens
 from ._law import law
@@ -36,3 +37,9 @@ def p2_log_rate(
     """
     damage = -jnp.log1p(-rho)
     return L0 + damage**-gamma * N0**-delta * (N_C * N0**-alpha + D_C * D**-beta + E)
+
+
+@p2_log_rate.closed_form("tokens_power")
+def _tokens_power(N0, rho, L0, *, N_C, alpha, D_C, beta, E, gamma, delta):
+    scale = (-np.log1p(-rho)) ** -gamma * N0**-delta
+    return L0 + scale * (N_C * N0**-alpha + E), scale * D_C, beta

@@ -34,3 +34,9 @@ def p2_with_floor(
     where the shift moves with tokens or size, fit with ``baseline="control"`` instead.
     """
     return L0 + floor + rho**-gamma * N0**-delta * (N_C * N0**-alpha + D_C * D**-beta + E)
+
+
+@p2_with_floor.closed_form("tokens_power")
+def _tokens_power(N0, rho, L0, *, N_C, alpha, D_C, beta, E, gamma, delta, floor):
+    scale = rho**-gamma * N0**-delta
+    return L0 + floor + scale * (N_C * N0**-alpha + E), scale * D_C, beta

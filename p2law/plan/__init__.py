@@ -1,5 +1,12 @@
 """Decisions from a fitted law: how many tokens, which size, at which price."""
 
+from .best import Ranking as Ranking
+from .best import best_pruning as best_pruning
+from .bills import Architecture as Architecture
+from .bills import Bill as Bill
+from .bills import Parent as Parent
+from .bills import bill as bill
+from .bills import flops_per_token as flops_per_token
 from .compute import ComputePlan as ComputePlan
 from .compute import compute_for_loss as compute_for_loss
 from .compute import compute_optimal as compute_optimal
@@ -9,13 +16,23 @@ from .criteria import Recovered as Recovered
 from .criteria import Remaining as Remaining
 from .criteria import Slope as Slope
 from .criteria import Target as Target
+from .crossover import Crossover as Crossover
+from .crossover import crossover as crossover
 from .isoflop import IsoFlop as IsoFlop
 from .isoflop import isoflop as isoflop
+from .larger import Extrapolation as Extrapolation
+from .larger import extrapolate as extrapolate
+from .next_runs import NextRuns as NextRuns
+from .next_runs import next_runs as next_runs
 from .overtraining import SizeCost as SizeCost
 from .overtraining import overtraining as overtraining
 from .parabola import ParabolaBias as ParabolaBias
 from .parabola import parabola_bias as parabola_bias
 from .sparse import SparsePlan as SparsePlan
 from .sparse import sparse_pretraining as sparse_pretraining
+from .stop import StopPlan as StopPlan
+from .stop import stop_rule as stop_rule
 from .tokens import TokenPlan as TokenPlan
 from .tokens import optimal_tokens as optimal_tokens
+from .worth import Worth as Worth
+from .worth import effective_tokens as effective_tokens

@@ -6,8 +6,15 @@
 >>> ax.figure.savefig("fit.png")  # doctest: +SKIP
 """
 
+from ._crossover import crossover as crossover
 from ._curves import curves as curves
+from ._extrapolation import extrapolation as extrapolation
+from ._holdout import holdout as holdout
 from ._isoflop import isoflop as isoflop
 from ._isoflop import isoloss as isoloss
+from ._next_runs import next_runs as next_runs
 from ._residuals import residuals as residuals
 from ._schedule import schedule as schedule
+from ._tokens import stop as stop
+from ._tokens import tokens as tokens
+from ._worth import worth as worth

@@ -1,6 +1,7 @@
 """Bootstrap draws of a fit's constants: whole runs resampled, or their residuals flipped (wild), and refitted."""
 
 import os
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from ..errors import FitError
+from ..errors import FitError, FitWarning
 from ..solver import Batch, Problem, coordinates, recentre
 from ..solver.problem import pad
 from ..solver.program import LANES, constants
@@ -55,6 +56,20 @@ def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Sch
         raise FitError(
             "one run alone says nothing about the differences between runs: there is nothing to resample. "
             "Name the runs in a column 'run', or give more of them."
+        )
+    if fit.observations.identical_runs:
+        raise FitError("all runs are identical, copies of one: they say nothing about how runs differ. Keep one.")
+    free = int(fit.problem().box.free.sum())
+    if fit.n <= free:
+        raise FitError(
+            f"{fit.n} rows for {free} free parameters leave no residuals to resample: give more rows, or fix some."
+        )
+    if fit.run_count <= free < fit.n and fit.run_count < fit.n:
+        warnings.warn(
+            f"{fit.run_count} runs for {free} free parameters: what differs between so few runs is mostly absorbed by "
+            "the constants, so that intervals from these draws are too narrow to rely on.",
+            FitWarning,
+            stacklevel=3,
         )
     chosen = scheme or ("runs" if fit.run_count >= FEW_RUNS else "wild")
     makers = {"runs": _resampled_runs, "wild": _wild, "residual": _exchanged}

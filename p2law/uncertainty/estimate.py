@@ -139,7 +139,8 @@ def _local(
 def _along(quantity: Callable[..., Any], fit: "Fit", around: Local) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The quantity's derivative along each independent error, whether it is undetermined, degrees of freedom."""
     size = np.sqrt(np.mean(np.sum(around.root**2, -1))) if around.root.size else 1.0
-    inner = gradient_along(quantity, fit.params, around.turn * (size or 1.0)) / (size or 1.0)
+    step = np.minimum(size or 1.0, _step(fit, around.turn) / np.linalg.norm(around.turn, axis=0))
+    inner = gradient_along(quantity, fit.params, around.turn * step) / step
     flat = inner.reshape(-1, inner.shape[-1])
     shape = inner.shape[:-1]
     dof = np.array([around.inner_dof(g) for g in flat]).reshape(shape)
@@ -155,7 +156,7 @@ def _along(quantity: Callable[..., Any], fit: "Fit", around: Local) -> tuple[np.
 
 def _step(fit: "Fit", directions: np.ndarray) -> np.ndarray:
     """A step along each direction that moves no constant by more than its own size."""
-    size = np.array([max(abs(v), 1e-12) for v in fit.params.values()])
+    size = np.array([abs(v) or np.inf for v in fit.params.values()])
     unit = directions / np.linalg.norm(directions, axis=0)
     return 1 / np.max(np.abs(unit) / size[:, None], axis=0)
 

@@ -16,6 +16,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from ..errors import FitError
 from ..laws import Parameter
+from ..prediction import unsupported
 from .wald import Local, of_fit
 
 if TYPE_CHECKING:
@@ -176,7 +177,10 @@ def predictions(
         extra = new_run_spread(fit, columns)
         lower = loss - np.hypot(loss - lower, extra.reach(level))
         upper = loss + np.hypot(upper - loss, extra.reach(level))
-    return pd.DataFrame({"loss": loss, "lower": lower, "upper": upper})
+    open_ = unsupported(fit, columns)
+    return pd.DataFrame(
+        {"loss": loss, "lower": np.where(open_, -np.inf, lower), "upper": np.where(open_, np.inf, upper)}
+    )
 
 
 def _drawn(

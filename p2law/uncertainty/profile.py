@@ -212,7 +212,7 @@ class _Setting:
             best = [min(pair, key=lambda rest: rest.objective) for pair in zip(*tried, strict=True)]
             residual, _ = batch.residuals([(self.frame, rest) for rest in best])
             missed = residual[:, n]
-            reached.append(chunk * np.exp(-missed) if problem.log_space else chunk - missed)
+            reached.append(np.exp(-missed) if problem.log_space else 1.0 - missed)  # the extra row holds a one
             objectives.append((problem.weight * huber(residual[:, :n], problem.delta)).sum(1))
             last = best[-1].z if np.isfinite(objectives[-1][-1]) else last
         return np.concatenate(reached), np.concatenate(objectives) - self.objective

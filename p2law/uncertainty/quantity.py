@@ -53,9 +53,10 @@ def gradient_along(quantity: Quantity, params: Mapping[str, float], directions: 
     The directions are of the size of a standard error, so that a small fraction of each is a sensible step whatever
     the units of the constants.
     """
-    h = 1e-3
-    columns = [
-        (np.asarray(quantity(shifted(params, d, h))) - np.asarray(quantity(shifted(params, d, -h)))) / (2 * h)
-        for d in directions.T
-    ]
+    h = 1e-5
+    with np.errstate(invalid="ignore"):  # an infinite quantity has no derivative: nan
+        columns = [
+            (np.asarray(quantity(shifted(params, d, h))) - np.asarray(quantity(shifted(params, d, -h)))) / (2 * h)
+            for d in directions.T
+        ]
     return np.stack(columns, axis=-1)

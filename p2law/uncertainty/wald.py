@@ -92,7 +92,10 @@ def of_fit(fit: "Fit") -> Local:
 def computed(fit: "Fit") -> Local:
     """Local uncertainty of a fit's constants."""
     problem = fit.problem()
-    return local(problem, coordinates(problem.layout, problem.box, fit.params), fit.observations.run)
+    run = fit.observations.run
+    if fit.observations.identical_runs:
+        run = np.zeros(len(run))
+    return local(problem, coordinates(problem.layout, problem.box, fit.params), run)
 
 
 def local(problem: Problem, z: np.ndarray, run: np.ndarray) -> Local:
@@ -149,6 +152,11 @@ def _adjusted(
     """
     gram = design.T @ design
     both = np.column_stack([design, residual])
+    if codes.max() + 1 == len(codes):  # each row its own cluster: the blocks are numbers
+        leverage = np.einsum("ni,ni->n", design, design)
+        core = 1 - 2 * bent * leverage + bent**2 * np.einsum("ni,ij,nj->n", design, gram, design)
+        out = both / np.sqrt(np.maximum(core, 1e-2))[:, None]
+        return out[:, :-1], out[:, -1]
     out = np.empty_like(both)
     order = np.argsort(codes, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):

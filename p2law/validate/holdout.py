@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
-from ..diagnose import ONE_LEVEL, single_levels
 from ..errors import DataError, FitError, P2LawError
 from ..fitting import fit
 from ..laws import Law, get
@@ -221,7 +220,6 @@ def _predicted(fitted: Fit, seen: Observations, held: Observations, split: Split
         loss=held.response,
     )
     own = predictions(fitted, held.columns, level=level, kind="new", method="wald")
-    own.loc[_unsupported(fitted, held.columns), ["lower", "upper"]] = [-np.inf, np.inf]
     found = {fitted.law.name: own}
     found |= _begun(fitted, seen, held, level)
     for name, predicted in baselines(fitted.law, seen, held).items():
@@ -234,15 +232,6 @@ def _predicted(fitted: Fit, seen: Observations, held: Observations, split: Split
     ]
     out = pd.concat(parts, ignore_index=True).dropna(subset="predicted")
     return out.assign(error=out["predicted"] - out["loss"], relative=out["predicted"] / out["loss"] - 1)
-
-
-def _unsupported(fitted: Fit, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Rows at another value of a column that had one level among the rows fitted, so that its constants were held."""
-    rows = np.zeros(len(next(iter(columns.values()))), dtype=bool)
-    if not fitted.options.held:
-        return rows
-    factors = outside(fitted, columns)
-    return np.any([factors[name] > ONE_LEVEL for name in single_levels(fitted.observations, fitted.law)], axis=0)
 
 
 def _begun(fitted: Fit, seen: Observations, held: Observations, level: float) -> dict[str, pd.DataFrame]:

@@ -1,0 +1,73 @@
+"""Intervals hold the truth as often as they say: 600 simulated measurements of a design, binomial band."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import p2law
+from p2law.uncertainty.coverage import Noise, coverage, simulated
+
+from . import designs
+
+REPS = 600
+SIGMAS = 3.3
+CONSERVATIVE = 0.04
+"""By this much more than stated may be covered beyond the binomial band: robust sandwiches err on the wide side."""
+
+
+def assert_covers(table):
+    for row in table.itertuples():
+        band = SIGMAS * np.sqrt(row.level * (1 - row.level) / row.reps)
+        assert row.level - band <= row.covered <= min(row.level + band + CONSERVATIVE, 1.0), row
+
+
+OBJECTIVES = pytest.mark.parametrize("objective", [p2law.Squared(), p2law.Huber()], ids=["squares", "huber"])
+
+
+@pytest.mark.slow
+@OBJECTIVES
+@pytest.mark.parametrize("n", [12, 30, 100])
+def test_loss_of_a_larger_dense_model(n, objective):
+    fit = p2law.fit("chinchilla", designs.dense(n), objective=objective, starts=designs.CHINCHILLA)
+    assert_covers(coverage(fit, Noise(0.01), reps=REPS, N=20e9, D=4e11))
+
+
+@pytest.mark.slow
+@OBJECTIVES
+def test_loss_of_a_model_twice_the_largest_size(objective):
+    """Nine runs whose residuals are correlated along each run: 0.9 from one checkpoint to the next."""
+    fit = p2law.fit("p2", designs.pruned(), objective=objective, starts=designs.P2)
+    assert_covers(coverage(fit, Noise(0.0018, 0.9), reps=REPS, N0=16e9, D=3e8, rho=0.25, L0=1.9))
+
+
+def test_intervals_that_ignore_runs_would_fail():
+    """The same rows each taken as its own run: what the test above protects from."""
+    loose = designs.pruned().assign(run=np.arange(180))
+    fit = p2law.fit("p2", loose, objective=p2law.Squared(), starts=designs.P2)
+    together = p2law.fit("p2", designs.pruned(), objective=p2law.Squared(), starts=designs.P2)
+    at = {"N0": 16e9, "D": 3e8, "rho": 0.25, "L0": 1.9}
+    width = coverage(together, Noise(0.0018, 0.9), reps=100, levels=[0.95], **at)["width"].item()
+    widths = []
+    for one in simulated(together, Noise(0.0018, 0.9), reps=100, rng=0):
+        alone = replace(one, observations=replace(one.observations, run=fit.observations.run))
+        with pytest.warns(p2law.ExtrapolationWarning):
+            ends = alone.predict_interval(**at)
+        widths.append((ends["upper"] - ends["lower"]).item())
+    assert np.median(widths) < 0.6 * width
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "profile"])
+def test_other_methods_cover_too(method):
+    fit = p2law.fit("chinchilla", designs.dense(30), objective=p2law.Squared(), starts=designs.CHINCHILLA)
+    table = coverage(fit, Noise(0.01), reps=60, levels=[0.8], method=method, draws=100, N=20e9, D=4e11)
+    assert 0.8 - 0.17 <= table["covered"].item() <= 0.8 + 0.17
+
+
+def test_noise_persists_within_a_run_and_not_across():
+    run = np.repeat(["a", "b"], 5000)
+    errors = Noise(0.5, 0.9).draw(run, np.random.default_rng(0))
+    a, b = errors[:5000], errors[5000:]
+    assert np.std(errors) == pytest.approx(0.5, rel=0.1)
+    assert np.corrcoef(a[1:], a[:-1])[0, 1] == pytest.approx(0.9, abs=0.02)
+    assert abs(np.corrcoef(a, b)[0, 1]) < 0.15

@@ -1,0 +1,123 @@
+"""Joint fits: shared constants recovered, the sum of the groups where all is shared apart, Welch's test both ways."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import p2law
+
+TRUTH = {"D_C": 300.0, "beta": 0.4, "E": 0.5, "gamma": -1.4, "delta": 0.05}
+
+
+@pytest.fixture(scope="module")
+def groups():
+    """Two methods that share beta and delta, and differ in gamma and D_C; run levels differ by 2 % of the excess."""
+    rng, law, tables = np.random.default_rng(3), p2law.laws.get("p2_without_size_term"), []
+    for method, own in {"depth": {"gamma": -1.0, "D_C": 500.0}, "width": {}}.items():
+        for size in (1e8, 5e8, 2e9, 8e9):
+            for rate in (0.15, 0.25, 0.35, 0.5):
+                table = pd.DataFrame({"D": np.geomspace(1e6, 1e9, 8)}).assign(N0=size, rho=rate, L0=2.5, method=method)
+                clean = law(table["N0"], table["D"], table["rho"], table["L0"], **{**TRUTH, **own})
+                level = 1 + 0.02 * rng.standard_normal()
+                noise = 0.001 * rng.standard_normal(8)
+                run = f"{method} {size:g} {rate}"
+                tables.append(table.assign(loss=2.5 + (clean - 2.5) * level + noise, run=run))
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def joined(groups):
+    return p2law.joint("p2_without_size_term", groups, by="method", shared=["beta", "delta"], objective=p2law.Squared())
+
+
+def test_constants_are_recovered(joined):
+    assert joined.fit.converged
+    assert joined.fit.params["beta"] == pytest.approx(0.4, rel=0.05)
+    assert joined.params.loc["depth", "gamma"] == pytest.approx(-1.0, abs=0.1)
+    assert joined.params.loc["width", "gamma"] == pytest.approx(-1.4, abs=0.1)
+    assert joined.params.loc["depth", "beta"] == joined.params.loc["width", "beta"]
+
+
+def test_sharing_costs_and_more_constants_do_not(joined):
+    alone = sum(f.objective_value for f in joined.separate.values())
+    assert alone <= joined.fit.objective_value < 1.5 * alone
+
+
+def test_optimum_is_that_of_the_tied_problem(groups, joined):
+    """Holding the shared constants at their joint values, the groups alone add up to the joint objective."""
+    held = {name: joined.fit.params[name] for name in joined.shared}
+    parts = [
+        p2law.fit("p2_without_size_term", rows, fixed=held, objective=p2law.Squared()).objective_value
+        for _, rows in groups.groupby("method")
+    ]
+    assert sum(parts) == pytest.approx(joined.fit.objective_value, rel=1e-8)
+
+
+def test_welch_tells_what_may_be_shared(joined):
+    verdict = joined.sharing().set_index("parameter")["verdict"]
+    assert verdict["beta"] == verdict["delta"] == "supported"
+    assert verdict["gamma"] == "contradicted"
+
+
+def test_shared_constants_are_known_better(joined):
+    pooled = joined.fit.standard_errors["beta"]
+    assert all(pooled < alone.standard_errors["beta"] for alone in joined.separate.values())
+
+
+def test_predictions_take_the_group(joined, groups):
+    at = {"N0": 2e9, "D": 1e8, "rho": 0.25, "L0": 2.5}
+    depth = joined.predict(method="depth", **at)
+    assert depth > joined.predict(method="width", **at)
+    assert joined.predict(groups.head(3)) == pytest.approx(joined.fit.fitted[:3])
+    interval = joined.predict_interval(method="depth", **at, kind="new")
+    assert interval["lower"].item() < depth < interval["upper"].item()
+
+
+def test_intervals_and_draws_carry_the_group(joined):
+    table = joined.bootstrap(30).intervals()
+    assert set(table["group"]) == {"", "depth", "width"}
+    assert (table["lower"] <= table["upper"]).all()
+
+
+def test_control_baseline(groups):
+    table = groups.assign(L_control=2.5)
+    both = p2law.joint("p2_without_size_term", table, by="method", shared=["beta"], baseline="control")
+    assert both.predict(method="width", N0=2e9, D=1e8, rho=0.25, L_control=2.5) > 2.5
+
+
+def test_report(joined):
+    assert "sharing beta: supported" in joined.summary()
+    assert "depth" in joined.to_frame().index
+    assert "<pre>" in joined._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"by": "family", "shared": ["beta"]}, "family"),
+        ({"by": "method", "shared": ["alpha"]}, "name parameters"),
+        ({"by": "method", "shared": []}, "name parameters"),
+        ({"by": "method", "shared": ["beta"], "tied": [("beta", "delta")]}, "tied"),
+    ],
+)
+def test_nonsense_is_refused(groups, options, message):
+    with pytest.raises(p2law.P2LawError, match=message):
+        p2law.joint("p2_without_size_term", groups, **options)
+
+
+def test_group_of_one_row_is_refused(groups):
+    odd = groups.assign(method=np.where(np.arange(len(groups)) == 0, "odd", groups["method"]))
+    with pytest.raises(p2law.DataError, match="group 'odd' alone"):
+        p2law.joint("p2_without_size_term", odd, by="method", shared=["beta"])
+
+
+def test_one_group_is_refused(groups):
+    with pytest.raises(p2law.DataError, match="two groups"):
+        p2law.joint("p2_without_size_term", groups[groups["method"] == "width"], by="method", shared=["beta"])
+
+
+def test_unknown_group_is_refused(joined):
+    with pytest.raises(p2law.DataError, match="was not fitted"):
+        joined.predict(method="sparse", N0=2e9, D=1e8, rho=0.25, L0=2.5)
+    with pytest.raises(p2law.DataError, match="say which group"):
+        joined.predict(N0=2e9, D=1e8, rho=0.25, L0=2.5)
