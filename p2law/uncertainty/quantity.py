@@ -48,15 +48,18 @@ def shifted(params: Mapping[str, float], direction: np.ndarray, step: float) -> 
 
 
 def gradient_along(quantity: Quantity, params: Mapping[str, float], directions: np.ndarray) -> np.ndarray:
-    """Derivatives of a quantity along directions of the constants, (..., r), by central differences.
+    """Derivatives of a quantity along directions of the constants, (..., r), by differences of fourth order.
 
-    The directions are of the size of a standard error, so that a small fraction of each is a sensible step whatever
-    the units of the constants.
+    The directions are of the size of a standard error or less, so that a hundredth of each is a sensible step whatever
+    the units of the constants: long enough that quantities computed by differences themselves do not drown in rounding.
     """
-    h = 1e-5
+    h = 1e-2
+
+    def between(direction: np.ndarray, step: float) -> np.ndarray:
+        return np.asarray(quantity(shifted(params, direction, step))) - np.asarray(
+            quantity(shifted(params, direction, -step))
+        )
+
     with np.errstate(invalid="ignore"):  # an infinite quantity has no derivative: nan
-        columns = [
-            (np.asarray(quantity(shifted(params, d, h))) - np.asarray(quantity(shifted(params, d, -h)))) / (2 * h)
-            for d in directions.T
-        ]
+        columns = [(8 * between(d, h) - between(d, 2 * h)) / (12 * h) for d in directions.T]
     return np.stack(columns, axis=-1)
