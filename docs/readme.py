@@ -1,14 +1,14 @@
-"""Run the README's Python blocks in order and hold their output against the text blocks that follow them.
+"""Run the Python blocks of the README and of the pages in docs, and hold their output against the text blocks shown.
 
-    python docs/readme.py           fail where the output differs
-    python docs/readme.py --write   put the real output into README.md and the picture into docs/images
+    python docs/readme.py                            fail where an output differs
+    python docs/readme.py --write                    put the real outputs into the pages, the pictures into docs/images
+    python docs/readme.py --write docs/planning.md   only of these pages
 
-Run from the repository root. All blocks share one namespace; what they save lands in a temporary folder.
+Blocks of one page share one namespace; what they save lands in a temporary folder.
 """
 
 import contextlib
 import io
-import os
 import re
 import sys
 import tempfile
@@ -28,13 +28,13 @@ def output(code: str, namespace: dict[str, object]) -> str:
     with contextlib.redirect_stdout(io.StringIO()) as out, warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = lambda message, category, *_: print(f"{category.__name__}: {message}")
-        exec(compile(code, "README.md", "exec"), namespace)
+        exec(compile(code, str(namespace["__name__"]), "exec"), namespace)
     return out.getvalue()
 
 
-def rerun(text: str) -> str:
-    """The README with every text block after a Python block replaced by what that block prints."""
-    namespace: dict[str, object] = {"__name__": "readme"}
+def rerun(text: str, name: str) -> str:
+    """A page with every text block after a Python block replaced by what that block prints."""
+    namespace: dict[str, object] = {"__name__": name}
 
     def replace(found: re.Match[str]) -> str:
         begin, code, end, shown = found.group(1, 2, 3, 4)
@@ -54,28 +54,32 @@ def alike(one: str, other: str) -> bool:
     return all(abs(a - b) <= 0.02 * max(abs(a), abs(b)) for a, b in zip(*numbers, strict=True))
 
 
-def main() -> int:
-    """Exit code 1 if the README shows something else than what its code does."""
-    mpl.use("Agg")
-    readme = ROOT / "README.md"
-    before = readme.read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        after = rerun(before)
-        if "--write" in sys.argv[1:]:
-            readme.write_text(after, encoding="utf-8")
+def check(page: Path, *, write: bool) -> bool:
+    """Whether a page shows what its code does; differences are printed, or written into it."""
+    name, before = page.relative_to(ROOT).as_posix(), page.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        after = rerun(before, name)
+        if write:
+            page.write_text(after, encoding="utf-8")
             for picture in Path(folder).glob("*.png"):
                 (ROOT / "docs" / "images" / picture.name).write_bytes(picture.read_bytes())
-        os.chdir(ROOT)
     if alike(before, after):
-        print("README.md: every block prints what it shows.")
-    elif "--write" in sys.argv[1:]:
-        print("README.md: outputs written.")
+        print(f"{name}: every block prints what it shows.")
+    elif write:
+        print(f"{name}: outputs written.")
     else:
-        difference = unified_diff(before.splitlines(True), after.splitlines(True), "README.md", "what its code prints")
-        print("".join(difference))
-    return int(not alike(before, after) and "--write" not in sys.argv[1:])
+        print("".join(unified_diff(before.splitlines(True), after.splitlines(True), name, "what its code prints")))
+    return write or alike(before, after)
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 1 if a page shows something else than what its code does."""
+    mpl.use("Agg")
+    named = [Path(a).resolve() for a in arguments if a != "--write"]
+    pages = named or [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    good = [check(page, write="--write" in arguments) for page in pages]
+    return int(not all(good))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
