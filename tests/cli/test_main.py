@@ -12,6 +12,7 @@ import pytest
 import p2law
 from p2law import cli
 from p2law.cli import main
+from p2law.cli.catalogue import formula
 
 OWN_LAW = """
 import p2law
@@ -240,7 +241,7 @@ def test_laws_are_listed_with_formula_columns_and_constants(capsys):
 
 def test_every_law_of_the_package_shows_a_formula():
     for name in p2law.laws.names():
-        assert "=" in cli.formula(p2law.laws.get(name))
+        assert "=" in formula(p2law.laws.get(name))
 
 
 def test_data_lists_and_writes(folder, capsys):

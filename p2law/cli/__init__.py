@@ -1,0 +1,98 @@
+"""The command line: tables and fits as files, everything else as in Python.
+
+Exit codes: 0, 1 if a fit has not converged, 2 if something was wrong with the input. Nothing is written unless asked.
+"""
+
+import os
+import sys
+import warnings
+from argparse import ArgumentParser
+from argparse import RawDescriptionHelpFormatter as _AsWritten
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import p2law
+
+from ..errors import P2LawError, P2LawWarning
+from .catalogue import DATA, LAWS
+from .command import Command, Group, fill
+from .fitting import FIT
+from .pictures import PLOT
+from .plan import PLAN
+from .predict import PREDICT
+from .report import CONDITIONS, IDENTIFIABILITY, INFLUENCE, INTERVALS, REPORT
+from .validating import COMPARE, HOLDOUT
+
+COMMANDS: dict[str, Command | Group] = {
+    "fit": FIT,
+    "report": REPORT,
+    "predict": PREDICT.command(),
+    "intervals": INTERVALS.command(),
+    "identifiability": IDENTIFIABILITY.command(),
+    "influence": INFLUENCE.command(),
+    "conditions": CONDITIONS.command(),
+    "holdout": HOLDOUT.command(),
+    "compare": COMPARE.command(),
+    "plan": PLAN,
+    "plot": PLOT,
+    "laws": LAWS,
+    "data": DATA,
+}
+"""Every command by its name."""
+
+FIRST_STEPS = """\
+first steps:
+  p2law data mini-pruning                                               what the bundled curves are
+  p2law fit mini-pruning --where method=width --law p2 --out fit.json   fit them
+  p2law report fit.json --plot fit.png                                  look at the fit
+  p2law plan tokens fit.json --remaining 0.02 --at N0=27M,rho=0.3       how many tokens are enough
+  p2law fit --help                                                      then your own runs.csv
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; usage errors leave by ``SystemExit(2)`` as argparse does.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; default: those of the process.
+    """
+    options = make_parser().parse_args(argv)
+    with _warnings_as_sentences():
+        try:
+            code = options.act(options)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:  # the reader of a pipe ('| head') has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (P2LawError, OSError) as error:
+            print(f"p2law: error: {error}", file=sys.stderr)
+            return 2
+
+
+def make_parser() -> ArgumentParser:
+    """The parser of all commands."""
+    about = (p2law.__doc__ or "").partition("\n")[0]
+    parser = ArgumentParser("p2law", description=about, epilog=FIRST_STEPS, formatter_class=_AsWritten)
+    parser.add_argument("--version", action="version", version=f"p2law {p2law.__version__}")
+    fill(parser, COMMANDS)
+    return parser
+
+
+@contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """p2law's own warnings as a line on stderr, without file and line number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", P2LawWarning)
+        usual = warnings.showwarning
+
+        def show(message, category, *where, **more):  # type: ignore[no-untyped-def]
+            if issubclass(category, P2LawWarning):
+                print(f"p2law: warning: {message}", file=sys.stderr)
+            else:
+                usual(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,161 @@
+"""``p2law fit``, and how every command that fits learns what to fit."""
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+import pandas as pd
+
+import p2law
+
+from .. import datasets
+from ..baseline import CONTROL
+from ..errors import FitError
+from ..laws import Law
+from ..objective import Huber, LeastAbsolute, Objective, Squared
+from ..result import Fit
+from . import files, sources, values
+from .answers import verdict
+from .command import Command
+
+_OBJECTIVES = {"huber": Huber, "squared": Squared, "absolute": LeastAbsolute}
+_DEFAULTS = {"baseline": "fixed", "objective": "huber", "run": "run", "seed": 0}
+_LEFT_OUT: dict[str, Any] = {
+    **dict.fromkeys(("min_tokens", "weights", "space", "delta", "tied")),
+    **{name: [] for name in ("columns", "where", "fixed", "bounds")},
+}
+
+
+def table_help() -> str:
+    """What a table may be."""
+    return f"CSV, TSV, JSON lines or Parquet file, or a bundled data set: {', '.join(datasets.names())}"
+
+
+def fitted_arguments(parser: ArgumentParser) -> None:
+    """Which rows, and what is fitted to them."""
+    rows = sources.table_arguments(parser)
+    add = rows.add_argument
+    add("--min-tokens", type=values.quantity, metavar="300k", help="leave out earlier rows (warm-up)")
+    add(
+        "--run", default=_DEFAULTS["run"], metavar="COLUMN", help="names the curve of each row (default: run, if there)"
+    )
+    add("--weights", metavar="COLUMN", help="weight of each row")
+    add = parser.add_argument_group("what is fitted").add_argument
+    excess = "excess over L0, or over the control (default: fixed)"
+    add("--baseline", choices=("fixed", "control"), default=_DEFAULTS["baseline"], help=excess)
+    add("--objective", choices=tuple(_OBJECTIVES), default=_DEFAULTS["objective"], help="default: huber")
+    add("--space", choices=("log", "linear", "excess"), help="of the residuals (default: log; squared: linear)")
+    add("--delta", type=values.quantity, help="Huber's threshold (default: 1e-3)")
+    held = {"action": "extend", "default": []}
+    add("--fixed", type=values.numbers, metavar="E=1.69", help="hold constants at a value", **held)
+    add("--tied", type=values.names, action="append", metavar="alpha,beta", help="hold constants equal")
+    add("--bounds", type=values.ranges, metavar="alpha=0.1:1", help="replace a constant's domain", **held)
+    add("--seed", type=int, default=_DEFAULTS["seed"], help="seed of the starts (default: 0)")
+
+
+def settings(options: Namespace) -> dict[str, Any]:
+    """Options of :func:`p2law.fit`."""
+    return {
+        "objective": _objective(options),
+        "weights": options.weights,
+        "fixed": dict(options.fixed),
+        "bounds": dict(options.bounds),
+        "tied": options.tied,
+        "baseline": options.baseline,
+        "run": options.run,
+        "min_tokens": options.min_tokens,
+        "rng": options.seed,
+    }
+
+
+def _objective(options: Namespace) -> Objective:
+    if options.delta is not None and options.objective != "huber":
+        raise FitError(f"--delta is Huber's threshold: leave it out with --objective {options.objective}.")
+    given = {"delta": options.delta, "space": options.space}
+    return _OBJECTIVES[options.objective](**{name: value for name, value in given.items() if value is not None})
+
+
+def as_fitted(options: Namespace) -> tuple[Fit, pd.DataFrame, dict[str, Any]]:
+    """A saved fit, its rows, and the options with which :func:`p2law.fit` makes it again.
+
+    Raises
+    ------
+    FitError
+        If the options say once more what was fitted.
+    """
+    given = [name for name, usual in (_DEFAULTS | _LEFT_OUT).items() if getattr(options, name) != usual]
+    if given:
+        flag = given[0].replace("_", "-")
+        raise FitError(f"--{flag}: {options.table} says itself what was fitted; leave it out, or give the table.")
+    fit = sources.load(options.table, Namespace(law=[options.law] if options.law else []))
+    base, how = fit.law.variable("loss"), fit.options
+    table = fit.table.assign(**{CONTROL: fit.table[base]}) if fit.baseline == "control" else fit.table
+    again = {"fixed": how.fixed, "tied": how.tied, "bounds": how.bounds, "baseline": how.baseline, "run": how.run}
+    return fit, table, {"objective": fit.objective, **again}
+
+
+def law_and_rows(options: Namespace) -> tuple[Law, pd.DataFrame, dict[str, Any]]:
+    """What to fit: a law, rows and options, from a saved fit or from a table and ``--law``.
+
+    Raises
+    ------
+    FitError
+        If the law is missing.
+    """
+    if options.table.endswith(".json"):
+        fit, table, again = as_fitted(options)
+        return fit.law, table, again
+    if options.law is None:
+        raise FitError(f"--law is missing: which law is to be fitted to {options.table}? See 'p2law laws'.")
+    return sources.find_law(options.law), rows(options), settings(options)
+
+
+def rows(options: Namespace) -> pd.DataFrame:
+    """The rows asked for."""
+    return sources.read_table(options.table, dict(options.columns), options.where)
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("table", help=table_help())
+    add("--law", required=True, metavar="LAW", help="name of a law (see 'p2law laws'), or module:function for your own")
+    add("--out", metavar="FIT.json", help="save the fit")
+    add("--plot", metavar="FIT.png", help="save a picture of points and curves (png, pdf, svg)")
+    sources.draws_argument(parser)
+    fitted_arguments(parser)
+
+
+def _fit(options: Namespace) -> int:
+    files.check_target(options.out)
+    files.check_picture(options.plot)
+    fit = p2law.fit(sources.find_law(options.law), rows(options), **settings(options))
+    return show(fit if options.draws is None else fit.bootstrap(options.draws, rng=options.seed), options)
+
+
+def show(fit: Fit, options: Namespace) -> int:
+    """Print a fit's report, save what is asked for."""
+    print(fit.summary())
+    if fit.resampled is not None:
+        print(f"\n{fit.resampled.describe()}")
+    if options.out:
+        fit.to_json(options.out)
+        print(f"\nsaved {options.out}")
+    if options.plot:
+        files.save_picture(lambda ax: p2law.plot.curves(fit, ax), options.plot)
+        print(f"\nsaved {options.plot}")
+    return verdict(fit)
+
+
+FIT = Command(
+    "Fit a law to a table of logged losses and print the report.",
+    _arguments,
+    _fit,
+    (
+        "mini-pruning --where method=width --law p2 --plot fit.png",
+        "mini-pruning --where method=width --law p2 --out fit.json --draws 1000",
+        "mini-pruning --where method=width --law p2 --baseline control --out moving.json",
+        "mini-dense --law chinchilla --columns N=N_nonemb --out dense.json",
+        "runs.csv --law p2 --columns N0=params,D=tokens --min-tokens 1M",
+        "runs.csv --law chinchilla --fixed E=1.69 --tied alpha,beta --bounds alpha=0.1:1",
+        "runs.csv --law mylaws:plateau               # a function with @p2law.law in ./mylaws.py",
+    ),
+)

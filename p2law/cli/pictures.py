@@ -1,0 +1,83 @@
+"""``p2law plot``: pictures of a saved fit, and of everything that is asked of it."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import Any
+
+import p2law
+
+from . import files, sources, values
+from .answers import picture_argument, verdict
+from .command import Command, Group
+from .plan import QUESTIONS
+from .validating import HOLDOUT
+
+
+def _shown_arguments(parser: ArgumentParser) -> None:
+    sources.fit_arguments(parser)
+    picture_argument(parser)
+    add = parser.add_argument
+    add("--x", metavar="COLUMN", help="on the horizontal axis (default: tokens)")
+    add("--colour", metavar="COLUMN", help="told apart by colour (default: size)")
+    add("--marker", metavar="COLUMN", help="told apart by marker (default: rate)")
+    add("--runs", type=values.names, metavar="RUN,RUN", help="only these runs")
+
+
+def _curves_arguments(parser: ArgumentParser) -> None:
+    _shown_arguments(parser)
+    parser.add_argument("--extend", type=values.quantity, default=3.0, help="carry curves on to this multiple (3)")
+
+
+def _isoloss_arguments(parser: ArgumentParser) -> None:
+    sources.fit_arguments(parser, literature=True)
+    sources.at_argument(parser, "NAME=VALUE")
+    picture_argument(parser)
+
+
+def _drawn(draw: Callable[[Any, Any, Namespace], Any]) -> Callable[[Namespace], int]:
+    """A command's action from ``draw(source, ax, options)``."""
+
+    def run(options: Namespace) -> int:
+        files.check_picture(options.out)
+        source = sources.find(options.fit, options)
+        files.save_picture(lambda ax: draw(source, ax, options), options.out)
+        print(f"saved {options.out}")
+        return verdict(source)
+
+    return run
+
+
+def _looks(options: Namespace) -> dict[str, Any]:
+    return {"x": options.x, "colour": options.colour, "marker": options.marker, "runs": options.runs}
+
+
+_OF_FITS = {
+    "curves": Command(
+        "Measured losses and fitted curves.",
+        _curves_arguments,
+        _drawn(lambda fit, ax, o: p2law.plot.curves(fit, ax, extend=o.extend, **_looks(o))),
+        ("fit.json --out curves.png", "fit.json --colour rho --marker N0 --extend 10 --out curves.pdf"),
+    ),
+    "residuals": Command(
+        "Measured minus fitted loss, run by run.",
+        _shown_arguments,
+        _drawn(lambda fit, ax, o: p2law.plot.residuals(fit, ax, **_looks(o))),
+        ("fit.json --out residuals.png",),
+    ),
+    "isoloss": Command(
+        "Lines of equal loss over size and tokens, with the compute-optimal path.",
+        _isoloss_arguments,
+        _drawn(lambda source, ax, o: p2law.plot.isoloss(source, ax, **sources.at_of(o.at, source))),
+        ("dense.json --out isoloss.png", "besiroglu-2024 --out isoloss.svg"),
+    ),
+}
+_OF_ANSWERS = {
+    "holdout": HOLDOUT,
+    "extrapolation": QUESTIONS["larger"],
+    "isoflop": QUESTIONS["compute"],
+    **{name: QUESTIONS[name] for name in ("tokens", "stop", "crossover", "worth", "schedule", "next")},
+}
+PLOT = Group(
+    "Save a picture: of a fit, or of a plan or test (the same options as 'p2law plan' and 'p2law holdout').",
+    _OF_FITS | {name: question.picture(name) for name, question in _OF_ANSWERS.items()},
+)

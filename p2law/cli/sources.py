@@ -1,0 +1,196 @@
+"""What is asked: saved fits, published constants, laws by name, tables."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import p2law
+
+from .. import datasets, laws
+from ..baseline import CONTROL
+from ..errors import DataError, FitError, LawError, P2LawError
+from ..laws import Constants
+from ..laws import published as constants
+from ..observations import as_frame
+from ..quantities import parse_quantity
+from ..result import Fit
+from . import values
+
+Source = Fit | Constants
+
+
+def published() -> dict[str, Constants]:
+    """Constants from the literature by the name they have at the shell."""
+    found = {name: value for name, value in vars(constants).items() if isinstance(value, Constants)}
+    return {name.lower().replace("_", "-"): value for name, value in found.items()}
+
+
+def fit_arguments(parser: ArgumentParser, *names: str, literature: bool = False) -> None:
+    """Positional arguments for saved fits, and where their laws come from."""
+    also = f", or published constants: {', '.join(published())}" if literature else ""
+    for name in names or ("fit",):
+        parser.add_argument(name, metavar=f"{name.upper()}.json", help=f"a fit saved with 'p2law fit --out'{also}")
+    law_argument(parser)
+
+
+def law_argument(parser: ArgumentParser) -> None:
+    """Where the law of a saved fit is, if it is no law of p2law's."""
+    parser.add_argument(
+        "--law", metavar="module:function", action="append", default=[], help="the fit's law, if it is your own"
+    )
+
+
+def interval_arguments(
+    parser: ArgumentParser, *methods: str, usual: str = "bootstrap if it has draws, else wald"
+) -> None:
+    """Level and method of intervals."""
+    how = parser.add_argument_group("intervals")
+    add = how.add_argument
+    add("--level", type=values.quantity, default=0.95, help="confidence level (default: 0.95)")
+    known = methods or ("wald", "bootstrap")
+    add("--method", choices=known, help=f"default: {usual}")
+    draws_argument(how)
+
+
+def draws_argument(parser: Any) -> None:
+    """How often to resample."""
+    parser.add_argument("--draws", type=int, metavar="1000", help="bootstrap the fit: refits of resampled runs")
+
+
+def at_argument(parser: ArgumentParser, example: str, *, required: bool = False, about: str = "") -> None:
+    """The law's columns."""
+    what = about or "the law's other columns; several values with commas between, or repeat for more"
+    add = parser.add_argument
+    add("--at", type=values.columns, action="append", default=[], required=required, metavar=example, help=what)
+
+
+def check_names(asked: Sequence[dict[str, list[float]]], *sources: Source | None) -> None:
+    """Refuse columns that no law at hand has.
+
+    Raises
+    ------
+    DataError
+        Naming the column, and those there are.
+    """
+    known = [v.name for source in sources if source is not None for v in source.law.variables]
+    known = list(dict.fromkeys([*known, CONTROL]))
+    for name in (name for each in asked for name in each):
+        if name not in known:
+            raise DataError(f"--at {name}=...: there is no column {name!r}; there are {', '.join(known)}.")
+
+
+def at_of(asked: Sequence[dict[str, list[float]]], *sources: Source | None) -> dict[str, Any]:
+    """The columns asked about as keywords: numbers for one point, arrays for several."""
+    check_names(asked, *sources)
+    frame = values.table_of(asked)
+    return {str(name): column.item() if len(frame) == 1 else column.to_numpy() for name, column in frame.items()}
+
+
+def load(path: str, options: Namespace) -> Fit:
+    """A saved fit, resampled if asked for."""
+    fit = _read(path, options.law)
+    draws = getattr(options, "draws", None)
+    return fit if draws is None else fit.bootstrap(draws)
+
+
+def find(text: str, options: Namespace) -> Source:
+    """A saved fit, or published constants by name."""
+    known = published()
+    if text in known:
+        if getattr(options, "draws", None) is not None:
+            raise FitError(f"{text} are constants without rows: they cannot be resampled; leave out --draws.")
+        return known[text]
+    if not text.endswith(".json") and not Path(text).exists():
+        raise FitError(f"{text!r} is neither a saved fit (.json) nor published constants: {', '.join(known)}.")
+    return load(text, options)
+
+
+def maybe(path: str | None, options: Namespace) -> Fit | None:
+    """A saved fit, if one is named."""
+    return None if path is None else load(path, options)
+
+
+def _read(path: str, own: Sequence[str]) -> Fit:
+    """Built-in laws answer for themselves; otherwise one of the laws given must be the fit's."""
+    failed: FitError | None = None
+    for law in (None, *own):
+        try:
+            return Fit.from_json(Path(path), law=None if law is None else find_law(law))
+        except FitError as error:
+            failed = error
+    here = " Here: --law module:function." if "law=" in str(failed) and not own else ""
+    raise FitError(f"{path}: {failed}{here}") from failed
+
+
+def find_law(text: str) -> laws.Law:
+    """A law by name, or ``module:function`` from the current directory or any installed package.
+
+    Raises
+    ------
+    LawError
+        If there is no such law, or the module cannot be imported.
+    """
+    module, colon, name = text.partition(":")
+    if not colon:
+        return laws.get(text)
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        found = getattr(import_module(module), name, None)
+    except P2LawError:
+        raise
+    except Exception as error:
+        raise LawError(f"cannot import {module!r} for --law {text}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(here)
+    if isinstance(found, laws.Law):
+        return found
+    what = "has no" if found is None else "has a plain"
+    raise LawError(f"module {module!r} {what} {name!r}: put @p2law.law above 'def {name}(...)' to make it a law.")
+
+
+def table_arguments(parser: ArgumentParser) -> Any:
+    """Which rows and columns of a table; returns the group of options, for more of them."""
+    rows = parser.add_argument_group("which rows and columns")
+    add = rows.add_argument
+    add("--columns", type=values.pairs, action="extend", default=[], metavar="N0=params,D=tokens", help="law's=table's")
+    add("--where", type=values.pairs, action="extend", default=[], metavar="COLUMN=VALUE", help="keep rows with it")
+    return rows
+
+
+def read_table(
+    name: str, columns: Mapping[str, str], where: Sequence[tuple[str, str]], rows: str = "fit"
+) -> pd.DataFrame:
+    """A bundled data set or a file, with the law's names, and the rows that have the wanted values.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, or a column or value does not exist.
+    """
+    bundled = name in datasets.names()
+    frame = as_frame(datasets.load(name, rows=rows), columns) if bundled else p2law.read(name, columns=columns)
+    ours = {theirs: law_name for law_name, theirs in columns.items()}
+    for column, value in where:
+        frame = _having(frame, column if column in frame.columns else ours.get(column, column), value)
+    return frame
+
+
+def _having(frame: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+    if column not in frame.columns:
+        raise DataError(f"--where {column}={value}: the table has no such column; it has {', '.join(frame.columns)}.")
+    found = frame[column]
+    kept = found.astype(str) == value
+    if pd.api.types.is_numeric_dtype(found) and not kept.any():
+        with suppress(ValueError):
+            kept = found == parse_quantity(value)
+    if not kept.any():
+        some = ", ".join(map(str, found.unique()[:8]))
+        raise DataError(f"--where {column}={value}: no row has this value; there are {some}.")
+    return frame[kept]
