@@ -18,7 +18,6 @@
 
 # %%
 import numpy as np
-import pandas as pd
 
 import p2law
 from p2law.laws.published import BESIROGLU_2024, HOFFMANN_2022
@@ -52,29 +51,18 @@ ax = p2law.plot.curves(fit)
 # $$N^* = \left(\frac{\alpha A}{\beta B}\right)^{\frac{1}{\alpha + \beta}}
 #   \left(\frac{C}{6}\right)^{\frac{\beta}{\alpha + \beta}}, \qquad D^* = \frac{C}{6 N^*}.$$
 #
-# The floor $E$ plays no part. The exponent of $C$ says how a larger budget is shared.
-
-
-# %%
-def compute_optimal(C, *, A, B, alpha, beta, E):
-    """Parameters and tokens of the lowest loss at C FLOPs."""
-    N = (alpha * A / (beta * B)) ** (1 / (alpha + beta)) * (C / 6) ** (beta / (alpha + beta))
-    return N, C / (6 * N)
-
-
-# %% [markdown]
+# The floor $E$ plays no part. The exponent of $C$ says how a larger budget is shared. This is what
+# `p2law.compute_optimal` computes.
+#
 # Two sets of published constants: those of Hoffmann et al. 2022, and those of Besiroglu et al. 2024, who fitted again
 # the points they read off the figure of the former.
 
 # %%
-budgets = [1e21, 5.76e23, 1e26]
-rows = []
+budgets, columns = [1e21, 5.76e23, 1e26], ["C", "N", "D", "tokens_per_param", "loss"]
 for constants in (HOFFMANN_2022, BESIROGLU_2024):
-    for C in budgets:
-        N, D = compute_optimal(C, **constants.params)
-        loss = constants.predict(N=N, D=D)
-        rows.append({"constants": constants.name, "FLOPs": C, "N": N, "D": D, "tokens/parameter": D / N, "loss": loss})
-print(pd.DataFrame(rows).to_string(index=False, float_format="{:.4g}".format))
+    optimal = p2law.compute_optimal(constants, budgets).to_frame()
+    print(constants.name)
+    print(optimal[columns].to_string(index=False, float_format="{:.4g}".format), end="\n\n")
 
 # %% [markdown]
 # 5.76e23 FLOPs is the budget of Gopher and Chinchilla; Chinchilla itself has 70B parameters and 1.4T tokens, 20 tokens
@@ -84,7 +72,7 @@ print(pd.DataFrame(rows).to_string(index=False, float_format="{:.4g}".format))
 # %%
 C = 5.76e23
 for constants in (HOFFMANN_2022, BESIROGLU_2024):
-    N, _ = compute_optimal(C, **constants.params)
+    N = p2law.compute_optimal(constants, C).N
     factors = np.array([0.5, 1.0, 2.0])
     losses = constants.predict(N=factors * N, D=C / (6 * factors * N))
     print(f"{constants.name}: half, equal and twice the optimal size at the same budget: {np.round(losses, 4)}")
@@ -92,15 +80,10 @@ for constants in (HOFFMANN_2022, BESIROGLU_2024):
 # %% [markdown]
 # ## The same reading of our own fit
 #
-# It holds within the sizes and tokens of the twelve rows; `inside` says where that is.
+# A fit gives intervals too, and says where an answer lies outside the sizes and tokens of the twelve rows.
 
 # %%
-rows = []
-for C in (2e15, 5e15, 1e16, 1e17):
-    N, D = compute_optimal(C, **fit.params)
-    inside = table["N_nonemb"].min() <= N <= table["N_nonemb"].max() and table["D"].min() <= D <= table["D"].max()
-    rows.append({"FLOPs": C, "N": N, "D": D, "tokens/parameter": D / N, "inside": inside})
-print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3g}".format))
+print(p2law.compute_optimal(fit, [2e15, 5e15, 1e16, 1e17]))
 
 # %% [markdown]
 # Tokens per parameter here are no advice for other models: the vocabulary has 4,096 entries, the text is small and
