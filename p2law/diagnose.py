@@ -168,8 +168,9 @@ def _errors(
         codes = np.arange(len(run))
     scores = np.zeros((int(codes.max()) + 1, k))
     np.add.at(scores, codes, (problem.weight * score(problem, residual))[:, None] * scaled)
-    turned, errors, _ = np.linalg.svd(((scores @ vectors[:, known]) / values[known]).T, full_matrices=True)
-    errors = np.pad(errors, (0, len(turned) - len(errors)))
+    influence = (scores @ vectors[:, known]) / values[known]
+    variance, turned = np.linalg.eigh(influence.T @ influence)
+    errors = np.sqrt(np.maximum(variance, 0.0))
     directions = np.concatenate([vectors[:, known] @ turned, vectors[:, ~known]], axis=1)
     return np.concatenate([errors, np.full(int((~known).sum()), np.inf)]), directions
 

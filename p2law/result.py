@@ -160,7 +160,8 @@ class Fit:
         rng : int or numpy Generator
             Seed.
         scheme : {"runs", "wild", "residual"}, optional
-            ``"runs"``: whole runs with replacement (pairs where each row is its own run); the default from 30 runs on.
+            ``"runs"``: whole runs with replacement (pairs where each row is its own run); the default for rows without
+            runs and from 30 runs on.
             ``"wild"``: the residuals of each run times a random sign and size (Webb), which keeps every size and rate
             in every sample; the default for fewer runs. ``"residual"``: runs exchange their residuals.
 
@@ -182,7 +183,7 @@ class Fit:
             Confidence level.
         method : {"wald", "bootstrap", "bca", "profile"}, optional
             ``"wald"`` (default): t quantiles on the local covariance, CR2 by run with its own degrees of freedom.
-            ``"bootstrap"`` (default once there are draws): percentiles, expanded for few runs. ``"bca"``:
+            ``"bootstrap"`` (default once there are draws): percentiles, stretched for few runs. ``"bca"``:
             bias-corrected and accelerated. ``"profile"``: where the profile of the objective crosses its threshold;
             follows curved and flat valleys, open ends are infinite.
 

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 Scheme = Literal["runs", "wild", "residual"]
 FEW_RUNS = 30
-"""Below this many runs whole-run resampling loses sizes or rates from its samples: the wild bootstrap keeps them."""
+"""Below this many runs whole-run resampling loses sizes or rates from its samples: the wild bootstrap keeps them.
+
+Not where each row is its own run: under Huber's loss the wild bootstrap keeps the rows that the fit passes through
+where they are, and its 95 % intervals cover 75 to 80 % (12 to 100 rows); resampled rows cover 95 to 100 %.
+"""
 _WEBB = np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)])
 
 
@@ -71,7 +75,7 @@ def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Sch
             FitWarning,
             stacklevel=3,
         )
-    chosen = scheme or ("runs" if fit.run_count >= FEW_RUNS else "wild")
+    chosen = scheme or ("runs" if fit.run_count >= FEW_RUNS or fit.run_count == fit.n else "wild")
     makers = {"runs": _resampled_runs, "wild": _wild, "residual": _exchanged}
     if chosen not in makers:
         raise FitError(f"scheme={chosen!r}: choose one of {', '.join(makers)}.")

@@ -61,7 +61,7 @@ def estimate(
     method : {"wald", "bootstrap"}, optional
         Local with t quantiles, or percentiles of draws (default once every fit has draws).
     log : bool
-        Take the local interval on the logarithm, for positive quantities.
+        Take the interval on the logarithm, for positive quantities.
     paired : bool
         The fits are to the same runs: pair their draws (same seed and scheme), or the scores of each run.
 
@@ -88,7 +88,7 @@ def estimate(
     if chosen == "wald":
         ends, defined = _ends(value, stdtrit(np.maximum(dof, LEAST_DOF), 0.5 + level / 2) * error, log), 1.0
     elif chosen == "bootstrap":
-        ends, defined = _drawn(quantity, fits, value, dof, level, paired)
+        ends, defined = _drawn(quantity, fits, value, dof, level, paired=paired, log=log)
     else:
         raise FitError(f"method={method!r}: choose 'wald' or 'bootstrap' for a quantity of your own.")
     lower, upper = (end if value.ndim else float(end) for end in ends)
@@ -167,7 +167,9 @@ def _drawn(
     value: np.ndarray,
     dof: np.ndarray,
     level: float,
+    *,
     paired: bool,
+    log: bool,
 ) -> tuple[tuple[np.ndarray, np.ndarray], float]:
     """Percentile interval over the draws, and the share of them in which the quantity exists."""
     tables = [draws_of(fit) for fit in fits]
@@ -191,8 +193,10 @@ def _drawn(
             values[i] = np.ravel(quantity(*constants))
     defined = ~np.isnan(values)
     ends = [
-        percentile(column[good], level, float(d)) if good.any() else (np.nan, np.nan)
-        for column, good, d in zip(values.T, defined.T, np.ravel(np.broadcast_to(dof, value.shape)), strict=True)
+        percentile(column[good], level, d, estimate=v, log=log) if good.any() else (np.nan, np.nan)
+        for column, good, d, v in zip(
+            values.T, defined.T, np.broadcast_to(dof, value.shape).ravel().tolist(), value.ravel().tolist(), strict=True
+        )
     ]
     lower, upper = (np.array(end).reshape(value.shape) for end in zip(*ends, strict=True))
     return (lower, upper), float(defined.all(axis=1).mean())

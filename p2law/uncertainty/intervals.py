@@ -1,9 +1,8 @@
 """Intervals on constants, predictions and anything that follows from them.
 
 Two routes: the local one (t quantiles on a CR2 covariance by run, see wald) and bootstrap draws. Positive constants
-are treated on their logarithm. With few runs percentiles of draws are too narrow; they are taken at the levels that
-the t distribution with the question's own degrees of freedom asks for (the expanded percentile interval, Hesterberg
-2015).
+are treated on their logarithm. With few runs percentiles of draws are too narrow: they are stretched about the estimate
+as far as the t distribution with the question's own degrees of freedom is wider than the normal one.
 """
 
 from collections.abc import Mapping
@@ -117,20 +116,50 @@ def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tupl
             continue
         values = draws[parameter.name].to_numpy()
         bias, acceleration = bca_terms(fit, parameter.name, values) if corrected else (0.0, 0.0)
-        out[parameter.name] = percentile(values, level, around.dof(unit), bias, acceleration)
+        ends = percentile(
+            values,
+            level,
+            around.dof(unit),
+            estimate=fit.params[parameter.name],
+            log=parameter.kind.lower >= 0,
+            bias=bias,
+            acceleration=acceleration,
+        )
+        low, high = domain(fit, parameter)
+        out[parameter.name] = (max(ends[0], low), min(ends[1], high))
     return out
 
 
 def percentile(
-    values: np.ndarray, level: float, dof: float, bias: float = 0.0, acceleration: float = 0.0
+    values: np.ndarray,
+    level: float,
+    dof: float,
+    *,
+    estimate: float,
+    log: bool = False,
+    bias: float = 0.0,
+    acceleration: float = 0.0,
 ) -> tuple[float, float]:
-    """Percentile interval of draws: expanded for few degrees of freedom; BCa with bias and acceleration."""
-    reach = float(stdtrit(max(dof, LEAST_DOF), 0.5 + level / 2))
-    ends = np.array([-reach, reach]) + bias
-    shares = ndtr(bias + ends / (1 - acceleration * ends))
-    # Values may be infinite (a target never met), which interpolation does not survive.
-    exact = "linear" if np.isfinite(values).all() else "closest_observation"
-    low, high = np.quantile(values, np.clip(shares, 0.0, 1.0), method=exact)
+    """Percentile interval of draws (BCa with bias and acceleration), stretched about the estimate by t over z.
+
+    With few degrees of freedom draws are as narrow as a normal distribution where t is wide; their extreme quantiles,
+    which would make up for it, are too few to be known. ``log``: stretch the logarithm, for positive quantities.
+    """
+    z = float(ndtri(0.5 + level / 2))
+    ends = np.array([-z, z]) + bias
+    shares = np.clip(ndtr(bias + ends / (1 - acceleration * ends)), 0.0, 1.0)
+    stretch = float(stdtrit(max(dof, LEAST_DOF), 0.5 + level / 2)) / z
+    if not (np.isfinite(values).all() and np.isfinite(estimate)):
+        # Infinite values (a target never met) cannot be stretched: ask for more extreme ones instead.
+        shares = ndtr(np.clip(ndtri(shares), -40, 40) * stretch)
+        low, high = np.quantile(values, shares, method="closest_observation")
+        return float(low), float(high)
+    low, high = np.quantile(values, shares)
+    if log and low > 0 and estimate > 0:
+        with np.errstate(over="ignore"):
+            low, high = (estimate * np.exp(stretch * np.log(end / estimate)) for end in (low, high))
+    else:
+        low, high = (estimate + stretch * (end - estimate) for end in (low, high))
     return float(low), float(high)
 
 
@@ -192,5 +221,6 @@ def _drawn(
     with np.errstate(all="ignore"):
         losses = np.asarray(fit.law(**{k: v[None, :] for k, v in columns.items()}, **constants))
     losses = np.broadcast_to(losses, (len(draws), len(dof)))
-    ends = [percentile(column, level, d) for column, d in zip(losses.T, dof, strict=True)]
+    mean = np.broadcast_to(fit.law(**columns, **fit.params), dof.shape)
+    ends = [percentile(v, level, d, estimate=m) for v, d, m in zip(losses.T, dof, mean.tolist(), strict=True)]
     return np.array([e[0] for e in ends]), np.array([e[1] for e in ends])

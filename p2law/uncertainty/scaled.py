@@ -56,13 +56,13 @@ def scaled(fit: "Fit") -> Scaled:
     spread = around.inner @ around.root / unit[:, None]
     lost = np.linalg.qr(around.null / (around.length * unit)[:, None])[0]
     kept = np.linalg.svd(lost, full_matrices=True)[0][:, lost.shape[1] :] if lost.size else np.eye(len(spread))
-    turned, errors, _ = np.linalg.svd(kept.T @ spread)
-    errors = np.pad(errors, (0, len(turned) - len(errors)))
-    order = np.argsort(errors)
+    triangle = np.linalg.qr((kept.T @ spread).T, mode="r")  # k by k, whatever the number of runs
+    _, errors, turned = np.linalg.svd(triangle, full_matrices=True)
+    errors = np.pad(errors, (0, len(turned) - len(errors)))[::-1]
     names = tuple(" = ".join(problem.layout.owners(i)) for i in np.flatnonzero(free).tolist())
     return Scaled(
         names,
         raw,
-        np.concatenate([(kept @ turned)[:, order], lost], axis=1),
-        np.concatenate([errors[order], np.full(lost.shape[1], np.inf)]),
+        np.concatenate([kept @ turned.T[:, ::-1], lost], axis=1),
+        np.concatenate([errors, np.full(lost.shape[1], np.inf)]),
     )
