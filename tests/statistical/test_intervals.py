@@ -64,7 +64,7 @@ def test_estimate_of_a_constant_is_its_interval(drawn):
     expected = drawn.intervals(method="wald").set_index("parameter").loc["alpha"]
     found = p2law.estimate(lambda p: p["alpha"], drawn, method="wald", log=True)
     assert (found.lower, found.upper) == pytest.approx((expected["lower"], expected["upper"]), rel=1e-5)
-    by_draws = p2law.estimate(lambda p: p["alpha"], drawn)
+    by_draws = p2law.estimate(lambda p: p["alpha"], drawn, log=True)
     plain = drawn.intervals(method="bootstrap").set_index("parameter").loc["alpha"]
     assert (by_draws.lower, by_draws.upper) == pytest.approx((plain["lower"], plain["upper"]))
 
