@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except (P2LawError, OSError) as error:
-            print(f"p2law: error: {error}", file=sys.stderr)
+            print(f"p2law: error: {error}{_here(str(error))}", file=sys.stderr)
             return 2
 
 
@@ -79,6 +79,22 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"p2law {p2law.__version__}")
     fill(parser, COMMANDS)
     return parser
+
+
+_FLAGS = {
+    "control=<fit": "--control FIT.json",
+    "parent=Parent(": "--parent size=8B,tokens=15T,loss=2.1",
+    "parent={": "--parents-at D=160M",
+    "table[table.run": "--where run=NAME",
+    "fit.bootstrap(": "--draws 1000",
+    "from_json(path, law=": "--law module:function",
+}
+"""How a remedy that is written in Python is written at the shell."""
+
+
+def _here(message: str) -> str:
+    flags = [flag for python, flag in _FLAGS.items() if python in message]
+    return f" Here: {', '.join(flags)}." if flags else ""
 
 
 @contextmanager

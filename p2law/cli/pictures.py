@@ -34,12 +34,14 @@ def _isoloss_arguments(parser: ArgumentParser) -> None:
     picture_argument(parser)
 
 
-def _drawn(draw: Callable[[Any, Any, Namespace], Any]) -> Callable[[Namespace], int]:
+def _drawn(
+    draw: Callable[[Any, Any, Namespace], Any], find: Callable[[str, Namespace], sources.Source] = sources.load
+) -> Callable[[Namespace], int]:
     """A command's action from ``draw(source, ax, options)``."""
 
     def run(options: Namespace) -> int:
         files.check_picture(options.out)
-        source = sources.find(options.fit, options)
+        source = find(options.fit, options)
         files.save_picture(lambda ax: draw(source, ax, options), options.out)
         print(f"saved {options.out}")
         return verdict(source)
@@ -67,7 +69,7 @@ _OF_FITS = {
     "isoloss": Command(
         "Lines of equal loss over size and tokens, with the compute-optimal path.",
         _isoloss_arguments,
-        _drawn(lambda source, ax, o: p2law.plot.isoloss(source, ax, **sources.at_of(o.at, source))),
+        _drawn(lambda source, ax, o: p2law.plot.isoloss(source, ax, **sources.point_of(o.at, source)), sources.find),
         ("dense.json --out isoloss.png", "besiroglu-2024 --out isoloss.svg"),
     ),
 }

@@ -6,7 +6,7 @@ import pandas as pd
 
 import p2law
 
-from . import files, sources, values
+from . import files, sources
 from .answers import Answer, Question, told
 from .command import Command
 from .fitting import show
@@ -87,7 +87,7 @@ def _influence_arguments(parser: ArgumentParser) -> None:
 
 def _influence(options: Namespace) -> Answer:
     fit = sources.load(options.fit, options)
-    table = fit.influence(**sources.at_of(options.at, fit))
+    table = fit.influence(**sources.point_of(options.at, fit))
     what = "the loss forecast there" if options.at else "change of each constant, in standard errors"
     head = f"{fit.law.title}: what leaving out each run does ({what})"
     return Answer(f"{head}\n{written(table, index=True)}", table, rests_on=(fit,))
@@ -104,7 +104,7 @@ INFLUENCE = Question(
 
 def _conditions_arguments(parser: ArgumentParser) -> None:
     sources.fit_arguments(parser)
-    parser.add_argument("--level", type=values.quantity, default=0.95, help="confidence level (default: 0.95)")
+    sources.level_argument(parser)
 
 
 def _conditions(options: Namespace) -> Answer:

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import p2law
@@ -52,10 +53,15 @@ def interval_arguments(
     """Level and method of intervals."""
     how = parser.add_argument_group("intervals")
     add = how.add_argument
-    add("--level", type=values.quantity, default=0.95, help="confidence level (default: 0.95)")
+    level_argument(how)
     known = methods or ("wald", "bootstrap")
     add("--method", choices=known, help=f"default: {usual}")
     draws_argument(how)
+
+
+def level_argument(parser: Any, about: str = "confidence level") -> None:
+    """How sure."""
+    parser.add_argument("--level", type=values.quantity, default=0.95, metavar="0.95", help=f"{about} (default: 0.95)")
 
 
 def draws_argument(parser: Any) -> None:
@@ -92,8 +98,25 @@ def at_of(asked: Sequence[dict[str, list[float]]], *sources: Source | None) -> d
     return {str(name): column.item() if len(frame) == 1 else column.to_numpy() for name, column in frame.items()}
 
 
+def point_of(asked: Sequence[dict[str, list[float]]], *sources: Source | None) -> dict[str, Any]:
+    """The columns of the one point asked about.
+
+    Raises
+    ------
+    DataError
+        If there are several.
+    """
+    at = at_of(asked, *sources)
+    count = max((np.size(column) for column in at.values()), default=1)
+    if count > 1:
+        raise DataError(f"--at gives {count} points: this answers for one at a time.")
+    return at
+
+
 def load(path: str, options: Namespace) -> Fit:
     """A saved fit, resampled if asked for."""
+    if path in published():
+        raise FitError(f"{path} are constants without rows: this needs a saved fit.")
     fit = _read(path, options.law)
     draws = getattr(options, "draws", None)
     return fit if draws is None else fit.bootstrap(draws)
@@ -124,8 +147,7 @@ def _read(path: str, own: Sequence[str]) -> Fit:
             return Fit.from_json(Path(path), law=None if law is None else find_law(law))
         except FitError as error:
             failed = error
-    here = " Here: --law module:function." if "law=" in str(failed) and not own else ""
-    raise FitError(f"{path}: {failed}{here}") from failed
+    raise FitError(f"{path}: {failed}") from failed
 
 
 def find_law(text: str) -> laws.Law:

@@ -16,12 +16,13 @@ def _test_arguments(parser: ArgumentParser) -> None:
 
 
 def _split_arguments(parser: ArgumentParser, usual: str) -> None:
-    add = parser.add_argument_group("what is held out").add_argument
+    group = parser.add_argument_group("what is held out")
+    add = group.add_argument
     by = "tokens (D): the end of every run; a size or rate: the highest; run, method, ...: each in turn"
     add("--by", metavar="COLUMN", help=f"{by} (default: {usual})")
     share = "share that is fitted; several: a rolling origin (default: 0.8)"
     add("--fraction", type=values.quantities, default=[0.8], metavar="0.8", help=share)
-    add("--level", type=values.quantity, default=0.95, help="confidence level of the intervals (default: 0.95)")
+    sources.level_argument(group)
 
 
 def _holdout_arguments(parser: ArgumentParser) -> None:

@@ -85,12 +85,12 @@ def columns(text: str) -> dict[str, list[float]]:
 
 
 def table_of(asked: Sequence[dict[str, list[float]]]) -> pd.DataFrame:
-    """One row per point: lists of one --at go together value by value, single values belong to all of its rows.
+    """One row per point: lists of one option go together value by value, single values belong to all.
 
     Raises
     ------
     DataError
-        If lists differ in length, or the --at in their names.
+        If lists differ in length, or points in their columns.
     """
     frames = []
     for each in asked:
@@ -98,10 +98,10 @@ def table_of(asked: Sequence[dict[str, list[float]]]) -> pd.DataFrame:
         count = max(lengths.values())
         wrong = [name for name, length in lengths.items() if length not in (1, count)]
         if wrong:
-            raise DataError(f"--at gives {count} values of one column and {lengths[wrong[0]]} of {wrong[0]}.")
+            most = max(lengths, key=lambda name: lengths[name])
+            short = f"{count} values of {most} and {lengths[wrong[0]]} of {wrong[0]}"
+            raise DataError(f"{short} do not go together: give as many of each, or one.")
         frames.append(pd.DataFrame({name: v * (count // len(v)) for name, v in each.items()}))
         if set(each) != set(asked[0]):
-            raise DataError(
-                f"every --at must name the same columns: {', '.join(asked[0])} and {', '.join(each)} differ."
-            )
+            raise DataError(f"{', '.join(asked[0])} here and {', '.join(each)} there: name the same columns each time.")
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(index=range(1))

@@ -28,12 +28,6 @@ def plain(N):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def table(folder, dense):
     dense.to_csv("dense.csv", index=False)
     return folder / "dense.csv"

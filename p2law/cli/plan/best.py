@@ -39,7 +39,7 @@ def _best(options: Namespace) -> Answer:
         scratch=scratch,
         level=options.level,
         method=options.method,
-        **sources.at_of(options.at, *methods.values()),
+        **sources.point_of(options.at, *methods.values()),
     )
     return told(found, *methods.values(), scratch, *curves)
 

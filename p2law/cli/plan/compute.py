@@ -25,7 +25,7 @@ def _compute_arguments(parser: ArgumentParser) -> None:
 
 def _compute(options: Namespace) -> Answer:
     source = sources.find(options.fit, options)
-    at = sources.at_of(options.at, source)
+    at = sources.point_of(options.at, source)
     how = {"level": options.level, "method": options.method, "inference_tokens": options.inference_tokens}
     if options.flops:
         found = p2law.compute_optimal(source, options.flops, **how, **at)
@@ -65,7 +65,7 @@ def _sizes_arguments(parser: ArgumentParser) -> None:
 def _sizes(options: Namespace) -> Answer:
     source = sources.find(options.fit, options)
     how = {"level": options.level, "method": options.method}
-    found = plan.overtraining(source, options.flops, options.sizes, **how, **sources.at_of(options.at, source))
+    found = plan.overtraining(source, options.flops, options.sizes, **how, **sources.point_of(options.at, source))
     return told(found, source)
 
 

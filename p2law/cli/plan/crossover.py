@@ -39,7 +39,7 @@ def _crossover(options: Namespace) -> Answer:
         range=options.range,
         level=options.level,
         method=options.method,
-        **sources.at_of(options.at, pruned, scratch),
+        **sources.point_of(options.at, pruned, scratch),
     )
     return told(found, pruned, scratch, curve, draw=lambda record, ax: p2law.plot.crossover(record, ax))
 
@@ -71,7 +71,7 @@ def _worth(options: Namespace) -> Answer:
         parent=parent,
         level=options.level,
         method=options.method,
-        **sources.at_of(options.at, pruned, scratch),
+        **sources.point_of(options.at, pruned, scratch),
     )
     return told(found, pruned, scratch, curve, draw=lambda record, ax: p2law.plot.worth(record, ax))
 

@@ -24,7 +24,11 @@ def _arguments(parser: ArgumentParser) -> None:
 def _larger(options: Namespace) -> Answer:
     fit = sources.load(options.fit, options)
     parents, control = sources.maybe(options.parents, options), sources.maybe(options.control, options)
-    at = sources.at_of(options.at, fit) | {str(fit.law.variable("tokens")): options.tokens}
+    tokens = str(fit.law.variable("tokens"))
+    at = sources.at_of(options.at, fit)
+    if tokens in at:
+        raise FitError(f"--at says which models; the {tokens} of their curves go into --tokens.")
+    at[tokens] = options.tokens
     if parents is not None:
         base = fit.law.variable("loss")
         if base is None or base in at:

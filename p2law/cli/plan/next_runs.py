@@ -24,7 +24,7 @@ def _arguments(parser: ArgumentParser) -> None:
     add("--cost", metavar="COLUMN", help="of the candidates (default: cost, else 6 N D)")
     add("--budget", type=values.quantity, metavar="1e18", help="pick runs until it is spent, in units of the cost")
     add("--most", type=int, metavar="3", help="pick no more (default: 3, or all that the budget pays)")
-    add("--level", type=values.quantity, default=0.95, help="confidence level of the widths (default: 0.95)")
+    sources.level_argument(parser)
     sources.draws_argument(parser)
 
 

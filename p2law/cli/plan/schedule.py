@@ -105,7 +105,7 @@ def _sparse(options: Namespace) -> Answer:
         most=options.most,
         level=options.level,
         method=options.method,
-        **sources.at_of(options.at, source),
+        **sources.point_of(options.at, source),
     )
     return told(found, source, draw=lambda record, ax: p2law.plot.schedule(record.schedule, ax))
 

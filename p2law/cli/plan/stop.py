@@ -15,7 +15,7 @@ def _arguments(parser: ArgumentParser) -> None:
     add("--eps", type=values.quantity, required=True, metavar="NATS", help="loss that is not worth training for")
     add("--fit", metavar="FIT.json", help="a law fitted to other runs, put together with this run's own checkpoints")
     add("--control", metavar="FIT.json", help="baseline control: a fit of law power to the control's curve")
-    add("--level", type=values.quantity, default=0.95, help="confidence, and probability to stop at (default: 0.95)")
+    sources.level_argument(parser, "confidence level, and probability from which on to stop")
     sources.law_argument(parser)
     rows = sources.table_arguments(parser)
     rows.add_argument("--min-tokens", type=values.quantity, metavar="300k", help="leave out the warm-up")
