@@ -16,6 +16,7 @@ import pandas as pd
 from ..errors import FitError
 from ..observations import Table, as_frame
 from ..quantities import format_quantity
+from ..uncertainty.quantiles import t_quantile
 from .candidates import Candidate, Cost, candidate_runs, law_columns
 
 if TYPE_CHECKING:
@@ -219,9 +220,7 @@ def _spread(covariance: np.ndarray, gradient: np.ndarray) -> float:
 
 def _reach(fit: "Fit", level: float) -> float:
     """Width of an interval in standard errors, where the fit itself can give none."""
-    from scipy.special import stdtrit
-
-    return 2 * float(stdtrit(max(fit.run_count - 1, 1), 0.5 + level / 2))
+    return 2 * float(t_quantile(max(fit.run_count - 1, 1), 0.5 + level / 2))
 
 
 def _greedy(

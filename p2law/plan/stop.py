@@ -14,6 +14,7 @@ from ..observations import Table, as_frame
 from ..quantities import format_quantity
 from ..uncertainty.forecast import Forecast
 from ..uncertainty.intervals import check_level
+from ..uncertainty.quantiles import t_quantile
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -57,10 +58,8 @@ class StopPlan:
     @cached_property
     def gain_interval(self) -> tuple[float, float]:
         """Interval of the gain."""
-        from scipy.special import stdtrit
-
         gap, spread = self.ahead.gap()
-        reach = float(stdtrit(self.ahead.dof, 0.5 + self.level / 2) * spread[0])
+        reach = float(t_quantile(self.ahead.dof, 0.5 + self.level / 2) * spread[0])
         return float(gap[0]) - reach, float(gap[0]) + reach
 
     @property

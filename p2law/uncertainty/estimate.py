@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ..errors import FitError
 from .intervals import LEAST_DOF, Method, check_level, draws_of, percentile
+from .quantiles import t_quantile
 from .quantity import gradient_along
 from .wald import Local, of_fit
 
@@ -86,7 +86,7 @@ def estimate(
     chosen = method or ("bootstrap" if all(fit.draws is not None for fit in fits) else "wald")
     error, dof = _local(quantity, fits, value, paired and chosen == "wald")
     if chosen == "wald":
-        ends, defined = _ends(value, stdtrit(np.maximum(dof, LEAST_DOF), 0.5 + level / 2) * error, log), 1.0
+        ends, defined = _ends(value, t_quantile(np.maximum(dof, LEAST_DOF), 0.5 + level / 2) * error, log), 1.0
     elif chosen == "bootstrap":
         ends, defined = _drawn(quantity, fits, value, dof, level, paired=paired, log=log)
     else:

@@ -16,6 +16,7 @@ from ..errors import DataError
 from ..observations import Table, as_frame, check_column
 from ..prediction import prediction_columns
 from .intervals import check_level
+from .quantiles import t_quantile, t_share
 from .quantity import loss_gradient
 from .run_effect import points, run_effect
 from .wald import of_fit
@@ -36,10 +37,8 @@ class Forecast:
 
     def interval(self, level: float = 0.95) -> pd.DataFrame:
         """Columns tokens, loss, lower, upper."""
-        from scipy.special import stdtrit
-
         check_level(level)
-        reach = stdtrit(self.dof, 0.5 + level / 2) * np.sqrt(np.diag(self.covariance))
+        reach = t_quantile(self.dof, 0.5 + level / 2) * np.sqrt(np.diag(self.covariance))
         return pd.DataFrame(
             {"tokens": self.tokens, "loss": self.loss, "lower": self.loss - reach, "upper": self.loss + reach}
         )
@@ -51,12 +50,10 @@ class Forecast:
 
     def probability(self, within: float, of: int = -1) -> np.ndarray:
         """Probability that the loss at each point is at most ``within`` nats above that at point ``of``."""
-        from scipy.special import stdtr
-
         gap, spread = self.gap(of)
         certain = spread <= 1e-12 * np.abs(self.loss)
         safe = np.where(certain, 1.0, spread)
-        return np.where(certain, (gap <= within).astype(float), stdtr(self.dof, (within - gap) / safe))
+        return np.where(certain, (gap <= within).astype(float), t_share(self.dof, (within - gap) / safe))
 
 
 def forecast(fit: "Fit", begun: Table, tokens: Any, *, control: "Fit | Any | None" = None) -> Forecast:

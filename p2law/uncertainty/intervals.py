@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri, stdtrit
 
 from ..errors import FitError
 from ..laws import Parameter
 from ..prediction import unsupported
+from .quantiles import normal_quantile, normal_share, t_quantile
 from .wald import Local, of_fit
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Spread:
 
     def reach(self, level: float) -> np.ndarray:
         """Half-width of the interval at this level."""
-        return stdtrit(np.maximum(self.dof, LEAST_DOF), 0.5 + level / 2) * self.error
+        return t_quantile(np.maximum(self.dof, LEAST_DOF), 0.5 + level / 2) * self.error
 
 
 def spread_of(around: Local, gradients: np.ndarray) -> Spread:
@@ -145,13 +145,13 @@ def percentile(
     With few degrees of freedom draws are as narrow as a normal distribution where t is wide; their extreme quantiles,
     which would make up for it, are too few to be known. ``log``: stretch the logarithm, for positive quantities.
     """
-    z = float(ndtri(0.5 + level / 2))
+    z = float(normal_quantile(0.5 + level / 2))
     ends = np.array([-z, z]) + bias
-    shares = np.clip(ndtr(bias + ends / (1 - acceleration * ends)), 0.0, 1.0)
-    stretch = float(stdtrit(max(dof, LEAST_DOF), 0.5 + level / 2)) / z
+    shares = np.clip(normal_share(bias + ends / (1 - acceleration * ends)), 0.0, 1.0)
+    stretch = float(t_quantile(max(dof, LEAST_DOF), 0.5 + level / 2)) / z
     if not (np.isfinite(values).all() and np.isfinite(estimate)):
         # Infinite values (a target never met) cannot be stretched: ask for more extreme ones instead.
-        shares = ndtr(np.clip(ndtri(shares), -40, 40) * stretch)
+        shares = normal_share(np.clip(normal_quantile(shares), -40, 40) * stretch)
         low, high = np.quantile(values, shares, method="closest_observation")
         return float(low), float(high)
     low, high = np.quantile(values, shares)
@@ -172,7 +172,7 @@ def bca_terms(fit: "Fit", name: str, values: np.ndarray) -> tuple[float, float]:
     away = left.mean() - left
     size = np.sum(away**2)
     acceleration = float(np.sum(away**3) / (6 * size**1.5)) if size > 0 else 0.0
-    return float(ndtri(below)), acceleration
+    return float(normal_quantile(below)), acceleration
 
 
 def predictions(

@@ -9,6 +9,8 @@ the bend of half a curve fixes its other half.
 
 import numpy as np
 
+from .quantiles import t_share
+
 EXPONENTS = np.geomspace(0.05, 2.0, 150)
 """Powers of tokens averaged over, evenly in their logarithm."""
 MEMORIES = (0.01, 0.05, 0.1, 0.2, 1 / 3)
@@ -59,12 +61,10 @@ def _given(every: np.ndarray, y: np.ndarray, memory: float) -> tuple[np.ndarray,
 
 def _possible(at: np.ndarray, covariance: np.ndarray, dof: int) -> np.ndarray:
     """Log probability, per exponent, that the loss falls, and to a level above zero."""
-    from scipy.special import stdtr
-
     slope = np.stack([np.zeros_like(EXPONENTS), np.ones_like(EXPONENTS)], 1)
     floor = np.stack([np.ones_like(EXPONENTS), -1 / EXPONENTS], 1)
     sides = [(c * at).sum(1) / np.sqrt(np.einsum("bi,bij,bj->b", c, covariance, c)) for c in (slope, floor)]
-    return np.log(np.maximum(stdtr(dof, np.stack(sides)), 1e-12)).sum(0)
+    return np.log(np.maximum(t_share(dof, np.stack(sides)), 1e-12)).sum(0)
 
 
 def thinned(tokens: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

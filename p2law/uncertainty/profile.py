@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from ..errors import FitError
 from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.problem import huber
 from .intervals import LEAST_DOF, check_level
+from .quantiles import t_quantile
 from .quantity import loss_gradient
 from .wald import Local, local, raw_jacobian
 
@@ -127,7 +127,7 @@ class _Setting:
 
     def half_width(self, gradient: np.ndarray, level: float) -> float:
         dof = max(self.around.dof(gradient), LEAST_DOF)
-        return float(stdtrit(dof, 0.5 + level / 2) * np.sqrt(self.around.variance(gradient)))
+        return float(t_quantile(dof, 0.5 + level / 2) * np.sqrt(self.around.variance(gradient)))
 
     def threshold(self, gradient: np.ndarray, level: float) -> float:
         """Rise of the objective at the edge: t²/2 times the sandwich variance over the plain one."""
@@ -136,7 +136,7 @@ class _Setting:
         variance = self.around.variance(gradient)
         if not np.isfinite(variance) or plain == 0:
             plain, variance = 1.0, self.objective / max(self.around.rows_dof, 1) * 2
-        return float(0.5 * stdtrit(dof, 0.5 + level / 2) ** 2 * variance / plain)
+        return float(0.5 * t_quantile(dof, 0.5 + level / 2) ** 2 * variance / plain)
 
     def along(self, gradient: np.ndarray, here: np.ndarray) -> np.ndarray:
         """Direction in which the coordinates move as the quantity is moved, per unit of it, to first order."""
