@@ -7,13 +7,12 @@ import pandas as pd
 
 import p2law
 
-from .. import datasets
 from ..baseline import CONTROL
 from ..errors import FitError
 from ..laws import Law
 from ..objective import Huber, LeastAbsolute, Objective, Squared
 from ..result import Fit
-from . import files, sources, values
+from . import files, sources, tables, values
 from .answers import verdict
 from .command import Command
 
@@ -25,14 +24,9 @@ _LEFT_OUT: dict[str, Any] = {
 }
 
 
-def table_help() -> str:
-    """What a table may be."""
-    return f"CSV, TSV, JSON lines or Parquet file, or a bundled data set: {', '.join(datasets.names())}"
-
-
 def fitted_arguments(parser: ArgumentParser) -> None:
     """Which rows, and what is fitted to them."""
-    rows = sources.table_arguments(parser)
+    rows = tables.table_arguments(parser)
     add = rows.add_argument
     add("--min-tokens", type=values.quantity, metavar="300k", help="leave out earlier rows (warm-up)")
     add(
@@ -111,12 +105,12 @@ def law_and_rows(options: Namespace) -> tuple[Law, pd.DataFrame, dict[str, Any]]
 
 def rows(options: Namespace) -> pd.DataFrame:
     """The rows asked for."""
-    return sources.read_table(options.table, dict(options.columns), options.where)
+    return tables.read_table(options.table, dict(options.columns), options.where)
 
 
 def _arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("table", help=table_help())
+    add("table", help=tables.HELP)
     add("--law", required=True, metavar="LAW", help="name of a law (see 'p2law laws'), or module:function for your own")
     add("--out", metavar="FIT.json", help="save the fit")
     add("--plot", metavar="FIT.png", help="save a picture of points and curves (png, pdf, svg)")

@@ -5,12 +5,12 @@ from typing import Any
 
 import p2law
 
-from . import fitting, sources, values
+from . import fitting, sources, tables, values
 from .answers import Answer, Question, told
 
 
 def _test_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("table", metavar="RUNS", help=f"{fitting.table_help()}; or a saved fit (.json), fitted again")
+    parser.add_argument("table", metavar="RUNS", help=f"{tables.HELP}; or a saved fit (.json), fitted again")
     law = "name of a law, or module:function (not for saved fits of p2law's own laws)"
     parser.add_argument("--law", metavar="LAW", help=law)
 

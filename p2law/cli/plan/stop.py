@@ -4,27 +4,27 @@ from argparse import ArgumentParser, Namespace
 
 import p2law
 
-from .. import fitting, sources, values
+from .. import sources, tables, values
 from ..answers import Answer, Question, told
 
 
 def _arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("table", metavar="RUN", help=f"checkpoints so far of one run: {fitting.table_help()}")
+    add("table", metavar="RUN", help=f"checkpoints so far of one run: {tables.HELP}")
     add("--tokens", type=values.quantity, required=True, metavar="1B", help="tokens the run is planned for")
     add("--eps", type=values.quantity, required=True, metavar="NATS", help="loss that is not worth training for")
     add("--fit", metavar="FIT.json", help="a law fitted to other runs, put together with this run's own checkpoints")
     add("--control", metavar="FIT.json", help="baseline control: a fit of law power to the control's curve")
     sources.level_argument(parser, "confidence level, and probability from which on to stop")
     sources.law_argument(parser)
-    rows = sources.table_arguments(parser)
+    rows = tables.table_arguments(parser)
     rows.add_argument("--min-tokens", type=values.quantity, metavar="300k", help="leave out the warm-up")
     rows.add_argument("--max-tokens", type=values.quantity, metavar="5M", help="leave out later rows, to try it out")
 
 
 def _stop(options: Namespace) -> Answer:
     fit, control = sources.maybe(options.fit, options), sources.maybe(options.control, options)
-    frame = sources.read_table(options.table, dict(options.columns), options.where)
+    frame = tables.read_table(options.table, dict(options.columns), options.where)
     name = "D" if fit is None else str(fit.law.variable("tokens"))
     if name in frame.columns:
         low, high = options.min_tokens or 0.0, options.max_tokens or float("inf")
