@@ -62,7 +62,9 @@ def double() -> dict:
     return fresh(FIT, JAX_ENABLE_X64="1")
 
 
-@pytest.mark.parametrize("module", ["matplotlib", "torch", "scipy.stats", "pyarrow", "tqdm", "IPython"])
+@pytest.mark.parametrize(
+    "module", ["matplotlib", "torch", "scipy.stats", "scipy.special", "pyarrow", "tqdm", "IPython", "p2law.plan"]
+)
 def test_import_does_not_load(imported, module):
     assert module not in imported["modules"]
 
@@ -95,7 +97,14 @@ def test_results_are_numpy_and_python(single):
     assert single["kinds"] == ["builtins", "numpy"]
 
 
-@pytest.mark.parametrize("name", ["plot", "datasets", "laws", "metrics", "fit", "Fit", "law", "read", "__version__"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("plot", "datasets", "laws", "metrics", "plan", "schedules", "validate", "__version__"),
+        *("fit", "Fit", "law", "read", "joint", "estimate", "optimal_tokens", "stop_rule", "extrapolate", "crossover"),
+        *("compute_optimal", "effective_tokens", "best_pruning", "next_runs", "holdout", "compare", "conditions"),
+    ],
+)
 def test_public_name_is_listed_and_there(name):
     assert name in dir(p2law)
     assert getattr(p2law, name)

@@ -285,3 +285,35 @@ def test_many_levels_become_bins_of_a_continuum():
     assert found.continuous is not None
     assert np.all(np.diff(found.row) >= 0)
     assert levels("t", np.linspace(-1, 1, 30)).centre.tolist() == sorted(levels("t", np.linspace(-1, 1, 30)).centre)
+
+
+def test_a_flat_profile_is_drawn_flat(pruned, ax):
+    found = p2law.fit("p2", pruned[pruned["N0"].isin([1e8, 8e9])]).profile("alpha")
+    assert found.flat
+    assert "flat" in str(found)
+    p2law.plot.profile(found, ax)
+    line = ax.lines[0]
+    assert line.get_xdata().min() == 0.05
+    assert line.get_xdata().max() == 5
+    assert max(line.get_ydata()) < 0.1
+    assert "no limit" in ax.get_title(loc="left")
+
+
+def test_a_profile_passes_its_limit_at_the_ends_of_the_interval(dense_fit, ax):
+    found = dense_fit.profile("alpha")
+    assert not found.flat
+    p2law.plot.profile(found, ax)
+    value, share = ax.lines[0].get_data()
+    for end in (found.lower, found.upper):
+        assert np.interp(end, value, share) == pytest.approx(1, abs=0.2)
+    assert found.to_frame()["value"].is_monotonic_increasing
+    assert "<table" in found._repr_html_()
+
+
+def test_parameters_show_every_method_at_hand(dense_fit, ax):
+    p2law.plot.parameters(dense_fit.bootstrap(40), ax)
+    assert [c.get_label() for c in ax.collections] == ["wald", "bootstrap"]
+    segment = ax.collections[0].get_segments()[3]
+    table = dense_fit.intervals(method="wald").set_index("parameter").loc["alpha"]
+    assert segment[0][0] == pytest.approx(table["lower"] / table["estimate"] - 1)
+    assert [t.get_text().split(" = ")[0] for t in ax.get_yticklabels()] == ["E", "A", "B", "alpha", "beta"]

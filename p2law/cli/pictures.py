@@ -28,6 +28,17 @@ def _curves_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--extend", type=values.quantity, default=3.0, help="carry curves on to this multiple (3)")
 
 
+def _level_arguments(parser: ArgumentParser) -> None:
+    sources.fit_arguments(parser)
+    sources.level_argument(parser)
+    picture_argument(parser)
+
+
+def _profile_arguments(parser: ArgumentParser) -> None:
+    _level_arguments(parser)
+    parser.add_argument("--parameter", required=True, help="the constant to profile, e.g. beta")
+
+
 def _isoloss_arguments(parser: ArgumentParser) -> None:
     sources.fit_arguments(parser, literature=True)
     sources.at_argument(parser, "NAME=VALUE")
@@ -65,6 +76,18 @@ _OF_FITS = {
         _shown_arguments,
         _drawn(lambda fit, ax, o: p2law.plot.residuals(fit, ax, **_looks(o))),
         ("fit.json --out residuals.png",),
+    ),
+    "parameters": Command(
+        "Intervals of the constants, relative to their estimates.",
+        _level_arguments,
+        _drawn(lambda fit, ax, o: p2law.plot.parameters(fit, ax, level=o.level)),
+        ("fit.json --out parameters.png",),
+    ),
+    "profile": Command(
+        "How much worse the fit becomes as one constant is held elsewhere.",
+        _profile_arguments,
+        _drawn(lambda fit, ax, o: p2law.plot.profile(fit.profile(o.parameter, level=o.level), ax)),
+        ("fit.json --parameter beta --out beta.png",),
     ),
     "isoloss": Command(
         "Lines of equal loss over size and tokens, with the compute-optimal path.",

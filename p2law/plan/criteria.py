@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any, Literal
 
 from ..errors import FitError
+from ..quantities import format_quantity
 
 Measure = Literal["slope", "doubling", "remaining", "loss"]
 
@@ -72,7 +73,8 @@ class Recovered:
             raise FitError(f"Recovered(start={self.start!r}): must be a positive number of tokens.")
 
     def __str__(self) -> str:
-        return f"{100 * self.fraction:g} % of what can be recovered after {self.start:g} tokens is recovered"
+        after = f"after {format_quantity(self.start)} tokens"
+        return f"{100 * self.fraction:g} % of what can be recovered {after} is recovered"
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Price:
         return 6 * params * flop
 
     def __str__(self) -> str:
-        return f"a token costs more than the loss it saves is worth, at {self.per_nat:g} per nat"
+        return f"a token costs more than the loss it saves is worth, at {format_quantity(self.per_nat)} per nat"
 
 
 Criterion = Slope | Remaining | Recovered | Target | Price

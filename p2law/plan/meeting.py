@@ -27,6 +27,17 @@ def undecided(tokens: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> list[
         low = 0.0 if start == 0 else _end(tokens, lower, upper, start - 1, start)
         high = np.inf if stop == len(tokens) else _end(tokens, lower, upper, stop, stop - 1)
         out.append((low, high))
+    return sorted(out + _between(tokens, lower, upper))
+
+
+def _between(tokens: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> list[tuple[float, float]]:
+    """Stretches so short that they lie between two neighbours, on either side of which the order is known."""
+    falls, rises = (lower[:-1] > 0) & (upper[1:] < 0), (upper[:-1] < 0) & (lower[1:] > 0)
+    out = []
+    for i in np.flatnonzero(falls | rises).tolist():
+        steps = [ends[i] / (ends[i] - ends[i + 1]) for ends in (lower, upper)]
+        low, high = sorted(float(tokens[i] * (tokens[i + 1] / tokens[i]) ** step) for step in steps)
+        out.append((low, high))
     return out
 
 

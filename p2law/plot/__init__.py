@@ -13,6 +13,8 @@ from ._holdout import holdout as holdout
 from ._isoflop import isoflop as isoflop
 from ._isoflop import isoloss as isoloss
 from ._next_runs import next_runs as next_runs
+from ._parameters import parameters as parameters
+from ._profile import profile as profile
 from ._residuals import residuals as residuals
 from ._schedule import schedule as schedule
 from ._tokens import stop as stop

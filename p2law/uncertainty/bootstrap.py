@@ -101,9 +101,10 @@ def refit(problem: Problem, start: np.ndarray, sample: Sampler, n: int) -> tuple
 
     Samples are made as threads fall free, so that memory does not grow with the number of draws.
     """
-    batch = Batch(problem)
-    frame = batch.frames_at(start[None])[0]
-    here = recentre(start, batch.frame, frame)
+    batches = [Batch(stage) for stage in stages(problem, start)]
+    first, last = batches[0], batches[-1]
+    frame = first.frames_at(start[None])[0]
+    here = recentre(start, first.frame, frame)
     z, objectives = np.full((n, len(start)), np.nan), np.full(n, np.inf)
     places, lock = iter(range(n)), Lock()
 
@@ -114,8 +115,11 @@ def refit(problem: Problem, start: np.ndarray, sample: Sampler, n: int) -> tuple
                 samples = [sample() for _ in taken]
             if not taken:
                 return
-            padded = [{k: pad(v, batch.size, 0.0 if k == "weight" else None) for k, v in s.items()} for s in samples]
-            rests = batch.descend([batch.lane(here, frame, **own) for own in padded])
+            padded = [{k: pad(v, first.size, 0.0 if k == "weight" else None) for k, v in s.items()} for s in samples]
+            found = [here] * len(taken)
+            for batch in batches:
+                rests = batch.descend([batch.lane(at, frame, **own) for at, own in zip(found, padded, strict=True)])
+                found = [rest.z for rest in rests]
             for place, rest in zip(taken, rests, strict=True):
                 z[place], objectives[place] = rest.z, rest.objective
 
@@ -123,7 +127,16 @@ def refit(problem: Problem, start: np.ndarray, sample: Sampler, n: int) -> tuple
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(workers)))
     raw = constants(problem.layout, z.T, frame._replace(shift=frame.shift[:, None]), np.exp)
-    return np.stack(np.broadcast_arrays(*raw), axis=1), objectives
+    unit = last.problem.delta if problem.delta == 0 else 1.0  # absolute residuals are Huber's over its threshold
+    return np.stack(np.broadcast_arrays(*raw), axis=1), objectives / unit
+
+
+def stages(problem: Problem, start: np.ndarray) -> list[Problem]:
+    """The problem itself; for absolute residuals Huber's with thresholds that fall to a sliver of the residuals."""
+    if problem.delta > 0:
+        return [problem]
+    size = float(np.median(np.abs(Batch(problem).linearise(start)[1]))) or 1e-12
+    return [problem.with_(delta=factor * size) for factor in (1e-1, 1e-2, 1e-3, 1e-4)]
 
 
 def _resampled_runs(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sampler:

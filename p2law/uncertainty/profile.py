@@ -7,6 +7,7 @@ losses and correlated checkpoints.
 """
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 from ..errors import FitError
 from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.problem import huber
+from .bootstrap import stages
 from .intervals import LEAST_DOF, check_level
 from .quantiles import t_quantile
 from .quantity import loss_gradient
@@ -47,10 +49,27 @@ class Profile:
     points: pd.DataFrame
     """Columns value, rise (of the objective above its optimum), in order of value."""
 
+    def summary(self) -> str:
+        """One line."""
+        ends = f"{self.estimate:.6g} [{self.lower:.6g}, {self.upper:.6g}]"
+        open_ = ": flat, the data set no limit on one side or both" if self.flat else ""
+        return f"{self.name}: {ends} ({100 * self.level:g} % profile interval){open_}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The points of the profile."""
+        return self.points.copy()
+
+    def _repr_html_(self) -> str:
+        return f"<div><b>{escape(self.summary())}</b>{self.points.to_html(index=False)}</div>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
     @property
     def flat(self) -> bool:
-        """Whether the data set no limit on at least one side."""
-        return not (np.isfinite(self.lower) and np.isfinite(self.upper))
+        """Whether the data set no limit on at least one side: the domain does, or nothing."""
+        ends = self.points["rise"].iloc[[0, -1]]
+        return bool((ends <= self.threshold).any())
 
 
 def profile(fit: "Fit", parameter: str, *, level: float = 0.95) -> Profile:
@@ -121,6 +140,7 @@ class _Setting:
     def of(cls, fit: "Fit") -> "_Setting":
         problem = fit.problem()
         z = coordinates(problem.layout, problem.box, fit.params)
+        problem = stages(problem, z)[-1]
         frame, residual, _ = Batch(problem).linearise(z)
         rho = float(np.sum(problem.weight * huber(residual, problem.delta)))
         return cls(problem, z, local(problem, z, fit.observations.run), frame, rho)

@@ -187,7 +187,7 @@ def _common(holdouts: dict[str, Holdout]) -> pd.MultiIndex:
 
 def _winner(result: Comparison) -> str:
     table = result.table
-    first = f"{result.best} predicts the held-out rows best: mean error {100 * table['error'].iloc[0]:.2g} %"
+    first = f"{result.best} predicts the held-out rows best: mean error {100 * table['error'].iloc[0]:.3g} %"
     if len(table) == 1:
         return f"{first}; no other law could be fitted."
     second = str(table.index[1])
@@ -196,7 +196,7 @@ def _winner(result: Comparison) -> str:
     errors = [rows.groupby(["fold", "run"])["relative"].apply(lambda r: r.abs().mean()) for rows in pair]
     closer, runs = int((errors[0] < errors[1]).sum()), len(errors[0])
     return (
-        f"{first}, against {100 * table['error'].iloc[1]:.2g} % for {second}; it is closer on {closer} of {runs} "
+        f"{first}, against {100 * table['error'].iloc[1]:.3g} % for {second}; it is closer on {closer} of {runs} "
         f"held-out runs{_doubt(closer, runs)}."
     )
 

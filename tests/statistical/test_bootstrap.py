@@ -139,3 +139,14 @@ def test_draws_that_all_fail_end_in_a_sentence(dense_fit, monkeypatch):
     monkeypatch.setattr(module, "refit", lambda *_: (np.full((5, 5), np.nan), np.full(5, np.inf)))
     with pytest.raises(p2law.FitError, match="every bootstrap draw failed"):
         dense_fit.bootstrap(5)
+
+
+def test_absolute_residuals_are_refitted(dense):
+    """A threshold of zero has no curvature to go by: the samples are fitted with one that falls towards it."""
+    fit = p2law.fit("chinchilla", dense, objective=p2law.LeastAbsolute())
+    drawn = fit.bootstrap(40)
+    assert drawn.draws["objective"].median() == pytest.approx(fit.objective_value, rel=0.3)
+    assert 0.3 < drawn.draws["beta"].std() / fit.standard_errors["beta"] < 3
+    profiled = fit.intervals(method="profile").set_index("parameter").loc["beta"]
+    assert 0.28 < profiled["lower"] < fit.params["beta"] < profiled["upper"] < 0.32
+    assert fit.influence().abs().to_numpy().max() > 0.01

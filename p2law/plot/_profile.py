@@ -1,0 +1,51 @@
+"""A profile: how much worse the fit becomes as one constant, or one predicted loss, is held elsewhere."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from . import _style as style
+
+if TYPE_CHECKING:
+    from ..uncertainty.profile import Profile
+
+HIGHEST = 4.0
+"""Drawn up to this many times the threshold."""
+
+
+def profile(found: "Profile", ax: Axes | None = None, *, legend: bool = True) -> Axes:
+    """Rise of the objective against the value held, the threshold and the interval. A flat valley is drawn flat.
+
+    Parameters
+    ----------
+    found : Profile
+        From :meth:`p2law.Fit.profile`.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+    legend : bool
+        Draw the legend.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = style.new_axes() if ax is None else ax
+    points = found.points
+    shown = points[points["rise"] <= HIGHEST * found.threshold]
+    share = shown["rise"].to_numpy() / found.threshold
+    value = shown["value"].to_numpy()
+    ax.plot(value, share, color=style.NAMED[0], marker="o", markersize=4, linewidth=1.4, label="profile")
+    ax.axhline(1.0, color=style.GREY, linestyle=style.BASELINE, linewidth=1.0, label=f"{100 * found.level:g} % limit")
+    ax.axvline(found.estimate, color=style.NAMED[1], linewidth=1.0, label="estimate")
+    low, high = (float(np.clip(end, value.min(), value.max())) for end in (found.lower, found.upper))
+    ax.axvspan(low, high, color=style.NAMED[0], alpha=0.12, linewidth=0, label="interval")
+    if value.min() > 0 and value.max() > 20 * value.min():
+        ax.set_xscale("log")
+    ax.set_ylim(-0.05, min(HIGHEST, max(1.5, 1.1 * share.max())))
+    ax.set_xlabel(found.name)
+    ax.set_ylabel("rise of the objective / threshold")
+    ax.set_title("the data set no limit on one side or both" if found.flat else "", fontsize="medium", loc="left")
+    if legend:
+        ax.legend(fontsize="small", framealpha=0.85, loc="best")
+    return ax
