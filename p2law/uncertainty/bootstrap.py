@@ -101,8 +101,7 @@ def refit(problem: Problem, start: np.ndarray, sample: Sampler, n: int) -> tuple
 
     Samples are made as threads fall free, so that memory does not grow with the number of draws.
     """
-    batches = [Batch(stage) for stage in stages(problem, start)]
-    first, last = batches[0], batches[-1]
+    first, *later = (Batch(stage) for stage in stages(problem, start))
     frame = first.frames_at(start[None])[0]
     here = recentre(start, first.frame, frame)
     z, objectives = np.full((n, len(start)), np.nan), np.full(n, np.inf)
@@ -116,10 +115,10 @@ def refit(problem: Problem, start: np.ndarray, sample: Sampler, n: int) -> tuple
             if not taken:
                 return
             padded = [{k: pad(v, first.size, 0.0 if k == "weight" else None) for k, v in s.items()} for s in samples]
-            found = [here] * len(taken)
-            for batch in batches:
-                rests = batch.descend([batch.lane(at, frame, **own) for at, own in zip(found, padded, strict=True)])
-                found = [rest.z for rest in rests]
+            rests = first.descend([first.lane(here, frame, **own) for own in padded])
+            for batch in later:
+                lanes = [batch.lane(rest.z, frame, **own) for rest, own in zip(rests, padded, strict=True)]
+                rests = batch.descend(lanes)
             for place, rest in zip(taken, rests, strict=True):
                 z[place], objectives[place] = rest.z, rest.objective
 
@@ -127,7 +126,7 @@ def refit(problem: Problem, start: np.ndarray, sample: Sampler, n: int) -> tuple
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(workers)))
     raw = constants(problem.layout, z.T, frame._replace(shift=frame.shift[:, None]), np.exp)
-    unit = last.problem.delta if problem.delta == 0 else 1.0  # absolute residuals are Huber's over its threshold
+    unit = later[-1].problem.delta if later else 1.0  # absolute residuals are Huber's over its threshold
     return np.stack(np.broadcast_arrays(*raw), axis=1), objectives / unit
 
 
