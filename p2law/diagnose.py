@@ -11,10 +11,8 @@ from .observations import Observations
 from .quantities import format_quantity
 from .solver import Batch, Problem, Solution, coordinates, hold
 from .solver.problem import curvature, score
-from .solver.search import CONVERGED, plausible
+from .solver.search import CONVERGED, OPEN, plausible
 
-OPEN = 0.5
-"""Standard error of a combination of parameters, in units of its plausible range, from which data leave it open."""
 ONE_LEVEL = 1.05
 """A column whose largest value is within this factor of its smallest has one level (realised rates around a target)."""
 
@@ -73,6 +71,7 @@ def warnings(
     params = dict(zip((p.name for p in law.parameters), solution.params, strict=True))
     sentences = [
         *_not_converged(solution),
+        *_saturated(problem, observations),
         *_held(observations, held),
         *_at_bounds(law, problem, params),
         *_flat(law, observations, problem, solution),
@@ -91,6 +90,13 @@ def _not_converged(solution: Solution) -> list[str]:
         f"The fit has not converged: the scale-free gradient is {solution.gradient:.1e} (below {CONVERGED:.0e} at an "
         "optimum). Do not use the constants; try more starts, bounds, or a law with fewer parameters."
     ]
+
+
+def _saturated(problem: Problem, observations: Observations) -> list[str]:
+    rows, free = int((observations.weight > 0).sum()), int(problem.box.free.sum())
+    if rows > free:
+        return []
+    return [f"As many rows as free parameters ({free}): the curve passes through every row, right or wrong."]
 
 
 def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> list[str]:

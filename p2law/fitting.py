@@ -139,8 +139,8 @@ def enough(problem: Problem, observations: Observations) -> None:
     rows, free = int((observations.weight > 0).sum()), int(problem.box.free.sum())
     if rows < free:
         raise DataError(
-            f"{rows} rows cannot determine the {free} free parameters of {problem.layout.law.name}: give more rows, "
-            "fix or tie parameters, or use a law with fewer."
+            f"{rows} row{'s' * (rows != 1)} cannot determine the {free} free parameters of {problem.layout.law.name}: "
+            "give more rows, fix or tie parameters, or use a law with fewer."
         )
 
 

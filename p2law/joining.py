@@ -153,7 +153,7 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
     DataError, FitError
         If the column or a parameter is missing, or a group alone has too few rows.
     """
-    law = get(law)
+    law, shared = get(law), [shared] if isinstance(shared, str) else shared
     names = [p.name for p in law.parameters]
     unknown = [name for name in shared if name not in names]
     if unknown or not shared:

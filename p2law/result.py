@@ -148,7 +148,7 @@ class Fit:
     @property
     def draws(self) -> pd.DataFrame | None:
         """Bootstrap draws of the constants, one row each, or None before :meth:`bootstrap`."""
-        return None if self.resampled is None else self.resampled.table
+        return None if self.resampled is None else self.resampled.table.copy()
 
     def bootstrap(self, n: int = 1000, *, rng: int | np.random.Generator = 0, scheme: "Scheme | None" = None) -> "Fit":
         """Resample whole runs and refit; returns this fit with ``draws``.

@@ -23,15 +23,15 @@ def joint_law(law: Law, groups: tuple[str, ...], shared: tuple[str, ...]) -> Law
 
     def function(*columns: Any, **named: Any) -> Any:
         values = dict(zip((*(v.name for v in law.variables), GROUP), columns, strict=False)) | named
-        place = jnp.asarray(values[GROUP]).astype(int)
-        constants = {
-            p.name: values[p.name]
-            if p.name in shared
-            else jnp.stack(jnp.broadcast_arrays(*(jnp.asarray(values[own_name(p.name, g, shared)]) for g in groups)))[
-                place
-            ]
-            for p in law.parameters
-        }
+        place = jnp.asarray(values[GROUP])
+
+        def own(name: str) -> Any:
+            first, *others = (jnp.asarray(values[own_name(name, g, shared)]) for g in groups)
+            for i, value in enumerate(others, start=1):
+                first = jnp.where(place == i, value, first)
+            return first
+
+        constants = {p.name: values[p.name] if p.name in shared else own(p.name) for p in law.parameters}
         return law.function(**{v.name: values[v.name] for v in law.variables}, **constants)
 
     parameters = [Parameter(p.name, p.kind) for p in law.parameters if p.name in shared]

@@ -32,6 +32,7 @@ class Candidate:
 def candidate_runs(fit: "Fit", table: Table, cost: Cost | None) -> tuple[list[Candidate], str]:
     """Candidates from a table, and the coin of their cost; see :func:`p2law.plan.next_runs.next_runs`."""
     frame = as_frame(table)
+    frame = frame if frame.index.is_unique else frame.reset_index(drop=True)  # the index labels the candidates
     if len(frame) == 0:
         raise DataError("there are no candidates: give a row per run that might be trained.")
     runs = list(_runs(fit, frame))

@@ -260,9 +260,24 @@ def _interval(
         found = estimate(rate, *fits, level=level, method=method, log=True)
         with np.errstate(divide="ignore"):
             limits["lower"][some], limits["upper"][some] = np.maximum(1 / found.upper, 1.0), 1 / found.lower
+        held = _unsupported(source, curve, some)
+        limits["lower"][held], limits["upper"][held] = 1.0, np.inf
         if drawn:
             limits["met"][some] = _met(source, control, rate)
     return "bootstrap" if drawn else "wald", limits
+
+
+def _unsupported(fit: "Fit", curve: Curve, some: np.ndarray) -> np.ndarray:
+    """Numbers of the models at another value of a column whose constants were held for want of a second one."""
+    from ..prediction import unsupported
+
+    at = {k: np.asarray(v)[some] for k, v in curve.at.items()}
+    tokens = fit.observations.columns[curve.tokens][:1]
+    columns = {
+        v.name: at[v.name] if v.name in at else np.repeat(tokens if v.name == curve.tokens else 1.0, len(some))
+        for v in fit.law.variables
+    }
+    return some[unsupported(fit, columns)]
 
 
 def _met(source: "Fit", control: "Fit | None", rate: Any) -> np.ndarray:

@@ -71,7 +71,7 @@ def tokens(
     if len(rows) == 1:
         _elsewhere(ax, plan, float(answers[0]), base)
         _slope(ax, plan, x)
-    dress(ax, plan.curve.tokens, LOSS if base == 0.0 else "loss above the parent's (nats/token)")
+    dress(ax, plan.curve.tokens, LOSS if base == 0.0 else "loss above the baseline (nats/token)")
     ax.legend(fontsize="small", framealpha=0.85)
     return ax
 

@@ -90,7 +90,7 @@ def curvature(problem: Problem, residual: np.ndarray) -> np.ndarray:
         return np.where(size <= problem.delta, 1.0, 0.0)
     inside = size <= width
     count = int(inside.sum())
-    density = max(count - k, 1) / count * n / max(n - k, 1)
+    density = max(count - k, 1) / max(count, 1) * n / max(n - k, 1)
     return np.where(inside, density * (problem.delta or 1.0) / width, 0.0)
 
 

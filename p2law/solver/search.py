@@ -136,6 +136,10 @@ def _flattest(batch: Batch, at: _Point) -> float:
     return float(np.linalg.svd(scaled, compute_uv=False)[-1] ** 2 / at.rest.objective)
 
 
+OPEN = 0.5
+"""Standard error of a combination of parameters, in units of its plausible range, from which data leave it open."""
+
+
 def plausible(problem: Problem) -> np.ndarray:
     """How far each coordinate may plausibly lie from neutral: half its starts, or the typical response."""
     typical = np.median(np.abs(problem.y)) or 1.0

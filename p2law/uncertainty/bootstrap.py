@@ -54,7 +54,7 @@ class Draws:
 
 def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Scheme | None = None) -> Draws:
     """Draw the constants ``n`` times; see :meth:`p2law.result.Fit.bootstrap`."""
-    if n < 1:
+    if not isinstance(n, int | np.integer) or n < 1:
         raise FitError(f"bootstrap(n={n}): at least one draw is needed.")
     if fit.run_count < 2:
         raise FitError(

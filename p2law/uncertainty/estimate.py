@@ -78,6 +78,8 @@ def estimate(
     True
     """
     check_level(level)
+    if not callable(quantity):
+        raise FitError(f"estimate({quantity!r}): give a function of the constants, e.g. lambda p: p['beta'].")
     if not fits:
         raise FitError("estimate(quantity, fit): give at least one fit.")
     if paired:
@@ -148,7 +150,7 @@ def _along(quantity: Callable[..., Any], fit: "Fit", around: Local) -> tuple[np.
     if around.null.shape[1]:
         free = around.raw @ around.null
         moved = gradient_along(quantity, fit.params, free / np.linalg.norm(free, axis=0) * _step(fit, free))
-        lost = np.any(np.abs(moved) > 1e-6 * np.abs(np.asarray(quantity(fit.params)))[..., None], axis=-1)
+        lost = np.any(np.abs(moved) > 1e-3 * np.abs(np.asarray(quantity(fit.params)))[..., None], axis=-1)
     if around.rows_dof < 1:
         lost = np.ones(shape, dtype=bool)
     return (flat @ around.root).reshape(*shape, -1), lost, dof

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..diagnose import OPEN
+from ..errors import FitError
 from ..quantities import format_quantity
+from ..solver.search import OPEN
 from .intervals import is_free, parameters, predictions
 from .profile import profile_loss
 from .scaled import Scaled, scaled
@@ -68,6 +69,10 @@ def identifiability(fit: "Fit", *, level: float = 0.95, method: str = "profile")
     """See :meth:`p2law.result.Fit.identifiability`."""
     from .informative import informative
 
+    if fit.around.rows_dof < 1:
+        raise FitError(
+            "as many free parameters as rows: the fit is exact, and says nothing of what the data determine."
+        )
     around = scaled(fit)
     table = _judged(fit, parameters(fit, level=level, method=method))  # type: ignore[arg-type]
     combinations = _combinations(around)

@@ -46,7 +46,7 @@ def spread_of(around: Local, gradients: np.ndarray) -> Spread:
 
 def check_level(level: float) -> None:
     """Refuse a confidence level outside (0, 1)."""
-    if not 0 < level < 1:
+    if not isinstance(level, int | float | np.number) or not 0 < level < 1:
         raise FitError(f"level={level!r}: must lie between 0 and 1, e.g. 0.95.")
 
 
@@ -145,6 +145,8 @@ def percentile(
     With few degrees of freedom draws are as narrow as a normal distribution where t is wide; their extreme quantiles,
     which would make up for it, are too few to be known. ``log``: stretch the logarithm, for positive quantities.
     """
+    if len(values) < 1 / (1 - level):
+        raise FitError(f"{len(values)} draws are too few for a {100 * level:g} % interval: bootstrap(n=1000).")
     z = float(normal_quantile(0.5 + level / 2))
     ends = np.array([-z, z]) + bias
     shares = np.clip(normal_share(bias + ends / (1 - acceleration * ends)), 0.0, 1.0)
@@ -155,8 +157,8 @@ def percentile(
         low, high = np.quantile(values, shares, method="closest_observation")
         return float(low), float(high)
     low, high = np.quantile(values, shares)
-    if log and low > 0 and estimate > 0:
-        with np.errstate(over="ignore"):
+    if log and low >= 0 and estimate > 0:
+        with np.errstate(over="ignore", divide="ignore"):
             low, high = (estimate * np.exp(stretch * np.log(end / estimate)) for end in (low, high))
     else:
         low, high = (estimate + stretch * (end - estimate) for end in (low, high))
@@ -183,6 +185,8 @@ def predictions(
     if kind not in ("mean", "new"):
         raise FitError(f"kind={kind!r}: choose 'mean' (the law itself) or 'new' (a run not seen yet).")
     chosen = method or ("bootstrap" if fit.draws is not None else "wald")
+    if chosen not in ("wald", "bootstrap", "profile"):
+        raise FitError(f"method={method!r}: choose 'wald', 'bootstrap' or 'profile' for a predicted loss.")
     loss = np.broadcast_to(fit.law(**columns, **fit.params), next(iter(columns.values())).shape)
     if chosen == "profile":
         from .profile import profile_loss
@@ -200,6 +204,8 @@ def predictions(
             lower, upper = loss - reach, loss + reach
         else:
             lower, upper = _drawn(fit, columns, level, spread.dof)
+            lost = np.isinf(spread.error)  # draws all start from the neutral values of a free direction
+            lower, upper = np.where(lost, -np.inf, lower), np.where(lost, np.inf, upper)
     if kind == "new":
         from .run_effect import new_run_spread
 

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 STEPS = np.array([0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0, 9.0])
 """Where the profile is taken, in local half-widths on each side."""
 
-WIDEST = np.geomspace(1e-2, 1e6, len(STEPS))
-"""Where a signed constant is looked at that the data leave free, in its own size (plus one)."""
+SATURATED = "as many free parameters as rows: the fit is exact and nothing is left to judge its errors by."
 TOGETHER = 4
 """Points tried from the same start before going on from the last of them."""
 
@@ -87,6 +86,8 @@ def profile(fit: "Fit", parameter: str, *, level: float = 0.95) -> Profile:
     if parameter in fit.options.fixed or parameter in fit.options.held:
         raise FitError(f"{parameter} was held at {fit.params[parameter]:g}: it has no profile.")
     setting = _Setting.of(fit)
+    if setting.around.rows_dof < 1:
+        raise FitError(SATURATED)
     i = setting.problem.layout.coordinate(parameter)
     unit = np.eye(len(names))[names.index(parameter)]
     low, high = _domain(setting.problem, i, fit.params[parameter])
@@ -100,12 +101,22 @@ def profile(fit: "Fit", parameter: str, *, level: float = 0.95) -> Profile:
                 factor = np.exp(np.minimum(size / fit.params[parameter], np.log(1e6) * STEPS / STEPS[-1]))
             moved = fit.params[parameter] * factor**side
         else:
-            moved = fit.params[parameter] + side * np.minimum(size, (1 + abs(fit.params[parameter])) * WIDEST)
+            moved = _signed(fit.params[parameter], side, size)
         return np.unique(np.clip(moved, low, high))[::side][: len(STEPS)]
 
     traced = (setting.pinned(i, values(-1), unit), setting.pinned(i, values(1), unit))
     threshold = setting.threshold(unit, level)
     return _assemble(parameter, fit.params[parameter], level, threshold, traced, (low, high))
+
+
+def _signed(estimate: float, side: int, size: np.ndarray) -> np.ndarray:
+    """Values of a constant of either sign, outwards: by its errors, or over decades where those exceed it."""
+    if size[3] <= abs(estimate):
+        return estimate + side * size
+    if side * estimate >= 0:
+        return estimate + side * np.maximum(abs(estimate), 1e-12) * np.geomspace(0.5, 1e12, len(size))
+    shrunk = estimate * np.array([0.5, 0.1, 1e-2, 1e-4, 1e-8, 1e-16])
+    return np.concatenate([shrunk, -estimate * np.array([1e-8, 1e-4, 1e-2, 1.0, 1e3, 1e9])])
 
 
 def profile_loss(fit: "Fit", at: dict[str, float], *, level: float = 0.95) -> Profile:
@@ -114,11 +125,14 @@ def profile_loss(fit: "Fit", at: dict[str, float], *, level: float = 0.95) -> Pr
     columns = {k: np.array([v]) for k, v in at.items()}
     estimate = float(np.asarray(fit.law(**columns, **fit.params)).ravel()[0])
     setting = _Setting.of(fit)
+    if setting.around.rows_dof < 1:
+        raise FitError(SATURATED)
     gradient = loss_gradient(fit, columns)[0]
     half = setting.half_width(gradient, level)
     if not np.isfinite(half):
         half = 0.1 * abs(estimate)
-    low, high = (setting.aimed(columns, gradient, estimate + side * STEPS * half) for side in (-1, 1))
+    values = (estimate + side * STEPS * half for side in (-1, 1))
+    low, high = (setting.aimed(columns, gradient, v[v > 0] if setting.problem.log_space else v) for v in values)
     return _assemble("loss", estimate, level, setting.threshold(gradient, level), (low, high), (-np.inf, np.inf))
 
 
@@ -152,11 +166,7 @@ class _Setting:
     def threshold(self, gradient: np.ndarray, level: float) -> float:
         """Rise of the objective at the edge: t²/2 times the sandwich variance over the plain one."""
         dof = max(self.around.dof(gradient), LEAST_DOF)
-        plain = float(np.sum((gradient @ self.around.turn) ** 2))
-        variance = self.around.variance(gradient)
-        if not np.isfinite(variance) or plain == 0:
-            plain, variance = 1.0, self.objective / max(self.around.rows_dof, 1) * 2
-        return float(0.5 * t_quantile(dof, 0.5 + level / 2) ** 2 * variance / plain)
+        return float(0.5 * t_quantile(dof, 0.5 + level / 2) ** 2 * self.around.inflation(gradient))
 
     def along(self, gradient: np.ndarray, here: np.ndarray) -> np.ndarray:
         """Direction in which the coordinates move as the quantity is moved, per unit of it, to first order."""

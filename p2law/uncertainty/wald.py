@@ -14,6 +14,7 @@ import numpy as np
 
 from ..solver import Batch, Frame, Problem, coordinates, recentre
 from ..solver.problem import curvature, score
+from ..solver.search import OPEN, plausible
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -52,7 +53,9 @@ class Local:
     turn: np.ndarray
     """(parameters, k): derivative of the raw constants by the internal directions."""
     root: np.ndarray
-    """(k, r): covariance of the internal directions is ``root @ root.T``."""
+    """(k, r): covariance of the internal directions is ``root @ root.T``, held within the plausible ranges."""
+    loose: np.ndarray
+    """The same, not held."""
     raw: np.ndarray
     """(parameters, free): derivative of raw constants by free coordinates, each in units of its own leverage."""
     null: np.ndarray
@@ -72,6 +75,17 @@ class Local:
         if np.any(asked) and (self.rows_dof < 1 or np.any(np.abs(asked @ self.null) > 1e-6 * np.linalg.norm(asked))):
             return np.inf
         return float(np.sum((gradient @ self.turn @ self.root) ** 2))
+
+    def inflation(self, gradient: np.ndarray) -> float:
+        """Variance of a quantity over what unit independent residuals would give it: the scale of the objective.
+
+        For a quantity that hangs on a direction left open, whose own value means nothing, that of a typical direction.
+        """
+        inner = gradient @ self.turn
+        plain, loose = float(inner @ inner), float(np.sum((inner @ self.loose) ** 2))
+        if plain == 0 or float(np.sum((inner @ self.root) ** 2)) < 0.5 * loose:
+            return float(np.median(np.sum(self.loose**2, axis=1)))
+        return loose / plain
 
     def dof(self, gradient: np.ndarray) -> float:
         """Degrees of freedom for the t quantile of this quantity."""
@@ -127,12 +141,26 @@ def local(problem: Problem, z: np.ndarray, run: np.ndarray) -> Local:
     if count == 1 or (count == n and np.isinf(problem.delta)):
         spread = np.sqrt(np.sum((psi / np.where(bent > 0, bent, 1.0).mean()) ** 2) / max(n - k, 1))
         spread *= _persistence(psi) if count == 1 else 1.0
-        return Local(turn, spread * np.eye(k), raw, null, inner, length, n - k, None, inflated)
+        loose = spread * np.eye(k)
+        root = limited(loose, inner / plausible(problem)[free][:, None])
+        return Local(turn, root, loose, raw, null, inner, length, n - k, None, inflated)
     root = np.zeros((count, k))
     np.add.at(root, codes, psi[:, None] * adjusted)
+    held = limited(root.T, inner / plausible(problem)[free][:, None])
     clusters = None if count == n or count > MANY else _clusters(design, bent, adjusted, codes)
     dof = n - k if clusters is None else count - 1
-    return Local(turn, root.T, raw, null, inner, length, dof, clusters, inflated)
+    return Local(turn, held, root.T, raw, null, inner, length, dof, clusters, inflated)
+
+
+def limited(root: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+    """Errors held within the parameters' plausible ranges, in which ``scaled`` gives the coordinates.
+
+    A direction the data leave open has a linear error of many times what the parameter could ever be, and carried on
+    linearly it would drown every forecast. Errors below half a range are not touched.
+    """
+    _, errors, turned = np.linalg.svd(scaled @ root, full_matrices=False)
+    shrunk = np.where(errors > OPEN, OPEN * (1 + np.tanh(np.maximum(errors - OPEN, 0.0) / OPEN)), errors)
+    return root + (root @ turned.T * (shrunk / np.where(errors > 0, errors, 1.0) - 1)) @ turned
 
 
 def _persistence(series: np.ndarray) -> float:

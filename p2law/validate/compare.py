@@ -115,6 +115,7 @@ def compare(
     effective number of rows of the best-fitting law's residuals, see :mod:`p2law.validate.information`. They compare
     laws within the rows; only the hold-out error speaks of scale.
     """
+    laws = [laws] if isinstance(laws, str | Law) else laws
     chosen = [get(law) for law in laws]
     if len(chosen) < 2 or len({law.name for law in chosen}) < len(chosen):
         raise DataError(f"compare needs two laws or more, of different names; got {[law.name for law in chosen]}.")
