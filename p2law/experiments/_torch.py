@@ -25,6 +25,15 @@ def transformers() -> ModuleType:
     return found
 
 
+def safetensors() -> ModuleType:
+    """The torch part of the package safetensors."""
+    try:
+        import safetensors.torch as found  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise MissingDependencyError(_ADVICE.format(name="safetensors", extra="experiments")) from error
+    return found
+
+
 def datasets() -> ModuleType:
     """The package datasets, for text from a hub."""
     try:
