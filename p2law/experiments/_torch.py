@@ -9,6 +9,7 @@ _ADVICE = 'p2law.experiments needs {name}: pip install "p2law[{extra}]".'
 
 try:
     import torch as torch  # pyright: ignore[reportMissingImports]
+    from torch.utils.checkpoint import checkpoint as checkpoint  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     raise MissingDependencyError(_ADVICE.format(name="torch", extra="experiments")) from error
 

@@ -57,7 +57,7 @@ def _lines(path: Path, field: str) -> Iterator[str]:
 
 def _parquet(path: Path, field: str) -> Iterator[str]:
     try:
-        from pyarrow.parquet import ParquetFile
+        from pyarrow.parquet import ParquetFile  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingDependencyError("reading Parquet needs pyarrow: pip install pyarrow.") from error
     with ParquetFile(path) as file:

@@ -1,5 +1,7 @@
 """Models to start from: built small from an architecture, or loaded from a folder or a hub."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -47,7 +49,8 @@ def load(source: str | PathLike[str], *, dtype: str = "float32", device: str = "
         If there is no such model, or it is not of a supported family.
     """
     of_config(_config(source))
-    model = transformers().AutoModelForCausalLM.from_pretrained(str(source), dtype=getattr(torch, dtype))
+    with _quiet():
+        model = transformers().AutoModelForCausalLM.from_pretrained(str(source), dtype=getattr(torch, dtype))
     return model.to(device)
 
 
@@ -65,9 +68,23 @@ def _config(source: str | PathLike[str]) -> object:
 
 def save(model: Model, folder: str | PathLike[str], *, tokenizer: str | PathLike[str] | None = None) -> None:
     """Save a model as ``from_pretrained`` loads it, with the tokenizer of another folder or hub id if given."""
-    model.save_pretrained(str(folder))
+    with _quiet():
+        model.save_pretrained(str(folder))
     if tokenizer is not None:
         transformers().AutoTokenizer.from_pretrained(str(tokenizer)).save_pretrained(str(folder))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars of transformers; afterwards as the user had them."""
+    log = transformers().utils.logging
+    shown = log.is_progress_bar_enabled()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            log.enable_progress_bar()
 
 
 def count(model: Model) -> Count:

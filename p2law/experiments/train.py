@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import P2LawError
 from . import state as checkpoint
 from ._torch import Model, torch
+from ._torch import checkpoint as recompute
 from .batches import Batches
 from .loss import autocast, mean_loss, token_loss
 from .machine import Meter, precision_on
@@ -83,8 +84,8 @@ def train(
     Returns
     -------
     list of dict
-        One row per measurement: step, D (tokens), loss (nats per token), phase, lr, removed (pruned weights averaged
-        over the steps so far), seconds.
+        One row per measurement: step, D (tokens), loss (nats per token), phase, lr, zeros (pruned weights), zeros_mean
+        (their average over the steps so far), seconds.
 
     Raises
     ------
@@ -170,7 +171,8 @@ def _measure(
             "loss": loss,
             "phase": recipe.phase(run.step) if run.step else start,
             "lr": recipe.rate(run.step) if run.step else 0.0,
-            "removed": run.zeros / run.step if run.step else float(pruned_weights(run.masks)),
+            "zeros": pruned_weights(run.masks),
+            "zeros_mean": run.zeros / run.step if run.step else float(pruned_weights(run.masks)),
             "seconds": round(run.seconds, 3),
         }
     )
@@ -192,7 +194,7 @@ def _prepare(model: Model, recipe: Recipe) -> None:
     model.train()
     if recipe.recompute:
         for block in model.model.layers:
-            block.forward = partial(torch.utils.checkpoint.checkpoint, block.forward, use_reentrant=False)
+            block.forward = partial(recompute, block.forward, use_reentrant=False)
     if recipe.compile:
         for block in model.model.layers:
             block.compile()  # one compilation serves all blocks: they are alike

@@ -118,7 +118,7 @@ def test_zeros_survive_training_exactly(method, pattern):
     if pattern == "2:4":
         assert (trained.reshape(-1, 4) == 0).sum(1).unique().tolist() == [2]
     assert not torch.equal(trained[mask], before[name][mask])
-    assert {row["removed"] for row in rows} == {parents.count(child.model).body - child.body}
+    assert {row["zeros_mean"] for row in rows} == {parents.count(child.model).body - child.body}
 
 
 def test_masked_training_is_training_of_the_sliced_model():
