@@ -23,6 +23,7 @@ from p2law.experiments.lock import holding
 from p2law.experiments.study import make_study
 from p2law.experiments.sweep import sweep
 from p2law.experiments.tokenize import BYTES
+from p2law.schedules import PruningSchedule
 
 from .models import random_parent, tiny
 
@@ -279,7 +280,9 @@ def test_sparse_pretraining_logs_the_average_it_had(folder):
     name = "tiny-sparse-0.75-geometric-layer"
     shape = tiny(**PARENT)
     assert average.loc[name, "N"] == pytest.approx(shape.body - 0.75 * shape.linear, rel=1e-3)
-    assert average.loc[name, "N_avg"] == pytest.approx(average.loc[name, "N_plan"], rel=0.05)
+    stairs = PruningSchedule(sparsity=0.75).at_steps(20, every=2)
+    assert average.loc[name, "N_avg"] == pytest.approx(shape.body - (1 - stairs.mean()) * shape.linear, rel=1e-3)
+    assert average.loc[name, "N_plan"] == pytest.approx(average.loc[name, "N_avg"], rel=0.1)
     assert average.loc[name, "N"] < average.loc[name, "N_avg"] < shape.body
     assert (average.drop(index=name)["N_avg"] == shape.body).all()
     assert sorted(average.drop(index=name)["D"]) == [10 * 4 * 16, 20 * 4 * 16]
@@ -296,10 +299,12 @@ def test_tables_name_the_columns_of_the_bundled_curves(swept):
 
 
 def test_children_and_control_are_taught_by_the_parent(swept):
-    """A rate of distillation of 1 holds the control where it is: it already says what its teacher says."""
+    """Taught by itself alone the control stays where it is, while the plain one goes on learning."""
     folder, _, outcome = swept
-    taught = {**TRAINING, "lr_fraction": 0.2, "distil": 1.0, "weight_decay": 0.0}
-    plan = made(folder, posttrain=taught, out="taught")
-    rows = sweep(plan, only=["tiny-parent", "tiny-control-s0", "tiny-ffn-0.3-s0"]).rows.set_index("run")["loss"]
-    assert rows["tiny-control-s0"].max() - rows["tiny-control-s0"].min() < 2e-3
-    assert rows["tiny-ffn-0.3-s0"].iloc[-1] != outcome.rows.set_index("run")["loss"]["tiny-ffn-0.3-s0"].iloc[-1]
+    taught = {**TRAINING, "lr_fraction": 0.2, "distil": 1.0}
+    only = ["tiny-parent", "tiny-control-s0", "tiny-ffn-0.3-s0"]
+    rows = sweep(made(folder, posttrain=taught, out="taught"), only=only).rows.set_index("run")["loss"]
+    plain = outcome.rows.set_index("run")["loss"]
+    drift = [abs(loss["tiny-control-s0"].iloc[-1] - loss["tiny-control-s0"].iloc[0]) for loss in (rows, plain)]
+    assert drift[0] < 0.25 * drift[1]
+    assert rows["tiny-ffn-0.3-s0"].iloc[-1] != plain["tiny-ffn-0.3-s0"].iloc[-1]
