@@ -67,13 +67,13 @@ calibration_sequences = 32
 [[parents]]
 name = "tiny"
 lr = 1e-2
-architecture = { family = "llama", layers = 4, hidden = 48, ffn = 128, heads = 4, kv_heads = 2, vocabulary = 257 }
+architecture = { family = "llama", layers = 4, hidden = 48, ffn = 128, heads = 8, kv_heads = 4, vocabulary = 257 }
 
 [pretrain]
 tokens = "200k"
-batch = 8
+batch = 16
 sequence = 64
-warmup = 30
+warmup = 20
 decay = 0.3
 points = 6
 

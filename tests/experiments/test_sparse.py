@@ -32,10 +32,17 @@ def zeros_by_group(mask, m):
 
 
 @pytest.mark.parametrize("method", SPARSE)
+def test_every_family_is_pruned(parent, tokens, method):
+    child = prune.prune(parent, method, 0.5, calibration=tokens, pattern="2:4")
+    assert child.body == parents.count(parent).body - pruned_weights(child.masks)
+    verify(child.model, child.masks)
+
+
+@pytest.mark.parametrize("method", SPARSE)
 @pytest.mark.parametrize("pattern", ["row", "layer", "2:4", "4:8"])
-def test_zeros_are_counted_exactly(parent, tokens, method, pattern):
-    child = prune.prune(parent, method, 0.5, calibration=tokens, pattern=pattern)
-    before = parents.count(parent)
+def test_zeros_are_counted_exactly(llama, tokens, method, pattern):
+    child = prune.prune(llama, method, 0.5, calibration=tokens, pattern=pattern)
+    before = parents.count(llama)
     assert child.rate == pytest.approx(0.5, abs=0.01)
     assert child.body == before.body - pruned_weights(child.masks)
     assert child.rate_total == 1 - child.total / before.total
@@ -46,8 +53,8 @@ def test_zeros_are_counted_exactly(parent, tokens, method, pattern):
 
 
 @pytest.mark.parametrize("method", ["magnitude", "wanda", "ria"])
-def test_global_pattern_meets_the_rate_and_differs_between_layers(parent, tokens, method):
-    child = prune.prune(parent, method, 0.4, calibration=tokens, pattern="global")
+def test_global_pattern_meets_the_rate_and_differs_between_layers(llama, tokens, method):
+    child = prune.prune(llama, method, 0.4, calibration=tokens, pattern="global")
     assert child.rate == pytest.approx(0.4, abs=1e-4)
     shares = {round(1 - float(mask.float().mean()), 3) for mask in child.masks.values()}
     assert len(shares) > 3
