@@ -82,7 +82,7 @@ tokens = "25k"
 batch = 8
 sequence = 64
 warmup = 3
-lr_fraction = 0.2
+lr_fraction = 0.1
 points = 10
 
 [[prune]]
@@ -122,6 +122,6 @@ print(ends[["N", "rho", "L0", "loss"]].round(3).to_string())
 
 # %%
 rows = p2law.read(wanted.out / "pruned.csv")
-width = rows[rows["method"] == "width"]
-fit = p2law.fit("p2", width, fixed={"N_C": 0.0, "alpha": 0.3, "delta": 0.0}, baseline="control")
+sparse = rows[rows["method"] == "wanda-row"]
+fit = p2law.fit("p2", sparse, fixed={"N_C": 0.0, "alpha": 0.3, "delta": 0.0}, baseline="control")
 print(fit)
