@@ -1,0 +1,38 @@
+"""Make the curves a law is fitted to: prune a causal language model, post-train it, log its loss.
+
+Needs the extra ``p2law[experiments]``: torch, transformers, safetensors. Importing this package loads none of them.
+
+>>> from p2law.experiments.architecture import Architecture
+>>> shape = Architecture("llama", layers=4, hidden=64, ffn=176, heads=8, kv_heads=4, head_dim=8, vocabulary=257)
+>>> shape.body, shape.embedding
+(184896, 16448)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .architecture import Architecture as Architecture
+
+if TYPE_CHECKING:
+    from . import documents as documents
+    from . import parents as parents
+    from . import plan as plan
+    from . import prune as prune
+    from . import study as study
+    from . import sweep as sweep
+    from . import text as text
+    from . import tokenize as tokenize
+    from . import train as train
+
+_LAZY = ("documents", "parents", "plan", "prune", "study", "sweep", "text", "tokenize", "train")
+"""Modules loaded when first asked for, since they need torch."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'p2law.experiments' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

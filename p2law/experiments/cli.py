@@ -1,0 +1,89 @@
+"""``p2law experiments``: prepare a text, carry out a plan."""
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from typing import Any
+
+from ..quantities import parse_quantity
+
+ABOUT = "Make curves: prune and post-train models as a plan file says (needs p2law[experiments])."
+EXAMPLES = """examples:
+  p2law experiments text books/*.txt --tokenizer HuggingFaceTB/SmolLM2-135M --out text
+  p2law experiments run plan.toml --dry-run
+  p2law experiments run plan.toml --progress
+  p2law fit out/pruned.csv --law p2"""
+
+
+def add(subparsers: Any) -> None:
+    """Add the command to the subparsers of ``p2law``; ``options.run(options)`` then gives the exit code."""
+    parser = subparsers.add_parser(
+        "experiments", help=ABOUT, description=ABOUT, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter
+    )
+    arguments(parser)
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    parser.set_defaults(run=run)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    sweep = actions.add_parser("run", help="carry out a plan; run again to go on or to retry what failed")
+    sweep.add_argument("plan", metavar="plan.toml")
+    sweep.add_argument("--dry-run", action="store_true", help="show every run and what it takes; train nothing")
+    sweep.add_argument("--only", nargs="+", default=[], metavar="RUN", help="these runs only: one job of a cluster")
+    sweep.add_argument("--progress", action="store_true", help="show a bar with loss, tokens/s and MFU")
+    text = actions.add_parser("text", help="turn documents into token files")
+    text.add_argument("sources", nargs="+", help=".txt, .md, .py, .jsonl or .parquet, folders of them, or hub:name")
+    text.add_argument("--out", required=True, metavar="FOLDER")
+    text.add_argument("--tokenizer", required=True, metavar="NAME", help="'bytes', tokenizer.json, model folder or id")
+    text.add_argument("--end", metavar="TOKEN", help="token put after every document (default: the tokenizer's own)")
+    text.add_argument("--field", default="text", metavar="COLUMN", help="that holds the text (default: text)")
+    text.add_argument("--max-tokens", type=parse_quantity, metavar="100M", help="stop after so many")
+    text.add_argument("--splits", metavar="NAME=SHARE,...", help="default: pretrain=0.6,posttrain=0.38,validation=0.02")
+
+
+def run(options: Namespace) -> int:
+    """Prune and post-train models, or prepare text for it."""
+    return _text(options) if options.action == "text" else _sweep(options)
+
+
+def _sweep(options: Namespace) -> int:
+    from .plan import read
+    from .study import make_study
+    from .sweep import sweep
+
+    plan = read(options.plan)
+    if options.dry_run:
+        study = make_study(plan)
+        print(study.table().to_string(index=False))
+        print(f"\n{len(study.runs)} runs on {study.device}; times are reckoned, not measured.")
+        return 0
+    outcome = sweep(plan, only=options.only, progress=options.progress, say=_say)
+    print(
+        f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; tables in {plan.out}"
+    )
+    for name, reason in outcome.failed.items():
+        print(f"p2law: {name} failed: {reason}", file=sys.stderr)
+    return 1 if outcome.failed else 0
+
+
+def _text(options: Namespace) -> int:
+    from .documents import documents
+    from .text import SPLITS, prepare
+    from .tokenize import tokenizer
+
+    splits = _shares(options.splits) if options.splits else SPLITS
+    found = (each for source in options.sources for each in documents(source, field=options.field))
+    most = int(options.max_tokens) if options.max_tokens else None
+    made = prepare(found, options.out, tokenizer(options.tokenizer, end=options.end), splits=splits, max_tokens=most)
+    for split, facts in made.splits.items():
+        print(f"{split}: {facts['tokens']:,} tokens, {facts['documents']:,} documents")
+    return 0
+
+
+def _shares(text: str) -> dict[str, float]:
+    pairs = (part.partition("=") for part in text.split(","))
+    return {name.strip(): parse_quantity(share) for name, _, share in pairs}
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

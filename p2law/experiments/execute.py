@@ -1,0 +1,106 @@
+"""Carry out one run: get its model, train it, leave model and record."""
+
+import shutil
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import parents, prune
+from ._torch import Model, torch
+from .batches import first_windows, make_batches
+from .parents import has_tokenizer
+from .plan import Cell
+from .record import Record
+from .runs import Run
+from .sparse import remasking
+from .study import VALIDATION, Study
+from .train import Remask, Row, train
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run sets out from."""
+
+    model: Model = field(repr=False)
+    masks: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
+    remask: Remask | None = None
+    teacher: Model | None = field(default=None, repr=False)
+
+
+def execute(study: Study, run: Run, *, progress: bool = False) -> None:
+    """Train one run to its end, going on from its newest checkpoint; the record is complete when this returns."""
+    record, recipe = study.record(run.name), run.recipe
+    record.begin(study.specification(run), study.device)
+    tokens = study.text.tokens(run.split)
+    batches = make_batches(
+        tokens,
+        sequence=recipe.sequence,
+        batch=recipe.batch,
+        steps=recipe.steps,
+        seed=recipe.seed + 1000 * run.parent_seed,
+        passes=recipe.passes,
+    )
+    start = _start(study, run)
+    rows = train(
+        start.model,
+        batches,
+        _windows(study, VALIDATION, recipe.sequence, study.plan.validation_sequences),
+        recipe,
+        masks=start.masks,
+        remask=start.remask,
+        teacher=start.teacher,
+        start="pruned" if run.kind in ("pruned", "control") else "initial",
+        folder=record.checkpoints,
+        checkpoint_every=study.plan.checkpoint_every,
+        log=record.log,
+        progress=progress,
+    )
+    record.log(rows)
+    if run.kind == "parent" or study.plan.keep_models:
+        _keep(record, start.model, run.parent.model)
+    record.finish(_facts(start.model, rows[-1]))
+    shutil.rmtree(record.checkpoints, ignore_errors=True)
+
+
+def _start(study: Study, run: Run) -> Start:
+    if run.kind in ("parent", "scratch", "sparse"):
+        model = parents.build(run.shape, seed=run.parent_seed, sequence=run.recipe.sequence, device=study.device)
+        if run.growth is None:
+            return Start(model)
+        growth = run.growth
+        return Start(
+            model,
+            remask=remasking(growth.schedule, run.recipe.steps, every=growth.every, pattern=growth.pattern),
+        )
+    parent = parents.load(run.parent.model or study.record(run.needs or "").model, device=study.device)
+    if run.cell is None:
+        return Start(parent, teacher=deepcopy(parent).eval() if run.recipe.distil else None)
+    return _pruned(study, run, parent, run.cell)
+
+
+def _pruned(study: Study, run: Run, parent: Model, cell: Cell) -> Start:
+    text = None
+    if prune.get(cell.method).needs_text:
+        text = _windows(study, run.split, run.recipe.sequence, study.plan.calibration_sequences)[:, :-1]
+    child = prune.prune(parent, cell.method, cell.rate, calibration=text, pattern=cell.pattern)
+    teacher = parent.eval() if run.recipe.distil else None
+    return Start(child.model, child.masks, teacher=teacher)
+
+
+def _windows(study: Study, split: str, sequence: int, count: int) -> torch.Tensor:
+    return first_windows(study.text.tokens(split), sequence=sequence, count=count, what=split)
+
+
+def _keep(record: Record, model: Model, source: str | None) -> None:
+    part = record.folder / "model.part"
+    shutil.rmtree(part, ignore_errors=True)
+    parents.save(model, part, tokenizer=source if source and has_tokenizer(source) else None)
+    shutil.rmtree(record.model, ignore_errors=True)
+    part.rename(record.model)
+
+
+def _facts(model: Model, last: Row) -> dict[str, Any]:
+    """Parameters of the trained model, pruned ones not counted, and the time it took."""
+    count, zeros = parents.count(model), last["zeros"]
+    return {"N": count.body - zeros, "N_total": count.total - zeros, "N_dense": count.body, "seconds": last["seconds"]}

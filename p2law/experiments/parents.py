@@ -1,0 +1,109 @@
+"""Models to start from: built small from an architecture, or loaded from a folder or a hub."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from ..errors import DataError
+from ._torch import Model, torch, transformers
+from .architecture import Architecture, of_config, to_config
+
+
+@dataclass(frozen=True)
+class Count:
+    """Parameters of a model, tied ones once."""
+
+    body: int
+    """Non-embedding: everything but the embedding and the output layer."""
+    embedding: int
+
+    @property
+    def total(self) -> int:
+        return self.body + self.embedding
+
+
+def build(shape: Architecture, *, seed: int = 0, sequence: int = 2048, device: str = "cpu") -> Model:
+    """A model with random weights in float32: normal with 0.02, and 0.02 / sqrt(2 layers) where blocks write.
+
+    The smaller start of the writing layers is that of GPT-2 (Radford et al. 2019, section 2.3).
+    """
+    config = to_config(shape, max_position_embeddings=sequence)
+    with torch.random.fork_rng(), torch.device(device):
+        torch.manual_seed(seed)
+        model = transformers().AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if name.endswith(("o_proj.weight", "down_proj.weight")):
+                    parameter.mul_((2 * shape.layers) ** -0.5)
+    return model
+
+
+def load(source: str | PathLike[str], *, dtype: str = "float32", device: str = "cpu") -> Model:
+    """A causal language model from a local folder or a hub id.
+
+    Raises
+    ------
+    DataError
+        If there is no such model, or it is not of a supported family.
+    """
+    of_config(_config(source))
+    with _quiet():
+        model = transformers().AutoModelForCausalLM.from_pretrained(str(source), dtype=getattr(torch, dtype))
+    return model.to(device)
+
+
+def shape_of(source: str | PathLike[str]) -> Architecture:
+    """The architecture of a model that need not be loaded for it."""
+    return of_config(_config(source))
+
+
+def _config(source: str | PathLike[str]) -> object:
+    try:
+        return transformers().AutoConfig.from_pretrained(str(source))
+    except (OSError, ValueError) as error:
+        raise DataError(f"no model at {str(source)!r}: give a model folder or a hub id. {error}") from error
+
+
+def save(model: Model, folder: str | PathLike[str], *, tokenizer: str | PathLike[str] | None = None) -> None:
+    """Save a model as ``from_pretrained`` loads it, with the tokenizer of another folder or hub id if given."""
+    with _quiet():
+        model.save_pretrained(str(folder))
+    if tokenizer is not None:
+        transformers().AutoTokenizer.from_pretrained(str(tokenizer)).save_pretrained(str(folder))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars of transformers; afterwards as the user had them."""
+    log = transformers().utils.logging
+    shown = log.is_progress_bar_enabled()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            log.enable_progress_bar()
+
+
+def count(model: Model) -> Count:
+    """The parameters a model holds."""
+    outside = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
+    sizes = [(id(parameter) in outside, parameter.numel()) for parameter in model.parameters()]
+    return Count(body=sum(n for out, n in sizes if not out), embedding=sum(n for out, n in sizes if out))
+
+
+def blocks(model: Model) -> list[Model]:
+    """The decoder's blocks in order."""
+    return list(model.model.layers)
+
+
+def linears(block: Model) -> dict[str, Model]:
+    """The linear layers of a block by name: what sparse pruning acts on."""
+    return {name: module for name, module in block.named_modules() if isinstance(module, torch.nn.Linear)}
+
+
+def has_tokenizer(source: str | PathLike[str]) -> bool:
+    """Whether a local model folder brings its tokenizer."""
+    return (Path(source) / "tokenizer.json").is_file()

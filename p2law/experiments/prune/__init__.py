@@ -1,0 +1,166 @@
+"""Pruning: one file per method, all from calibration activations on the model itself, one registry."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ...errors import DataError
+from .._torch import Model, torch
+from ..architecture import Architecture, of_config
+from . import contiguous, ffn, groups, hidden, influence, leave_one_out, magnitude, ria, sparsegpt, wanda, width
+from ._method import Sparse, Structured
+from ._pattern import parse
+from ._slice import cut
+from ._sparsify import sparsify
+from .masks import pruned_weights
+
+_FILES = (influence, leave_one_out, contiguous, ffn, groups, width, hidden, magnitude, wanda, ria, sparsegpt)
+METHODS: Mapping[str, Structured | Sparse] = MappingProxyType({file.METHOD.name: file.METHOD for file in _FILES})
+"""All methods by name."""
+
+MISS = 0.25
+"""How far the realised rate may lie from the one asked for, as a fraction of it."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What pruning will leave of a parent: known before any text is read."""
+
+    shape: Architecture
+    sparsity: float
+    """Fraction of the linear weights set to zero; 0 for structured methods."""
+    body: int
+    """Non-embedding parameters left."""
+    rate: float
+    """Fraction of the parent's non-embedding parameters removed."""
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A pruned model. Zeroed weights count as removed."""
+
+    model: Model = field(repr=False)
+    masks: Mapping[str, torch.Tensor] = field(repr=False)
+    """What is kept of each sparse matrix; empty for structured methods."""
+    method: str
+    body: int
+    """Non-embedding parameters left."""
+    total: int
+    """All parameters left."""
+    rate: float
+    """Fraction of the parent's non-embedding parameters removed: the law's rho."""
+    rate_total: float
+    """The same of all parameters."""
+
+
+def get(name: str) -> Structured | Sparse:
+    """A method by name.
+
+    Raises
+    ------
+    DataError
+        If there is none of this name.
+    """
+    if name not in METHODS:
+        raise DataError(f"no pruning method {name!r}; there are {', '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def target(shape: Architecture, method: str, rate: float, *, pattern: str | None = None) -> Target:
+    """The child nearest to a rate that a method can make of a parent.
+
+    Parameters
+    ----------
+    rate : float
+        Fraction of the non-embedding parameters to remove.
+    pattern : {"row", "layer", "global", "2:4", ...}, optional
+        Where a sparse method compares weights; default: the method's own.
+
+    Raises
+    ------
+    DataError
+        If nothing within reach comes near the rate, naming what does; or the pattern does not suit method and shape.
+    """
+    found = get(method)
+    if not 0 < rate < 1:
+        raise DataError(f"rate={rate!r}: the fraction of non-embedding parameters to remove, between 0 and 1.")
+    if isinstance(found, Sparse):
+        return _near(method, rate, [_sparse_target(shape, found, rate, pattern)])
+    if pattern is not None:
+        raise DataError(f"pattern={pattern!r}: {method} removes whole structures and has no pattern; leave it out.")
+    return _near(method, rate, [_target(shape, left, 0.0) for left in found.reachable(shape, rate)])
+
+
+def _near(method: str, rate: float, targets: list[Target]) -> Target:
+    ordered = sorted(targets, key=lambda each: abs(each.rate - rate))
+    if not ordered or abs(ordered[0].rate - rate) > MISS * rate:
+        reach = ", ".join(f"{each.rate:.3g}" for each in sorted(ordered[:4], key=lambda each: each.rate)) or "nothing"
+        raise DataError(f"rate={rate:g} is out of reach of {method} on this architecture; nearest: {reach}.")
+    return ordered[0]
+
+
+def _sparse_target(shape: Architecture, method: Sparse, rate: float, pattern: str | None) -> Target:
+    where = parse(pattern or method.pattern)
+    if where.name == "global" and method.score is None:
+        raise DataError(f"{method.name} works layer by layer and has no global ranking: choose another.")
+    widths = {shape.hidden, shape.ffn, shape.heads * shape.head_dim}
+    if where.m and any(width % where.m for width in widths):
+        raise DataError(f"pattern={where.name!r}: layer inputs of {sorted(widths)} are not all multiples of {where.m}.")
+    sparsity = 1 - where.n / where.m if where.m else rate * shape.body / shape.linear
+    if sparsity >= 1:
+        raise DataError(f"rate={rate:g} would zero every linear weight: stay below {shape.linear / shape.body:.4g}.")
+    return _target(shape, shape, sparsity)
+
+
+def _target(parent: Architecture, shape: Architecture, sparsity: float) -> Target:
+    body = shape.body - round(sparsity * shape.linear)
+    return Target(shape, sparsity, body, 1 - body / parent.body)
+
+
+def prune(
+    model: Model, method: str, rate: float, *, calibration: torch.Tensor | None = None, pattern: str | None = None
+) -> Pruned:
+    """Prune a model; the given one is not touched.
+
+    Parameters
+    ----------
+    model : transformers causal language model
+        The parent, of a supported family.
+    method : str
+        A name in :data:`METHODS`.
+    rate : float
+        Fraction of the non-embedding parameters to remove; what is possible nearest to it is done and reported.
+    calibration : Tensor, optional
+        Token ids, (sequences, length), on which activations are measured. ``"magnitude"`` needs none.
+    pattern : str, optional
+        As in :func:`target`.
+
+    Raises
+    ------
+    DataError
+        As :func:`target`, and where calibration text is needed but missing or foreign to the model's vocabulary.
+    """
+    parent, found = of_config(model.config), get(method)
+    goal = target(parent, method, rate, pattern=pattern)
+    if found.needs_text:
+        _check_text(calibration, parent, method)
+    if isinstance(found, Structured):
+        child, masks = cut(model, goal.shape, found.choose(model, goal.shape, calibration)), {}  # type: ignore[arg-type]
+    else:
+        child = deepcopy(model)
+        masks = sparsify(child, found, parse(pattern or found.pattern), goal.sparsity, calibration)
+    zeros = pruned_weights(masks)
+    body, total = goal.shape.body - zeros, goal.shape.total - zeros
+    return Pruned(child, masks, method, body, total, 1 - body / parent.body, 1 - total / parent.total)
+
+
+def _check_text(calibration: torch.Tensor | None, parent: Architecture, method: str) -> None:
+    if calibration is None or calibration.ndim != 2 or len(calibration) == 0:
+        raise DataError(f"{method} needs calibration=, token ids of shape (sequences, length).")
+    largest = int(calibration.max())
+    if largest >= parent.vocabulary:
+        raise DataError(
+            f"calibration holds token {largest}, the model's vocabulary ends at {parent.vocabulary - 1}: it was "
+            "made with another tokenizer."
+        )

@@ -1,0 +1,58 @@
+"""What flows through a model on calibration text, gathered by hooks during whole forward passes."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Literal
+
+from .._torch import Model, torch
+from ..loss import evaluating
+from ..parents import blocks
+
+BATCH = 8
+"""Calibration sequences run together."""
+
+
+@torch.no_grad()
+def square_sums(
+    model: Model, tokens: torch.Tensor, modules: Mapping[str, Model], side: Literal["input", "output"]
+) -> dict[str, torch.Tensor]:
+    """Sum over tokens of the squared inputs (or outputs) of modules, one float32 number per channel."""
+    sums: dict[str, torch.Tensor] = {}
+
+    def add(name: str, value: torch.Tensor) -> None:
+        squares = value.detach().float().square().flatten(0, -2).sum(0)
+        sums[name] = sums[name] + squares if name in sums else squares
+
+    with ExitStack() as stack:
+        for name, module in modules.items():
+            stack.callback(
+                module.register_forward_hook(
+                    lambda _, inputs, output, name=name: add(name, inputs[0] if side == "input" else output)
+                ).remove
+            )
+        _run(model, tokens)
+    return sums
+
+
+@torch.no_grad()
+def boundary_cosines(model: Model, tokens: torch.Tensor) -> torch.Tensor:
+    """Mean cosine over tokens between the hidden states at block boundaries i and j, (blocks + 1, blocks + 1)."""
+    states: list[torch.Tensor] = []
+    total = torch.zeros(len(blocks(model)) + 1, len(blocks(model)) + 1, dtype=torch.float64)
+    with ExitStack() as stack:
+        for block in blocks(model):
+            stack.callback(block.register_forward_pre_hook(lambda _, inputs: states.append(inputs[0])).remove)
+        last = blocks(model)[-1]
+        stack.callback(last.register_forward_hook(lambda _, inputs, output: states.append(output)).remove)
+        for sequence in tokens.split(1):  # one at a time: all boundaries are held together
+            states.clear()
+            _run(model, sequence)
+            unit = [torch.nn.functional.normalize(state.float(), dim=-1) for state in states]
+            total += torch.stack([torch.stack([(a * b).sum(-1).mean() for b in unit]) for a in unit]).double().cpu()
+    return total / len(tokens)
+
+
+def _run(model: Model, tokens: torch.Tensor) -> None:
+    with evaluating(model):
+        for batch in tokens.split(BATCH):
+            model.model(input_ids=batch.to(model.device), use_cache=False)

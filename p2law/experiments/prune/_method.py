@@ -1,0 +1,62 @@
+"""What a pruning method is: a name, where it comes from, what it can reach, and how it chooses."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from .._torch import Model, torch
+from ..architecture import Architecture
+from ._pattern import Pattern
+from ._slice import Keep
+
+
+@dataclass(frozen=True)
+class Structured:
+    """Removes whole blocks, neurons, groups or channels: the child is a smaller dense model."""
+
+    name: str
+    reference: str
+    reachable: Callable[[Architecture, float], Iterable[Architecture]]
+    """Shapes the method can leave of a parent when asked to remove a rate."""
+    choose: Callable[[Model, Architecture, torch.Tensor], Keep]
+    """What to keep of the model to reach a shape, from calibration tokens (sequences, length)."""
+    needs_text: bool = True
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Sets single weights of the linear layers to zero: the child keeps its shape."""
+
+    name: str
+    reference: str
+    statistic: Literal["none", "norms", "gram"]
+    """What is gathered of a layer's inputs X: nothing, the norms of its columns, or X^T X."""
+    pattern: str
+    """Where weights are compared unless the user says otherwise."""
+    zero: Callable[[torch.Tensor, torch.Tensor | None, Pattern, float], tuple[torch.Tensor, torch.Tensor]]
+    """From a weight matrix, statistic, pattern and sparsity to the new matrix and the mask of what is kept."""
+    score: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor] | None = None
+    """Importance of each weight, if weights of different layers may be ranked together."""
+
+    @property
+    def needs_text(self) -> bool:
+        return self.statistic != "none"
+
+
+def by_score(
+    name: str,
+    reference: str,
+    score: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor],
+    *,
+    statistic: Literal["none", "norms"],
+    pattern: str,
+) -> Sparse:
+    """A sparse method that zeroes the weights of lowest score and leaves the others as they are."""
+
+    def zero(
+        weight: torch.Tensor, gathered: torch.Tensor | None, where: Pattern, sparsity: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        mask = where.kept(score(weight, gathered), sparsity)
+        return weight * mask, mask
+
+    return Sparse(name, reference, statistic, pattern, zero, score)

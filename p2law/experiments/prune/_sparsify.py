@@ -1,0 +1,101 @@
+"""Run a sparse method through a model: block after block, each judged on what the pruned blocks before it pass on."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from .._torch import Model, torch
+from ..loss import evaluating
+from ..parents import blocks, linears
+from ._activations import BATCH
+from ._method import Sparse
+from ._pattern import Pattern, threshold
+
+Masks = dict[str, torch.Tensor]
+"""By parameter name: True where a weight is kept."""
+Entry = tuple[torch.Tensor, dict[str, Any]]
+"""What a block is called with: the hidden state, (sequences, length, hidden), and keyword arguments."""
+
+
+@torch.no_grad()
+def sparsify(model: Model, method: Sparse, pattern: Pattern, sparsity: float, tokens: torch.Tensor | None) -> Masks:
+    """Zero weights of the model in place; the masks of what is kept."""
+    if pattern.name == "global":
+        return _globally(model, method, sparsity, tokens)
+    masks: Masks = {}
+    for i, layers, gathered in _walk(model, method.statistic, tokens):
+        for name, layer in layers.items():
+            new, mask = method.zero(layer.weight, gathered.get(name), pattern, sparsity)
+            layer.weight.copy_(new)
+            masks[f"model.layers.{i}.{name}.weight"] = mask
+    return masks
+
+
+def _globally(model: Model, method: Sparse, sparsity: float, tokens: torch.Tensor | None) -> Masks:
+    """All layers ranked together, on the activations of the dense model."""
+    assert method.score is not None
+    weights, scores = {}, {}
+    for i, layers, gathered in _walk(model, method.statistic, tokens):
+        for name, layer in layers.items():
+            full = f"model.layers.{i}.{name}.weight"
+            weights[full], scores[full] = layer.weight, method.score(layer.weight, gathered.get(name))
+    least = threshold(scores, sparsity)
+    masks = {name: score >= least for name, score in scores.items()}
+    for name, mask in masks.items():
+        weights[name].mul_(mask)
+    return masks
+
+
+def _walk(
+    model: Model, statistic: str, tokens: torch.Tensor | None
+) -> Iterator[tuple[int, dict[str, Model], dict[str, torch.Tensor]]]:
+    """Every block's linear layers with the statistic of their inputs; changes made to them reach the next block."""
+    if statistic == "none":
+        yield from ((i, linears(block), {}) for i, block in enumerate(blocks(model)))
+        return
+    assert tokens is not None
+    with evaluating(model):
+        batches = [_enter(model, batch) for batch in tokens.split(BATCH)]
+        for i, block in enumerate(blocks(model)):
+            yield i, linears(block), _gather(block, batches, statistic)
+            batches = [(block(state, **more), more) for state, more in batches]
+
+
+class _Entered(Exception):
+    """Raised to stop a forward pass at the first block."""
+
+
+def _enter(model: Model, tokens: torch.Tensor) -> Entry:
+    """The hidden state that enters the first block, and what else every block is given."""
+    entered: list[Entry] = []
+
+    def stop(_: Model, inputs: tuple[torch.Tensor, ...], more: dict[str, Any]) -> None:
+        entered.append((inputs[0], more))
+        raise _Entered
+
+    hook = blocks(model)[0].register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        model.model(input_ids=tokens.to(model.device), use_cache=False)
+    except _Entered:
+        pass
+    finally:
+        hook.remove()
+    return entered[0]
+
+
+def _gather(block: Model, batches: list[Entry], statistic: str) -> dict[str, torch.Tensor]:
+    """Norms of the inputs of each linear layer, (inputs,), or their Gram matrix, (inputs, inputs), in float32."""
+    sums: dict[str, torch.Tensor] = {}
+
+    def add(name: str, value: torch.Tensor) -> None:
+        rows = value.flatten(0, -2).float()
+        part = rows.square().sum(0) if statistic == "norms" else rows.T @ rows
+        sums[name] = sums[name] + part if name in sums else part
+
+    with ExitStack() as stack:
+        for name, layer in linears(block).items():
+            hook = layer.register_forward_hook(lambda _, inputs, __, name=name: add(name, inputs[0]))
+            stack.callback(hook.remove)
+        for state, more in batches:
+            block(state, **more)
+    return {name: total.sqrt() for name, total in sums.items()} if statistic == "norms" else sums

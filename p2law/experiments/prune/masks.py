@@ -1,0 +1,46 @@
+"""Hold pruned weights at zero through training, and prove that they are."""
+
+from collections.abc import Mapping
+
+from ...errors import P2LawError
+from .._torch import Model, torch
+
+
+class MaskError(P2LawError, RuntimeError):
+    """A pruned weight is no longer zero."""
+
+
+@torch.no_grad()
+def mask_gradients(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
+    """Drop the gradients of pruned weights; before clipping, so that they do not count in the norm."""
+    for name, mask in masks.items():
+        gradient = model.get_parameter(name).grad
+        if gradient is not None:
+            gradient.mul_(mask)
+
+
+@torch.no_grad()
+def mask_weights(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
+    """Set pruned weights to zero: momentum left from before the pruning would move them."""
+    for name, mask in masks.items():
+        model.get_parameter(name).mul_(mask)
+
+
+@torch.no_grad()
+def verify(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
+    """Check that every pruned weight is exactly zero.
+
+    Raises
+    ------
+    MaskError
+        Naming the matrix and how many weights have come back.
+    """
+    for name, mask in masks.items():
+        back = int(model.get_parameter(name)[~mask].count_nonzero())
+        if back:
+            raise MaskError(f"{name}: {back} pruned weights are not zero; the run is not that of a pruned model.")
+
+
+def pruned_weights(masks: Mapping[str, torch.Tensor]) -> int:
+    """Weights the masks hold at zero."""
+    return sum(mask.numel() - int(mask.sum()) for mask in masks.values())

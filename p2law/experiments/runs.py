@@ -1,0 +1,91 @@
+"""From a plan to its runs, in an order in which every run comes after those it needs."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from . import prune
+from .architecture import Architecture
+from .plan import Cell, Growth, Parent, Plan
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """One curve: a model to start from and a recipe."""
+
+    name: str
+    kind: str
+    """``parent``, ``control``, ``pruned``, ``scratch`` or ``sparse``."""
+    parent: Parent
+    parent_seed: int
+    recipe: Recipe
+    split: str
+    shape: Architecture
+    """Of the model that is trained."""
+    needs: str | None = None
+    """The run that makes the parent."""
+    cell: Cell | None = None
+    growth: Growth | None = None
+
+    @property
+    def body(self) -> int:
+        """Non-embedding parameters that are not zero at the end, as far as the plan tells."""
+        if self.cell is None or self.kind == "scratch":
+            sparsity = self.growth.schedule.sparsity if self.growth else 0.0
+            return self.shape.body - round(sparsity * self.shape.linear)
+        return prune.target(self.parent.shape, self.cell.method, self.cell.rate, pattern=self.cell.pattern).body
+
+    def specification(self) -> dict[str, Any]:
+        """Everything the outcome depends on, as plain values; not where a parent's files lie."""
+        return asdict(replace(self, parent=replace(self.parent, model=None)))
+
+
+def runs(plan: Plan) -> list[Run]:
+    """All runs of a plan: parents first, then controls, then the rest."""
+    made = [run for parent in plan.parents for seed in plan.parent_seeds for run in _of_parent(plan, parent, seed)]
+    order = {"parent": 0, "control": 1, "pruned": 2, "scratch": 3, "sparse": 4}
+    return sorted(made, key=lambda run: order[run.kind])
+
+
+def _of_parent(plan: Plan, parent: Parent, parent_seed: int) -> Iterator[Run]:
+    size = parent.name if len(plan.parent_seeds) == 1 else f"{parent.name}-p{parent_seed}"
+    needs = None
+    if parent.model is None and plan.pretrain is not None:
+        needs = f"{size}-parent"
+        yield from _dense(plan, parent, parent_seed, size)
+        yield from _sparse(plan, parent, parent_seed, size)
+    for seed in plan.seeds:
+        recipe = plan.posttrain.recipe(parent, seed)
+        own = Run("", "", parent, parent_seed, recipe, plan.posttrain.split, parent.shape, needs)
+        yield replace(own, name=f"{size}-control-s{seed}", kind="control")
+        for cell in plan.prune:
+            child = _child_shape(parent, cell)
+            name = f"{size}-{cell.label}-{cell.rate:g}-s{seed}".replace(":", "of")
+            yield replace(own, name=name, kind="pruned", cell=cell, shape=child)
+            if plan.scratch and child != parent.shape:
+                fresh = replace(recipe, lr=parent.lr)  # random weights bear the rate of pre-training
+                yield replace(
+                    own, name=f"{name}-scratch", kind="scratch", cell=cell, shape=child, recipe=fresh, needs=None
+                )
+
+
+def _dense(plan: Plan, parent: Parent, seed: int, size: str) -> Iterator[Run]:
+    assert plan.pretrain is not None
+    recipe = plan.pretrain.recipe(parent, seed)
+    own = Run(f"{size}-parent", "parent", parent, seed, recipe, plan.pretrain.split, parent.shape)
+    yield own
+    for tokens in plan.horizons:
+        yield replace(own, name=f"{size}-parent-{tokens}", recipe=replace(recipe, tokens=tokens))
+
+
+def _sparse(plan: Plan, parent: Parent, seed: int, size: str) -> Iterator[Run]:
+    assert plan.pretrain is not None
+    recipe = plan.pretrain.recipe(parent, seed)
+    for growth in plan.sparse:
+        name = f"{size}-sparse-{growth.schedule.sparsity:g}-{growth.schedule.shape}-{growth.pattern}"
+        yield Run(name, "sparse", parent, seed, recipe, plan.pretrain.split, parent.shape, growth=growth)
+
+
+def _child_shape(parent: Parent, cell: Cell) -> Architecture:
+    return prune.target(parent.shape, cell.method, cell.rate, pattern=cell.pattern).shape

@@ -1,0 +1,143 @@
+"""A plan made ready: its text opened, its runs listed, and everything refused that can be known to fail."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import DataError
+from ..quantities import format_quantity
+from ._torch import torch
+from .batches import window_count
+from .estimate import estimate
+from .machine import device_of
+from .parents import has_tokenizer
+from .plan import Plan
+from .record import Record
+from .runs import Run, runs
+from .text import Text, load
+from .tokenize import digest_of
+
+VALIDATION = "validation"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A plan with its text and runs."""
+
+    plan: Plan
+    text: Text
+    runs: tuple[Run, ...]
+    device: str
+
+    def record(self, name: str) -> Record:
+        return Record(self.plan.out / "runs" / name)
+
+    def specification(self, run: Run) -> dict[str, Any]:
+        """What identifies a run: its own settings and the text it reads, as JSON has them."""
+        texts = {split: self.text.digest(split) for split in (run.split, VALIDATION)}
+        measured = {"validation": self.plan.validation_sequences, "calibration": self.plan.calibration_sequences}
+        return json.loads(json.dumps({**run.specification(), "text": texts, **measured}, default=str))
+
+    def table(self) -> pd.DataFrame:
+        """One row per run: parameters, tokens, and estimates of FLOPs, memory and time."""
+        rows = []
+        for run in self.runs:
+            cost = estimate(run, device=self.device, speed=self.plan.speed)
+            rows.append(
+                {
+                    "run": run.name,
+                    "status": self.record(run.name).status,
+                    "N": format_quantity(run.body),
+                    "N_total": format_quantity(run.body + run.shape.embedding),
+                    "tokens": format_quantity(run.recipe.steps * run.recipe.step_tokens),
+                    "lr": f"{run.recipe.lr:.3g}",
+                    "FLOPs": f"{cost.flops:.2g}",
+                    "GiB": f"{cost.memory / 2**30:.2g}",
+                    "minutes": f"{cost.seconds / 60:.2g}",
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+def make_study(plan: Plan) -> Study:
+    """Open a plan's text and check every run against it.
+
+    Raises
+    ------
+    DataError
+        If the text is too short, was made with another tokenizer, does not fit a model's vocabulary; if a run of the
+        same name was begun with other settings; or if disk or memory are too small.
+    """
+    study = Study(plan, load(plan.text), tuple(runs(plan)), device_of(plan.device))
+    _check_vocabularies(study)
+    for run in study.runs:
+        _check_text(study, run)
+        _check_same(study, run)
+    _check_room(study)
+    return study
+
+
+def _check_vocabularies(study: Study) -> None:
+    for parent in study.plan.parents:
+        if study.text.vocabulary > parent.shape.vocabulary:
+            raise DataError(
+                f"parent {parent.name}: the text has a vocabulary of {study.text.vocabulary} ({study.text.tokenizer}), "
+                f"the model of {parent.shape.vocabulary}: prepare the text with the model's tokenizer."
+            )
+        if parent.model and has_tokenizer(parent.model) and digest_of(parent.model) != study.text.tokenizer_digest:
+            raise DataError(
+                f"parent {parent.name}: the text was made with the tokenizer {study.text.tokenizer}, which is not the "
+                f"model's own: prepare the text with that of {parent.model}."
+            )
+
+
+def _check_text(study: Study, run: Run) -> None:
+    recipe, plan = run.recipe, study.plan
+    wanted = {run.split: -(-recipe.steps * recipe.batch // recipe.passes), VALIDATION: plan.validation_sequences}
+    for split, sequences in wanted.items():
+        there = window_count(study.text.tokens(split), recipe.sequence)
+        if sequences > there:
+            raise DataError(
+                f"run {run.name} wants {sequences * recipe.sequence:,} tokens of the split {split!r}, which has "
+                f"{there * recipe.sequence:,} in whole sequences: ask for fewer, allow passes, or prepare more text."
+            )
+    if run.cell and window_count(study.text.tokens(run.split), recipe.sequence) < plan.calibration_sequences:
+        raise DataError(f"run {run.name}: too little text for calibration_sequences={plan.calibration_sequences}.")
+
+
+def _check_same(study: Study, run: Run) -> None:
+    begun, now = study.record(run.name).specification(), study.specification(run)
+    if begun is not None and begun != now:
+        changed = [key for key in now if begun.get(key) != now[key]]
+        raise DataError(
+            f"run {run.name} was begun with another {', '.join(changed)}: choose another out= folder, or delete "
+            f"{study.record(run.name).folder} to run it anew."
+        )
+
+
+def _check_room(study: Study) -> None:
+    left = [run for run in study.runs if not study.record(run.name).done]
+    costs = [(run, estimate(run, device=study.device, speed=study.plan.speed)) for run in left]
+    kept = sum(4 * run.shape.total for run in left) if study.plan.keep_models else 0
+    needed = kept + max((cost.disk for _, cost in costs), default=0)
+    there = shutil.disk_usage(_existing(study.plan.out)).free
+    if needed > there:
+        raise DataError(
+            f"the sweep may fill {needed / 2**30:.3g} GiB under {study.plan.out}, there are {there / 2**30:.3g}: make "
+            "room, choose another out= folder, or set keep_models = false."
+        )
+    memory = torch.cuda.get_device_properties(0).total_memory if study.device == "cuda" else float("inf")
+    for run, cost in costs:
+        if cost.memory > memory:
+            raise DataError(
+                f"run {run.name} needs about {cost.memory / 2**30:.3g} GiB on the GPU, which has {memory / 2**30:.3g}: "
+                "lower micro_batch, or set recompute = true."
+            )
+
+
+def _existing(path: Path) -> Path:
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())

@@ -1,0 +1,190 @@
+"""Packed token files: documents of every split end to end, with a manifest of where they came from."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import accumulate
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from .files import file_digest
+from .tokenize import Tokenizer
+
+SPLITS = {"pretrain": 0.60, "posttrain": 0.38, "validation": 0.02}
+"""Shares of the documents unless the user says otherwise."""
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A prepared text: token ids per split, read from disk as they are needed."""
+
+    folder: Path
+    vocabulary: int
+    tokenizer: str
+    tokenizer_digest: str
+    splits: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    """Per split: tokens, documents, sha256."""
+
+    def tokens(self, split: str) -> np.ndarray:
+        """Token ids of a split, (tokens,), mapped from disk.
+
+        Raises
+        ------
+        DataError
+            If there is no such split, or its file is not as long as it was written.
+        """
+        facts = self._facts(split)
+        path = self.folder / f"{split}.bin"
+        dtype = _dtype(self.vocabulary)
+        if not path.is_file() or path.stat().st_size != facts["tokens"] * dtype.itemsize:
+            raise DataError(f"{path} is missing or cut short: prepare the text again.")
+        return np.memmap(path, dtype=dtype, mode="r")
+
+    def digest(self, split: str) -> str:
+        """SHA-256 of a split's file as written."""
+        return self._facts(split)["sha256"]
+
+    def verify(self) -> None:
+        """Read every file and compare with the manifest.
+
+        Raises
+        ------
+        DataError
+            Naming the split that has changed.
+        """
+        for split in self.splits:
+            if file_digest(self.folder / f"{split}.bin") != self.digest(split):
+                raise DataError(f"{self.folder / split}.bin has changed since it was written: prepare the text again.")
+
+    def _facts(self, split: str) -> Mapping[str, Any]:
+        if split not in self.splits:
+            raise DataError(f"the text at {self.folder} has no split {split!r}; it has {', '.join(self.splits)}.")
+        return self.splits[split]
+
+
+def prepare(
+    texts: Iterable[str | np.ndarray],
+    folder: str | PathLike[str],
+    tokenizer: Tokenizer,
+    *,
+    splits: Mapping[str, float] = SPLITS,
+    max_tokens: int | None = None,
+) -> Text:
+    """Tokenise documents and pack each split into one file.
+
+    A document's split follows from a hash of its content, so equal documents never lie on both sides and the same text
+    splits the same way in any order.
+
+    Parameters
+    ----------
+    texts : iterable of str or of integer arrays
+        Documents as text, or as token ids of ``tokenizer``; an end token is put after each.
+    splits : mapping
+        Names and shares of the documents; the shares sum to 1.
+    max_tokens : int, optional
+        Stop after so many tokens in all.
+
+    Raises
+    ------
+    DataError
+        If the folder is taken, the shares do not sum to 1, an id is outside the vocabulary, or a split stays empty.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise DataError(f"{folder} exists already: choose another folder, or delete it to prepare the text anew.")
+    if abs(sum(splits.values()) - 1) > 1e-9 or min(splits.values()) <= 0:
+        raise DataError(f"splits={dict(splits)}: give positive shares that sum to 1.")
+    part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    part.mkdir(parents=True)
+    try:
+        counts = _write(texts, part, tokenizer, splits, max_tokens)
+        _write_manifest(part, tokenizer, counts)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return load(folder)
+
+
+def load(folder: str | PathLike[str]) -> Text:
+    """A text prepared before.
+
+    Raises
+    ------
+    DataError
+        If there is none in the folder.
+    """
+    path = Path(folder) / MANIFEST
+    if not path.is_file():
+        raise DataError(f"there is no prepared text in {str(folder)!r}: make one with p2law experiments text.")
+    manifest = json.loads(path.read_text())
+    facts = manifest["tokenizer"]
+    return Text(Path(folder), facts["vocabulary"], facts["name"], facts["sha256"], manifest["splits"])
+
+
+def _write(
+    texts: Iterable[str | np.ndarray],
+    folder: Path,
+    tokenizer: Tokenizer,
+    splits: Mapping[str, float],
+    max_tokens: int | None,
+) -> dict[str, dict[str, int]]:
+    dtype, left = _dtype(tokenizer.vocabulary), max_tokens
+    counts = {split: {"tokens": 0, "documents": 0} for split in splits}
+    files = {split: (folder / f"{split}.bin").open("wb") for split in splits}
+    try:
+        for number, document in enumerate(texts):
+            ids = tokenizer.encode(document) if isinstance(document, str) else np.asarray(document)
+            _check_ids(ids, tokenizer, number)
+            split = _split_of(document, splits)
+            packed = np.append(ids, tokenizer.end)[:left].astype(dtype)
+            files[split].write(packed.tobytes())
+            counts[split]["tokens"] += len(packed)
+            counts[split]["documents"] += 1
+            if left is not None and (left := left - len(packed)) == 0:
+                break
+    finally:
+        for file in files.values():
+            file.close()
+    empty = [split for split, count in counts.items() if count["tokens"] == 0]
+    if empty:
+        raise DataError(f"no document fell to {', '.join(empty)}: give more documents, or larger shares in splits=.")
+    return counts
+
+
+def _write_manifest(folder: Path, tokenizer: Tokenizer, counts: Mapping[str, Mapping[str, int]]) -> None:
+    splits = {split: {**count, "sha256": file_digest(folder / f"{split}.bin")} for split, count in counts.items()}
+    facts = {
+        "name": tokenizer.name,
+        "sha256": tokenizer.digest,
+        "vocabulary": tokenizer.vocabulary,
+        "end": tokenizer.end,
+    }
+    text = json.dumps({"tokenizer": facts, "dtype": str(_dtype(tokenizer.vocabulary)), "splits": splits}, indent=2)
+    (folder / MANIFEST).write_text(text)
+
+
+def _check_ids(ids: np.ndarray, tokenizer: Tokenizer, number: int) -> None:
+    if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):
+        raise DataError(f"document {number}: token ids must be a one-dimensional array of whole numbers.")
+    if ids.size and not (ids.min() >= 0 and ids.max() < tokenizer.vocabulary):
+        wrong = int(ids.max()) if ids.max() >= tokenizer.vocabulary else int(ids.min())
+        raise DataError(f"document {number}: id {wrong} is outside the vocabulary of {tokenizer.vocabulary}.")
+
+
+def _split_of(document: str | np.ndarray, splits: Mapping[str, float]) -> str:
+    content = document.encode() if isinstance(document, str) else np.asarray(document).astype("<i8").tobytes()
+    place = int.from_bytes(sha256(content).digest()[:8], "big") / 2**64
+    edges = accumulate(splits.values())
+    return next((split for split, edge in zip(splits, edges, strict=True) if place < edge), list(splits)[-1])
+
+
+def _dtype(vocabulary: int) -> np.dtype[Any]:
+    return np.dtype("<u2" if vocabulary <= 2**16 else "<u4")

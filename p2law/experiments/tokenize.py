@@ -1,0 +1,70 @@
+"""From text to token ids: bytes as they are, or a tokenizer of transformers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from ._torch import transformers
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A way to encode text, with a digest that tells it from others."""
+
+    name: str
+    encode: Callable[[str], np.ndarray]
+    vocabulary: int
+    """Ids lie below this."""
+    end: int
+    """Id put after every document."""
+    digest: str
+
+
+BYTES = Tokenizer("bytes", lambda text: np.frombuffer(text.encode(), np.uint8), 257, 256, sha256(b"bytes").hexdigest())
+"""One token per byte and one for the end: needs no file, for small studies and tests."""
+
+
+def tokenizer(source: str | PathLike[str], *, end: str | None = None) -> Tokenizer:
+    """The tokenizer called "bytes", a ``tokenizer.json``, or that of a model folder or hub id.
+
+    Parameters
+    ----------
+    end : str, optional
+        The token that ends a document; default: the tokenizer's own end-of-sequence token.
+
+    Raises
+    ------
+    DataError
+        If it cannot be loaded, or no end token is known.
+    """
+    if str(source) == BYTES.name:
+        return BYTES
+    found = _load(source)
+    last = found.eos_token_id if end is None else found.get_vocab().get(end)
+    if last is None:
+        raise DataError(f"tokenizer {str(source)!r}: no end token {end or ''}; name one it has with end=.")
+
+    def encode(text: str) -> np.ndarray:
+        return np.asarray(found(text, add_special_tokens=False, verbose=False)["input_ids"], dtype=np.int64)
+
+    return Tokenizer(str(source), encode, len(found), int(last), digest_of(source))
+
+
+def digest_of(source: str | PathLike[str]) -> str:
+    """SHA-256 of a tokenizer's full definition."""
+    return sha256(_load(source).backend_tokenizer.to_str().encode()).hexdigest()
+
+
+def _load(source: str | PathLike[str]):  # type: ignore[no-untyped-def]
+    library, path = transformers(), Path(source)
+    try:
+        if path.suffix == ".json":
+            return library.PreTrainedTokenizerFast(tokenizer_file=str(path))
+        return library.AutoTokenizer.from_pretrained(str(source))
+    except Exception as error:  # the Rust library raises bare exceptions
+        raise DataError(f"no tokenizer at {str(source)!r}: give 'bytes', a tokenizer.json, a folder or id.") from error

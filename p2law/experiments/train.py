@@ -1,0 +1,235 @@
+"""Train a model by a recipe and measure its validation loss on the way; resumed runs equal uninterrupted ones."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from ..errors import P2LawError
+from . import state as checkpoint
+from ._torch import Model, torch
+from ._torch import checkpoint as recompute
+from .batches import Batches
+from .loss import autocast, mean_loss, token_loss
+from .machine import Meter, precision_on
+from .prune.masks import mask_gradients, mask_weights, pruned_weights, verify
+from .recipe import Recipe
+
+Masks = Mapping[str, torch.Tensor]
+Remask = Callable[[int, Model], Masks | None]
+"""From the number of a step about to be taken (from 0) and the model to new masks, or None to keep the old."""
+Row = dict[str, Any]
+
+
+class TrainingError(P2LawError, RuntimeError):
+    """Training cannot go on; the message says at which step and what to change."""
+
+
+@dataclass
+class _Run:
+    """What changes while a model is trained."""
+
+    model: Model
+    optimiser: Any
+    masks: Masks
+    step: int = 0
+    zeros: int = 0
+    """Pruned weights summed over the steps taken."""
+    seconds: float = 0.0
+    rows: list[Row] = field(default_factory=list)
+
+
+def train(
+    model: Model,
+    batches: Batches,
+    validation: torch.Tensor,
+    recipe: Recipe,
+    *,
+    masks: Masks | None = None,
+    remask: Remask | None = None,
+    teacher: Model | None = None,
+    start: str = "pruned",
+    folder: Path | None = None,
+    checkpoint_every: int = 500,
+    log: Callable[[list[Row]], None] | None = None,
+    progress: bool = False,
+) -> list[Row]:
+    """Train a model in place.
+
+    Parameters
+    ----------
+    model : transformers causal language model
+        With float32 weights, on the device to train on.
+    validation : Tensor
+        Fixed windows, (sequences, length + 1), that every measurement uses.
+    masks : mapping, optional
+        Weights to hold at zero, as :func:`p2law.experiments.prune.prune` returns them.
+    remask : callable, optional
+        Changes the masks on the way: sparse pre-training.
+    teacher : model, optional
+        Whose predictions count in the training loss with weight ``recipe.distil``.
+    start : str
+        What the phase of the row at zero tokens is called.
+    folder : path, optional
+        Where checkpoints are kept; if it holds some, the run goes on from the newest.
+    checkpoint_every : int
+        Steps between checkpoints, and so the most that can be lost.
+    log : callable, optional
+        Given all rows whenever there is a new one.
+    progress : bool
+        Show a bar with the loss, tokens per second and share of the device's peak.
+
+    Returns
+    -------
+    list of dict
+        One row per measurement: step, D (tokens), loss (nats per token), phase, lr, zeros (pruned weights), zeros_mean
+        (their average over the steps so far), seconds.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is no longer finite.
+    """
+    run = _Run(model, _optimiser(model, recipe), dict(masks or {}))
+    saved = checkpoint.latest(folder) if folder else None
+    if saved is not None:
+        _restore(run, saved)
+    _prepare(model, recipe)
+    due, wanted = recipe.measured(), precision_on(model.device.type, recipe.precision)
+    with Meter(model, recipe, run.step, shown=progress) as meter:
+        if saved is None:
+            _measure(run, validation, recipe, wanted, start, log)
+        while run.step < recipe.steps:
+            began = monotonic()
+            loss = _one_step(run, batches, recipe, wanted, remask, teacher)
+            run.seconds += monotonic() - began
+            meter.tick(loss)
+            if run.step in due:
+                _measure(run, validation, recipe, wanted, start, log)
+            if folder and (run.step % checkpoint_every == 0 or run.step == recipe.steps):
+                _save(run, folder)
+    verify(model, run.masks)
+    return run.rows
+
+
+def _one_step(
+    run: _Run, batches: Batches, recipe: Recipe, precision: str, remask: Remask | None, teacher: Model | None
+) -> torch.Tensor:
+    """One optimiser step; the loss trained on, left on the device."""
+    if remask is not None and (new := remask(run.step, run.model)) is not None:
+        run.masks = new
+        _mask_moments(run)
+    model = run.model
+    windows, total = batches.at(run.step).to(model.device), torch.zeros((), device=model.device)
+    for part in windows.split(recipe.micro_batch or recipe.batch):
+        with autocast(model.device.type, precision):
+            loss = _training_loss(model, part, recipe.distil, teacher) * (len(part) / len(windows))
+        loss.backward()
+        total += loss.detach()
+    mask_gradients(model, run.masks)  # before clipping: gradients that are dropped must not count in the norm
+    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+    run.step += 1
+    for group in run.optimiser.param_groups:
+        group["lr"] = recipe.rate(run.step)
+    run.optimiser.step()
+    run.optimiser.zero_grad()
+    mask_weights(model, run.masks)
+    run.zeros += pruned_weights(run.masks)
+    return total
+
+
+def _training_loss(model: Model, windows: torch.Tensor, distil: float, teacher: Model | None) -> torch.Tensor:
+    logits = model(input_ids=windows[:, :-1], use_cache=False).logits
+    loss = token_loss(logits, windows[:, 1:])
+    if teacher is None or distil == 0:
+        return loss
+    with torch.no_grad():
+        wanted = teacher(input_ids=windows[:, :-1], use_cache=False).logits
+    divergence = torch.nn.functional.kl_div(
+        logits.float().log_softmax(-1), wanted.float().log_softmax(-1), reduction="none", log_target=True
+    )
+    return (1 - distil) * loss + distil * divergence.sum(-1).mean()
+
+
+def _measure(
+    run: _Run,
+    validation: torch.Tensor,
+    recipe: Recipe,
+    precision: str,
+    start: str,
+    log: Callable[[list[Row]], None] | None,
+) -> None:
+    loss = mean_loss(run.model, validation, precision=precision)
+    if not loss < float("inf"):
+        raise TrainingError(f"the loss is {loss} after step {run.step} of {recipe.steps}: lower lr={recipe.lr:g}.")
+    run.rows.append(
+        {
+            "step": run.step,
+            "D": run.step * recipe.step_tokens,
+            "loss": loss,
+            "phase": recipe.phase(run.step) if run.step else start,
+            "lr": recipe.rate(run.step) if run.step else 0.0,
+            "zeros": pruned_weights(run.masks),
+            "zeros_mean": run.zeros / run.step if run.step else float(pruned_weights(run.masks)),
+            "seconds": round(run.seconds, 3),
+        }
+    )
+    if log is not None:
+        log(run.rows)
+
+
+def _optimiser(model: Model, recipe: Recipe) -> Any:
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},  # norms and biases
+    ]
+    fused = model.device.type == "cuda"
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, fused=fused)
+
+
+def _prepare(model: Model, recipe: Recipe) -> None:
+    model.train()
+    if recipe.recompute:
+        for block in model.model.layers:
+            block.forward = partial(recompute, block.forward, use_reentrant=False)
+    if recipe.compile:
+        for block in model.model.layers:
+            block.compile()  # one compilation serves all blocks: they are alike
+
+
+def _mask_moments(run: _Run) -> None:
+    """Forget the momentum of weights just pruned; left to fade it would end in denormal numbers, slow on a CPU."""
+    mask_weights(run.model, run.masks)
+    for name, mask in run.masks.items():
+        moments = run.optimiser.state.get(run.model.get_parameter(name), {})
+        for moment in ("exp_avg", "exp_avg_sq"):
+            if moment in moments:
+                moments[moment].mul_(mask)
+
+
+def _save(run: _Run, folder: Path) -> None:
+    verify(run.model, run.masks)
+    tensors = {f"mask.{name}": mask for name, mask in run.masks.items()}
+    for name, parameter in run.model.named_parameters():
+        moments = run.optimiser.state[parameter]
+        tensors |= {f"weight.{name}": parameter.detach()}
+        tensors |= {f"{moment}.{name}": moments[moment] for moment in ("exp_avg", "exp_avg_sq")}
+    info = {"rows": run.rows, "zeros": run.zeros, "seconds": run.seconds}
+    checkpoint.save(folder, checkpoint.State(run.step, tensors, info))
+
+
+@torch.no_grad()
+def _restore(run: _Run, saved: checkpoint.State) -> None:
+    device = run.model.device
+    counter = device if device.type == "cuda" else "cpu"
+    for name, parameter in run.model.named_parameters():
+        parameter.copy_(saved.tensors[f"weight.{name}"])
+        moments = {moment: saved.tensors[f"{moment}.{name}"].to(device) for moment in ("exp_avg", "exp_avg_sq")}
+        run.optimiser.state[parameter] = {"step": torch.tensor(float(saved.step), device=counter), **moments}
+    masks = ((name, tensor) for name, tensor in saved.tensors.items() if name.startswith("mask."))
+    run.masks = {name.removeprefix("mask."): tensor.to(device) for name, tensor in masks}
+    run.step, run.rows = saved.step, list(saved.info["rows"])
+    run.zeros, run.seconds = saved.info["zeros"], saved.info["seconds"]

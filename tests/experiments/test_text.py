@@ -1,0 +1,160 @@
+"""Text to token files: every format, splits without overlap, what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
+
+from p2law.errors import DataError
+from p2law.experiments import text
+from p2law.experiments.batches import first_windows, make_batches, window_count
+from p2law.experiments.documents import documents
+from p2law.experiments.tokenize import BYTES, digest_of, tokenizer
+
+DOCUMENTS = [f"Document {i}: " + "word " * (i % 7 + 3) for i in range(200)]
+EVEN = {"train": 0.5, "validation": 0.5}
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    return text.prepare(DOCUMENTS, tmp_path / "text", BYTES, splits=EVEN)
+
+
+def read_back(prepared, split):
+    whole = bytes(np.where(prepared.tokens(split) == 256, 0, prepared.tokens(split)).astype(np.uint8))
+    return whole.decode().split("\0")[:-1]
+
+
+def test_every_document_lies_in_exactly_one_split(prepared):
+    train, validation = (read_back(prepared, split) for split in EVEN)
+    assert sorted(train + validation) == sorted(DOCUMENTS)
+    assert 60 < len(train) < 140
+
+
+def test_equal_documents_never_lie_on_both_sides(tmp_path):
+    prepared = text.prepare(DOCUMENTS * 3, tmp_path / "text", BYTES, splits=EVEN)
+    assert not set(read_back(prepared, "train")) & set(read_back(prepared, "validation"))
+
+
+def test_splits_do_not_depend_on_the_order(prepared, tmp_path):
+    again = text.prepare(DOCUMENTS[::-1], tmp_path / "again", BYTES, splits=EVEN)
+    assert read_back(again, "train")[::-1] == read_back(prepared, "train")
+
+
+def test_token_arrays_are_documents(tmp_path):
+    arrays = [np.arange(i, i + 5) for i in range(50)]
+    prepared = text.prepare(arrays, tmp_path / "text", BYTES, splits=EVEN)
+    assert sum(facts["tokens"] for facts in prepared.splits.values()) == 50 * 6
+
+
+def test_jsonl_parquet_and_folders_give_the_same_documents(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({"text": each}) for each in DOCUMENTS))
+    parquet.write_table(pyarrow.table({"body": DOCUMENTS}), tmp_path / "b.parquet")
+    (tmp_path / "texts").mkdir()
+    for i, each in enumerate(DOCUMENTS):
+        (tmp_path / "texts" / f"{i:03}.txt").write_text(each)
+    assert list(documents(tmp_path / "a.jsonl")) == DOCUMENTS
+    assert list(documents(tmp_path / "b.parquet", field="body")) == DOCUMENTS
+    assert list(documents(tmp_path / "texts")) == DOCUMENTS
+
+
+def test_a_tokenizer_of_transformers_round_trips_and_is_recognised(tmp_path):
+    tokenizers = pytest.importorskip("tokenizers")
+    trained = tokenizers.ByteLevelBPETokenizer()
+    trained.train_from_iterator(DOCUMENTS, vocab_size=300, special_tokens=["<end>"])
+    trained.save(str(tmp_path / "tokenizer.json"))
+    found = tokenizer(tmp_path / "tokenizer.json", end="<end>")
+    assert trained.decode(found.encode(DOCUMENTS[3]).tolist()) == DOCUMENTS[3]
+    assert found.vocabulary <= 300
+    assert found.digest == digest_of(tmp_path / "tokenizer.json")
+    with pytest.raises(DataError, match="no end token"):
+        tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_changed_files_are_noticed(prepared):
+    prepared.verify()
+    path = prepared.folder / "train.bin"
+    content = bytearray(path.read_bytes())
+    content[10] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="has changed since"):
+        prepared.verify()
+    path.write_bytes(content[:-2])
+    with pytest.raises(DataError, match="missing or cut short"):
+        prepared.tokens("train")
+
+
+def test_max_tokens_is_met_exactly(tmp_path):
+    prepared = text.prepare(DOCUMENTS, tmp_path / "text", BYTES, splits=EVEN, max_tokens=1000)
+    assert sum(facts["tokens"] for facts in prepared.splits.values()) == 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "message"),
+    [
+        (DOCUMENTS, {"splits": {"train": 0.5}}, "shares that sum to 1"),
+        (DOCUMENTS[:1], {}, "no document fell to"),
+        ([np.array([300])], {}, "id 300 is outside the vocabulary of 257"),
+        ([np.array([[1]])], {}, "one-dimensional"),
+    ],
+)
+def test_bad_text_is_refused_and_leaves_nothing(tmp_path, content, more, message):
+    with pytest.raises(DataError, match=message):
+        text.prepare(content, tmp_path / "text", BYTES, **more)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_folder_is_refused(prepared):
+    with pytest.raises(DataError, match="exists already"):
+        text.prepare(DOCUMENTS, prepared.folder, BYTES)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", '{"body": "x"}', "line 1: no text under 'text'; it has body"),
+        ("a.jsonl", "{", "line 1: not JSON"),
+        ("a.csv", "x", "cannot read text from 'a.csv'"),
+    ],
+)
+def test_unreadable_sources_are_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=message):
+        list(documents(tmp_path / name))
+
+
+def test_missing_source_and_text_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no file or folder"):
+        documents(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no prepared text"):
+        text.load(tmp_path)
+
+
+def test_batches_cover_the_text_once_in_an_order_of_the_seed():
+    tokens = np.arange(101)
+    batches = make_batches(tokens, sequence=10, batch=5, steps=2, seed=0)
+    seen = np.sort(np.concatenate([batches.at(step)[:, :-1].numpy().ravel() for step in range(2)]))
+    assert np.array_equal(seen, np.arange(100))
+    other = make_batches(tokens, sequence=10, batch=5, steps=2, seed=1)
+    assert not np.array_equal(batches.order, other.order)
+
+
+def test_targets_follow_inputs_across_windows():
+    batches = make_batches(np.arange(101), sequence=10, batch=2, steps=1, seed=3)
+    window = batches.at(0)
+    assert window.shape == (2, 11)
+    assert (window.diff(dim=1) == 1).all()
+
+
+def test_short_text_is_refused_unless_passes_are_allowed():
+    with pytest.raises(DataError, match="150 tokens are asked for, the text has 100 in whole sequences and passes=1"):
+        make_batches(np.arange(101), sequence=10, batch=5, steps=3, seed=0)
+    assert len(make_batches(np.arange(101), sequence=10, batch=5, steps=3, seed=0, passes=2).order) == 15
+    assert window_count(np.arange(10), 10) == 0
+    with pytest.raises(DataError, match="validation wants 20 sequences"):
+        first_windows(np.arange(101), sequence=10, count=20, what="validation")
