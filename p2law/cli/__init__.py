@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import p2law
 
 from ..errors import P2LawError, P2LawWarning
+from ..experiments import cli as experiments
 from .catalogue import DATA, LAWS
 from .command import Command, Group, fill
 from .fitting import FIT
@@ -77,7 +78,7 @@ def make_parser() -> ArgumentParser:
     about = (p2law.__doc__ or "").partition("\n")[0]
     parser = ArgumentParser("p2law", description=about, epilog=FIRST_STEPS, formatter_class=_AsWritten)
     parser.add_argument("--version", action="version", version=f"p2law {p2law.__version__}")
-    fill(parser, COMMANDS)
+    experiments.add(fill(parser, COMMANDS))
     return parser
 
 

@@ -12,7 +12,7 @@ def main() -> int:
     arguments(parser)
     options = parser.parse_args()
     try:
-        return options.run(options)
+        return options.act(options)
     except (P2LawError, OSError) as error:
         print(f"p2law: error: {error}", file=sys.stderr)
         return 2

@@ -15,7 +15,7 @@ EXAMPLES = """examples:
 
 
 def add(subparsers: Any) -> None:
-    """Add the command to the subparsers of ``p2law``; ``options.run(options)`` then gives the exit code."""
+    """Add the command to the subparsers of ``p2law``; ``options.act(options)`` then gives the exit code."""
     parser = subparsers.add_parser(
         "experiments", help=ABOUT, description=ABOUT, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter
     )
@@ -24,7 +24,7 @@ def add(subparsers: Any) -> None:
 
 def arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
-    parser.set_defaults(run=run)
+    parser.set_defaults(act=run)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     sweep = actions.add_parser("run", help="carry out a plan; run again to go on or to retry what failed")
     sweep.add_argument("plan", metavar="plan.toml")

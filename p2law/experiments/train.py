@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import P2LawError
 from . import state as checkpoint
 from ._torch import Model, torch
-from ._torch import checkpoint as recompute
+from ._torch import checkpoint as recompute  # type: ignore[attr-defined]
 from .batches import Batches
 from .loss import autocast, mean_loss, token_loss
 from .machine import Meter, precision_on

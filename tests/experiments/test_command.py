@@ -37,7 +37,7 @@ def call(*words):
     parser = ArgumentParser()
     cli.add(parser.add_subparsers())
     options = parser.parse_args(["experiments", *map(str, words)])
-    return options.run(options)
+    return options.act(options)
 
 
 @pytest.fixture

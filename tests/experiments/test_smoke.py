@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "04_own_curves.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "06_own_curves.py"
 
 
 @pytest.mark.slow
