@@ -88,8 +88,10 @@ class Fit:
 
     @cached_property
     def residuals(self) -> np.ndarray:
-        """Measured minus fitted loss, nats per token, (n,)."""
-        return self.observations.response - self.fitted
+        """Measured minus fitted loss, nats per token, (n,); read-only."""
+        out = self.observations.response - self.fitted
+        out.setflags(write=False)
+        return out
 
     @cached_property
     def metrics(self) -> Mapping[str, float]:

@@ -14,6 +14,8 @@ from .surface import Powers, Surface
 POINTS, ROUNDS = 33, 12
 """Points per round of the search and rounds: 32^-12 of the bracket, less than rounding leaves."""
 COARSE = 257
+FLAT = 1e-9
+"""Relative range of the loss over all ways to share a budget below which none of them is best."""
 LARGEST = 1e80
 """FLOPs beyond which no budget is looked for."""
 
@@ -52,7 +54,9 @@ def allocate_numerically(on: Surface, C: np.ndarray, inference: float = 0.0) -> 
 
     grid = np.linspace(0.0, np.maximum(np.log(C / TRAINING), 0.0), COARSE).T
     uphill, loss = rising(grid), on.loss(size(np.exp(grid)), np.exp(grid))
-    turns = ~uphill[:, :-1] & uphill[:, 1:]
+    # A law that sees only the product N D is as good at any split: what turns there is rounding.
+    unequal = np.ptp(loss, axis=1, keepdims=True) > FLAT * np.abs(loss).max(axis=1, keepdims=True)
+    turns = ~uphill[:, :-1] & uphill[:, 1:] & unequal
     least = np.argmin(np.where(turns, loss[:, 1:], np.inf), axis=1)
     rows = np.arange(len(C))
     log_tokens = first_true(rising, grid[rows, least], grid[rows, least + 1])

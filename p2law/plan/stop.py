@@ -90,12 +90,14 @@ class StopPlan:
         within = f"{100 * self.probability:.3g} %"
         more = f"within {self.eps:g} nats of the end from about {format_quantity(self.enough())} tokens on"
         sure = f"with {100 * self.level:g} % probability from {format_quantity(self.enough(self.level))}"
+        rising = ["  the loss is forecast to rise: look at the run before going on"] if self.gain < 0 else []
         return "\n".join(
             [
                 f"{'Stop' if self.stop else 'Go on'}: {done} done, forecast from {self.basis}",
                 f"  gain left: {self.gain:.4f} nats per token, {100 * self.level:g} % interval {low:.4f} to {high:.4f}",
                 f"  probability that stopping now loses {self.eps:g} nats or less: {within}",
                 f"  {more}, {sure}",
+                *rising,
             ]
         )
 

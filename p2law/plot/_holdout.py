@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MOST = 8
 """More runs than this are told apart by split, or not at all."""
 
+WIDEST = 4.0
+"""The picture reaches to this many times the largest error; intervals beyond are cut off."""
+
 
 def holdout(
     result: "Holdout",
@@ -73,6 +76,9 @@ def holdout(
         for _, part in result.rows[result.rows["method"] == rival].groupby(["fold", "run"], sort=False):
             _draw_rival(ax, part.sort_values(x), x, shades[part[by].iloc[0]])
     _dress(ax, result, method, x)
+    reach = 100 * float(result.rows.loc[result.rows["method"].isin([method, rival]), "relative"].abs().max())
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, -WIDEST * reach), min(high, WIDEST * reach))
     if legend:
         _legend(ax, shades, rows, method, rival, single=curves.ngroups == len(rows))
     return ax

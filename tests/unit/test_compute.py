@@ -464,3 +464,18 @@ def test_plans_are_frozen():
         plan.level = 0.5
     assert replace(plan, level=0.5).level == 0.5
     assert isinstance(BESIROGLU_2024.params, MappingProxyType)
+
+
+def test_a_law_of_the_product_alone_has_no_best_split():
+    from p2law.laws import Amplitude, Exponent, Params, Tokens
+
+    @p2law.law(title="Compute alone")
+    def compute_alone(N: Params, D: Tokens, *, E: Amplitude, A: Amplitude, a: Exponent):
+        return E + A * (N * D) ** -a
+
+    size, tokens = np.geomspace(1e7, 1e10, 8), np.geomspace(1e9, 1e11, 8)
+    table = {"N": np.repeat(size, 8), "D": np.tile(tokens, 8)}
+    fit = p2law.fit(compute_alone, {**table, "loss": 1.7 + 900 * (table["N"] * table["D"]) ** -0.2})
+    plan = p2law.compute_optimal(fit, 1e21)
+    assert np.isnan(plan.N)
+    assert "no answer" in plan.status

@@ -142,3 +142,10 @@ def test_the_plan_can_be_read_and_drawn(begun):
     assert "Go on" in ax.get_title()
     assert len(ax.lines[0].get_xdata()) == len(begun)
     pyplot.close("all")
+
+
+def test_a_rising_run_is_called_rising():
+    tokens = np.geomspace(1e6, 1e8, 12)
+    plan = p2law.stop_rule({"D": tokens, "loss": 3 + 0.2 * np.log(tokens / 1e6)}, tokens=1e9, eps=0.01)
+    assert plan.stop
+    assert "forecast to rise" in str(plan)
