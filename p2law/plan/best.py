@@ -127,7 +127,9 @@ def best_pruning(
     DataError, FitError
         If there is no method or parent, a law knows no rate, or a number that the charge needs is missing.
     """
-    named = {"the parent": parents} if isinstance(parents, Parent) else dict(parents)
+    named = {"the parent": parents} if isinstance(parents, Parent) else parents
+    if not isinstance(named, Mapping) or not all(isinstance(p, Parent) for p in named.values()):
+        raise DataError("parents: give a Parent, or a mapping of names to Parents: {'8B': Parent(size=8e9, loss=2.1)}.")
     if not methods or not named:
         raise FitError("best_pruning needs one method and one parent or more.")
     for what, value in (("size", size), ("budget", budget)):

@@ -6,6 +6,10 @@
 >>> ax.figure.savefig("fit.png")  # doctest: +SKIP
 """
 
+from ._answers import parabola as parabola
+from ._answers import ranking as ranking
+from ._answers import sizes as sizes
+from ._answers import sparse as sparse
 from ._crossover import crossover as crossover
 from ._curves import curves as curves
 from ._extrapolation import extrapolation as extrapolation
