@@ -104,8 +104,3 @@ def _with_parent(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.join(first, on=["size", "parent_seed"]).join(along, on=["size", "parent_seed", "seed", "D"])
     rows.loc[~rows["kind"].isin(["control", "pruned"]), ["L0", "L_control"]] = float("nan")
     return rows
-
-
-def path_of(study: Study, name: str) -> Path:
-    """Where a table of :data:`TABLES` lies."""
-    return study.plan.out / f"{name}.csv"

@@ -203,7 +203,7 @@ def predictions(
             reach = spread.reach(level)
             lower, upper = loss - reach, loss + reach
         else:
-            lower, upper = _drawn(fit, columns, level, spread.dof)
+            lower, upper = _drawn(fit, columns, loss, level, spread.dof)
             lost = np.isinf(spread.error)  # draws all start from the neutral values of a free direction
             lower, upper = np.where(lost, -np.inf, lower), np.where(lost, np.inf, upper)
     if kind == "new":
@@ -219,7 +219,7 @@ def predictions(
 
 
 def _drawn(
-    fit: "Fit", columns: Mapping[str, np.ndarray], level: float, dof: np.ndarray
+    fit: "Fit", columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, dof: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     draws = draws_of(fit)
     names = [p.name for p in fit.law.parameters]
@@ -227,6 +227,5 @@ def _drawn(
     with np.errstate(all="ignore"):
         losses = np.asarray(fit.law(**{k: v[None, :] for k, v in columns.items()}, **constants))
     losses = np.broadcast_to(losses, (len(draws), len(dof)))
-    mean = np.broadcast_to(fit.law(**columns, **fit.params), dof.shape)
-    ends = [percentile(v, level, d, estimate=m) for v, d, m in zip(losses.T, dof, mean.tolist(), strict=True)]
+    ends = [percentile(v, level, d, estimate=m) for v, d, m in zip(losses.T, dof, loss.tolist(), strict=True)]
     return np.array([e[0] for e in ends]), np.array([e[1] for e in ends])

@@ -86,8 +86,6 @@ def profile(fit: "Fit", parameter: str, *, level: float = 0.95) -> Profile:
     if parameter in fit.options.fixed or parameter in fit.options.held:
         raise FitError(f"{parameter} was held at {fit.params[parameter]:g}: it has no profile.")
     setting = _Setting.of(fit)
-    if setting.around.rows_dof < 1:
-        raise FitError(SATURATED)
     i = setting.problem.layout.coordinate(parameter)
     unit = np.eye(len(names))[names.index(parameter)]
     low, high = _domain(setting.problem, i, fit.params[parameter])
@@ -125,8 +123,6 @@ def profile_loss(fit: "Fit", at: dict[str, float], *, level: float = 0.95) -> Pr
     columns = {k: np.array([v]) for k, v in at.items()}
     estimate = float(np.asarray(fit.law(**columns, **fit.params)).ravel()[0])
     setting = _Setting.of(fit)
-    if setting.around.rows_dof < 1:
-        raise FitError(SATURATED)
     gradient = loss_gradient(fit, columns)[0]
     half = setting.half_width(gradient, level)
     if not np.isfinite(half):
@@ -152,6 +148,8 @@ class _Setting:
 
     @classmethod
     def of(cls, fit: "Fit") -> "_Setting":
+        if fit.around.rows_dof < 1:
+            raise FitError(SATURATED)
         problem = fit.problem()
         z = coordinates(problem.layout, problem.box, fit.params)
         problem = stages(problem, z)[-1]
@@ -294,10 +292,6 @@ def _chunks(values: np.ndarray) -> list[np.ndarray]:
 
 def _raw(problem: Problem, z: np.ndarray, frame: Frame) -> np.ndarray:
     return np.array(raw_constants(problem, z, frame))
-
-
-def _named(problem: Problem, z: np.ndarray, frame: Frame) -> dict[str, float]:
-    return dict(zip((p.name for p in problem.layout.law.parameters), _raw(problem, z, frame).tolist(), strict=True))
 
 
 def _domain(problem: Problem, i: int, value: float) -> tuple[float, float]:
