@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
