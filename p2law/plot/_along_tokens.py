@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..quantities import format_quantity
 from . import _style as style
@@ -43,10 +42,5 @@ def dress(ax: Axes, name: str, ylabel: str) -> None:
     ax.set_xscale("log")
     ax.set_xlabel(f"{name} (tokens)")
     ax.set_ylabel(ylabel)
-    low, high = ax.get_xlim()
-    subs = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
-    ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
-    ax.set_axisbelow(True)
+    style.count_ticks(ax.xaxis, *ax.get_xlim())
+    style.grid(ax)

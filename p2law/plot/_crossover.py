@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..plan.meeting import undecided
 from ..quantities import format_quantity
@@ -62,15 +61,11 @@ def _undecided(found: "Crossover") -> list[tuple[float, float]]:
 def _dress(ax: Axes, found: "Crossover", tokens: np.ndarray) -> None:
     ax.set_xscale("log")
     ax.set_xlim(tokens[0], tokens[-1])
-    subs = (1.0, 2.0, 5.0) if tokens[-1] < 300 * tokens[0] else (1.0,)
-    ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    style.count_ticks(ax.xaxis, tokens[0], tokens[-1])
     ax.set_xlabel("retraining tokens")
     ax.set_ylabel("pruned − scratch loss (nats/token)")
     ax.set_title(f"Prune or train from scratch · {found.bill}", fontsize="medium")
-    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
-    ax.set_axisbelow(True)
+    style.grid(ax)
 
 
 def _legend(ax: Axes, found: "Crossover") -> None:

@@ -7,10 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..errors import DataError
-from ..quantities import format_quantity
 from . import _style as style
 
 if TYPE_CHECKING:
@@ -65,8 +63,8 @@ def holdout(
     for name in (method, rival):
         if name and name not in result.methods:
             raise DataError(f"method={name!r}: choose one of {', '.join(result.methods)}.")
-    ax = style.new_axes() if ax is None else ax
     x, rows = _x(result, x), result.rows[result.rows["method"] == method]
+    ax = style.new_axes() if ax is None else ax  # only now: a mistake must not leave an empty figure open
     shades, by = _shades(rows)
     ax.axhline(0.0, color="#000000", linewidth=0.9, zorder=1)
     curves = rows.groupby(["fold", "run"], sort=False)
@@ -130,13 +128,8 @@ def _dress(ax: Axes, result: "Holdout", method: str, x: str) -> None:
     low, high = result.rows[x].min(), result.rows[x].max()
     if variable.kind.role in ("tokens", "size") and low > 0:
         ax.set_xscale("log")
-        ax.xaxis.set_major_locator(
-            LogLocator(base=10, subs=(1.0, 2.0, 5.0) if high < 300 * low else (1.0,), numticks=12)
-        )
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
-        ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
-    ax.set_axisbelow(True)
+        style.count_ticks(ax.xaxis, low, high)
+    style.grid(ax)
     line = result.to_frame().loc[method]
     split = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
     covered = "" if np.isnan(line["coverage"]) else f" · {100 * line['coverage']:.3g} % covered"

@@ -198,8 +198,7 @@ def _log_axis(axis: Axis, label: str) -> None:
 
 
 def _grid(ax: Axes) -> None:
-    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
-    ax.set_axisbelow(True)
+    style.grid(ax)
 
 
 def _legend(ax: Axes, handles: Any) -> None:

@@ -52,8 +52,7 @@ def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True)
     ax.set_xlabel("cost" if found.coin == "cost" else f"cost ({found.coin})")
     ax.set_ylabel(f"width of the {100 * found.level:g} % interval")
     ax.set_title("What to train next · expected interval of the forecast", fontsize="medium")
-    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
-    ax.set_axisbelow(True)
+    style.grid(ax)
     if legend:
         ax.legend(fontsize="small", framealpha=0.85, loc="best")
     return ax

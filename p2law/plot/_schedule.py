@@ -44,8 +44,7 @@ def schedule(
     ax.set_xlabel("fraction of training steps")
     ax.set_ylabel("fraction")
     ax.set_title(schedule.summary().splitlines()[0], fontsize="medium")
-    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
-    ax.set_axisbelow(True)
+    style.grid(ax)
     if legend:
         ax.legend(fontsize="small", loc="best", framealpha=0.85)
     return ax

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, to_rgba_array
 from matplotlib.lines import Line2D
@@ -87,11 +88,20 @@ def dress(ax: Axes, view: View) -> None:
     ax.set_xlabel(label_of(variable))
     if view.log_x:
         ax.set_xscale("log")
-        low, high = ax.get_xlim()
-        subs = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
-        ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        count_ticks(ax.xaxis, *ax.get_xlim())
+    grid(ax)
+
+
+def count_ticks(axis: Axis, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis of counts as people read them: at 1, 2 and 5 over few decades, else at powers."""
+    subs = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
+    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def grid(ax: Axes) -> None:
+    """A light grid below everything."""
     ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
     ax.set_axisbelow(True)
 

@@ -4,9 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..quantities import format_quantity
 from . import _style as style
 
 if TYPE_CHECKING:
@@ -61,12 +59,9 @@ def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axe
 def _dress(ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
-    for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
-        axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if high < 300 * low else (1.0,), numticks=12))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
-        axis.set_minor_formatter(NullFormatter())
+    style.count_ticks(ax.xaxis, *ax.get_xlim())
+    style.count_ticks(ax.yaxis, *ax.get_ylim())
     ax.set_xlabel("retraining tokens")
     ax.set_ylabel("scratch tokens of the same loss")
     ax.set_title("What the pruned start is worth", fontsize="medium")
-    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
-    ax.set_axisbelow(True)
+    style.grid(ax)
