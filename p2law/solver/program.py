@@ -136,43 +136,11 @@ def _descend(model: Any, lane: Lane, settings: Settings) -> Any:
     the threshold) and the reweighted one (every row, weight ``min(1, delta/|r|)``). The first converges fast once the
     rows inside the threshold are known, the second makes progress from anywhere. With squared loss they coincide.
     """
-    k = lane.z.shape[0]
-
-    def evaluate(z: Any) -> Any:
-        """Merit, objective, point, gradient and the two curvatures, as one vector: one array to carry and to select."""
-        value, slope = _with_derivatives(model, z)
-        residual = lane.target - value
-        size = lax.abs(residual)
-        inside = size <= settings.delta
-        rho = lax.select(inside, 0.5 * residual * residual, settings.delta * (size - 0.5 * settings.delta))
-        total = jnp.sum(lane.weight * rho)
-        away = z - settings.centre
-        pull = 2 * settings.ridge * total * settings.stiffness
-        reweighted = lane.weight * lax.min(1.0, settings.delta / size)
-        newton = lax.select(inside, lane.weight, lax.full_like(lane.weight, 0.0))
-        gradient = pull * away - slope @ (reweighted * residual)
-        hessian = (slope * jnp.stack([newton, reweighted])[:, None, :]) @ slope.T + jnp.diag(pull)
-        merit = total * (1 + settings.ridge * jnp.sum(settings.stiffness * away * away))
-        return jnp.concatenate([jnp.stack([merit, total]), z, gradient, hessian.ravel()])
-
-    def propose(at: Any, damping: Any) -> Any:
-        """Two damped steps inside the box, and the larger of the gains their quadratic models promise."""
-        z, gradient, hessian = at[2 : 2 + k], at[2 + k : 2 + 2 * k], at[2 + 2 * k :].reshape(2, k, k)
-        pressed = ((z <= lane.lower) & (gradient > 0)) | ((z >= lane.upper) & (gradient < 0))
-        loose = 1.0 - pressed
-        unit = loose * lax.rsqrt(jnp.diagonal(hessian[1]) + 1e-300)
-        system = hessian * (unit[:, None] * unit) + jnp.diag(damping * loose + pressed)
-        step = _solve(system, gradient * unit) * unit
-        trial = lax.clamp(*jnp.broadcast_arrays(lane.lower, z - step, lane.upper))
-        trial = lax.select(step == step, trial, jnp.broadcast_to(z, trial.shape))
-        move = trial - z
-        gain = -(move @ gradient) - 0.5 * jnp.sum(move * jnp.sum(hessian * move[:, None, :], -1), -1)
-        return trial, jnp.max(lax.abs(gain))
 
     def body(state: Any) -> Any:
         at, damping, count, _ = state
-        trial, gain = propose(at, damping)
-        points = jax.vmap(evaluate)(trial)
+        trial, gain = _proposed(lane, at, damping)
+        points = jax.vmap(lambda z: _evaluated(model, lane, settings, z))(trial)
         merits, before = points[:, 0], at[0]
         best = jnp.where(merits[1] < merits[0], 1, 0) | (merits[0] != merits[0])  # outside the law's domain: NaN
         merit = merits[best]
@@ -185,10 +153,45 @@ def _descend(model: Any, lane: Lane, settings: Settings) -> Any:
         return jnp.where(take, points[best], at), damping, count + 1, done
 
     # The first pass only evaluates the start: with no gradient yet the proposed step is zero.
+    k = lane.z.shape[0]
     start = jnp.concatenate([jnp.full(2, jnp.inf), lane.z, jnp.zeros(k + 2 * k * k)])
     state = (start, 1e-2, 0, False)
     at, _, count, _ = lax.while_loop(lambda s: ~s[-1] & (s[-2] < MAX_ITERATIONS), body, state)
     return at[2 : 2 + k], at[1], count
+
+
+def _evaluated(model: Any, lane: Lane, settings: Settings, z: Any) -> Any:
+    """Merit, objective, point, gradient and the two curvatures, as one vector: one array to carry and to select."""
+    value, slope = _with_derivatives(model, z)
+    residual = lane.target - value
+    size = lax.abs(residual)
+    inside = size <= settings.delta
+    rho = lax.select(inside, 0.5 * residual * residual, settings.delta * (size - 0.5 * settings.delta))
+    total = jnp.sum(lane.weight * rho)
+    away = z - settings.centre
+    pull = 2 * settings.ridge * total * settings.stiffness
+    reweighted = lane.weight * lax.min(1.0, settings.delta / size)
+    newton = lax.select(inside, lane.weight, lax.full_like(lane.weight, 0.0))
+    gradient = pull * away - slope @ (reweighted * residual)
+    hessian = (slope * jnp.stack([newton, reweighted])[:, None, :]) @ slope.T + jnp.diag(pull)
+    merit = total * (1 + settings.ridge * jnp.sum(settings.stiffness * away * away))
+    return jnp.concatenate([jnp.stack([merit, total]), z, gradient, hessian.ravel()])
+
+
+def _proposed(lane: Lane, at: Any, damping: Any) -> Any:
+    """Two damped steps inside the box, and the larger of the gains their quadratic models promise."""
+    k = lane.z.shape[0]
+    z, gradient, hessian = at[2 : 2 + k], at[2 + k : 2 + 2 * k], at[2 + 2 * k :].reshape(2, k, k)
+    pressed = ((z <= lane.lower) & (gradient > 0)) | ((z >= lane.upper) & (gradient < 0))
+    loose = 1.0 - pressed
+    unit = loose * lax.rsqrt(jnp.diagonal(hessian[1]) + 1e-300)
+    system = hessian * (unit[:, None] * unit) + jnp.diag(damping * loose + pressed)
+    step = _solve(system, gradient * unit) * unit
+    trial = lax.clamp(*jnp.broadcast_arrays(lane.lower, z - step, lane.upper))
+    trial = lax.select(step == step, trial, jnp.broadcast_to(z, trial.shape))
+    move = trial - z
+    gain = -(move @ gradient) - 0.5 * jnp.sum(move * jnp.sum(hessian * move[:, None, :], -1), -1)
+    return trial, jnp.max(lax.abs(gain))
 
 
 def _solve(system: Any, right: Any) -> Any:
