@@ -4,8 +4,10 @@
 
 Dense designs: independent rows, 1 % noise; the loss of a model twice the largest size and tokens. Pruned designs: three
 sizes (1B to 8B) at three rates, 20 checkpoints each, noise of 0.18 % that is correlated along a run by 0.9 from one
-checkpoint to the next; the loss of a model of twice the largest size. "Band" is where 99 % of such simulations fall if
-the interval covers as it says. Bootstrap (200 draws each) and profile take a third of the replicates.
+checkpoint to the next; the loss of a model of twice the largest size. Design with levels: four sizes at four rates, 10
+checkpoints each, every run off the law by 3 % of its excess; the loss at the highest rate after twice the tokens.
+"Band" is where 99 % of such simulations fall if the interval covers as it says. Bootstrap (200 draws each) and profile
+take a third of the replicates.
 """
 
 import sys
@@ -31,6 +33,7 @@ PRUNED = {
     "gamma": -1.7,
     "delta": 0.26,
 }
+LEVELLED = {"N_C": 15.0, "alpha": 0.25, "D_C": 250.0, "beta": 0.35, "E": 1.5, "gamma": -1.3, "delta": 0.05}
 ADDED = {**PRUNED, "R": 0.05 / _SCALE, "N_C": 0.02 * 3e9**0.5, "D_C": 0.1 * 3e8**0.43, "E": 0.01}
 SMALLER = {name: PRUNED[name] for name in ("D_C", "beta", "E", "gamma", "delta")}
 
@@ -54,6 +57,14 @@ def pruned(law: str, truth: dict[str, float]) -> pd.DataFrame:
     return table.assign(loss=made(*(table[v.name] for v in made.variables), **truth)).reset_index(drop=True)
 
 
+def levelled() -> pd.DataFrame:
+    axes = np.geomspace(1e8, 6.4e9, 4), [0.15, 0.25, 0.35, 0.5], np.geomspace(1e8, 1e11, 10)
+    table = pd.MultiIndex.from_product(axes, names=["N0", "rho", "D"]).to_frame(index=False)
+    table = table.assign(L0=1.7 + 35 * table["N0"] ** -0.2, run=np.repeat(np.arange(16), 10))
+    made = p2law.laws.get("p2")
+    return table.assign(loss=made(*(table[v.name] for v in made.variables), **LEVELLED))
+
+
 def designs() -> list[tuple[str, str, pd.DataFrame, dict[str, float], Noise, dict[str, float]]]:
     """Label, law, design, truth, noise, where the forecast is asked."""
     even, along = Noise(0.01), Noise(0.0018, 0.9)
@@ -71,7 +82,9 @@ def designs() -> list[tuple[str, str, pd.DataFrame, dict[str, float], Noise, dic
         "p2_with_floor": {**PRUNED, "floor": -0.02},
         "p2_additive": ADDED,
     }
-    return out + [("9 runs of 20", law, pruned(law, truth), truth, along, larger) for law, truth in truths.items()]
+    out += [("9 runs of 20", law, pruned(law, truth), truth, along, larger) for law, truth in truths.items()]
+    within = {"N0": 4e9, "D": 2e11, "rho": 0.5, "L0": 2.12}
+    return [*out, ("16 runs of 10", "p2", levelled(), LEVELLED, Noise(0.001, level=0.03), within)]
 
 
 def measured(reps: int, methods: list[str]) -> list[tuple[str, ...]]:

@@ -20,18 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Noise:
-    """Errors of simulated losses, as fractions of the loss.
+    """Errors of simulated losses.
 
     Parameters
     ----------
     size : float
-        Standard deviation.
+        Standard deviation of a row's error, as a fraction of its loss.
     persistence : float
         Correlation from one row of a run to its next (AR(1), in the order of the table).
+    level : float
+        Standard deviation of what a whole run is off, as a fraction of its excess (of its loss, for laws without a
+        baseline).
     """
 
     size: float
     persistence: float = 0.0
+    level: float = 0.0
 
     def draw(self, run: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """One error per row."""
@@ -42,12 +46,20 @@ class Noise:
             out[i] = last[name] = stay * last[name] + new * fresh[i] if name in last else fresh[i]
         return self.size * out
 
+    def losses(self, fit: "Fit", rng: np.random.Generator) -> np.ndarray:
+        """The rows of a fit measured once, its constants being true."""
+        base = fit.law.variable("loss")
+        excess = fit.fitted - fit.observations.columns[base] if base else fit.fitted
+        codes = np.unique(fit.observations.run, return_inverse=True)[1]
+        off = self.level * rng.standard_normal(int(codes.max()) + 1)[codes] if self.level else 0.0
+        return (fit.fitted + off * excess) * np.exp(self.draw(fit.observations.run, rng))
+
 
 def simulated(fit: "Fit", noise: Noise, *, reps: int, rng: int) -> "Iterator[Fit]":
     """The fit as it would have come out of other measurements of the same rows, its constants being true."""
     problem, generator = fit.problem(), np.random.default_rng(rng)
     start = coordinates(problem.layout, problem.box, fit.params)
-    losses = [fit.fitted * np.exp(noise.draw(fit.observations.run, generator)) for _ in range(reps)]
+    losses = [noise.losses(fit, generator) for _ in range(reps)]
     turn = iter(losses)
 
     def sample() -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from .bootstrap import stages
 from .intervals import LEAST_DOF, check_level
 from .quantiles import t_quantile
 from .quantity import loss_gradient
-from .wald import Local, local, raw_jacobian
+from .wald import Local, excess, local, raw_jacobian
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -155,7 +155,7 @@ class _Setting:
         problem = stages(problem, z)[-1]
         frame, residual, _ = Batch(problem).linearise(z)
         rho = float(np.sum(problem.weight * huber(residual, problem.delta)))
-        return cls(problem, z, local(problem, z, fit.observations.run), frame, rho)
+        return cls(problem, z, local(problem, z, fit.observations.run, excess(fit, problem)), frame, rho)
 
     def half_width(self, gradient: np.ndarray, level: float) -> float:
         dof = max(self.around.dof(gradient), LEAST_DOF)

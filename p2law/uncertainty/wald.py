@@ -15,6 +15,8 @@ import numpy as np
 from ..solver import Batch, Frame, Problem, coordinates, recentre
 from ..solver.problem import curvature, score
 from ..solver.search import OPEN, plausible
+from .adjusted import adjusted, covered, single
+from .working import Working, working
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -109,11 +111,18 @@ def computed(fit: "Fit") -> Local:
     run = fit.observations.run
     if fit.observations.identical_runs:
         run = np.zeros(len(run))
-    return local(problem, coordinates(problem.layout, problem.box, fit.params), run)
+    return local(problem, coordinates(problem.layout, problem.box, fit.params), run, excess(fit, problem))
 
 
-def local(problem: Problem, z: np.ndarray, run: np.ndarray) -> Local:
-    """Local uncertainty at the optimum z (raw coordinates) of a problem; ``run`` labels the clusters.
+def excess(fit: "Fit", problem: Problem) -> np.ndarray:
+    """Fitted excess of each row in units of the residuals, (n,); one nat for laws without a baseline."""
+    base = fit.law.variable("loss")
+    nats = fit.fitted - fit.observations.columns[base] if base else np.ones(fit.n)
+    return nats / fit.fitted if problem.log_space else nats * problem.scale
+
+
+def local(problem: Problem, z: np.ndarray, run: np.ndarray, excess: np.ndarray) -> Local:
+    """Local uncertainty at the optimum z (raw coordinates) of a problem; ``run`` labels the clusters, see `excess`.
 
     Parameters pressed against a bound are kept in: leaving them out would pretend that the bound is known to hold.
     """
@@ -124,32 +133,77 @@ def local(problem: Problem, z: np.ndarray, run: np.ndarray) -> Local:
     root_weight = np.sqrt(problem.weight[counted])
     design = root_weight[:, None] * jacobian[counted][:, free]
     bent = curvature(problem, residual)[counted]
-    psi = root_weight * score(problem, residual)[counted]
-    length = np.linalg.norm(np.sqrt(bent)[:, None] * design, axis=0)
-    length = np.where(length > 0, length, 1.0)
-    _, singular, right = np.linalg.svd(np.sqrt(bent)[:, None] * design / length, full_matrices=False)
-    keep = singular > NULL * singular.max(initial=0.0)
-    half_bread = right[keep].T / singular[keep]
+    length, half_bread, null = _bread(np.sqrt(bent)[:, None] * design)
     raw = raw_jacobian(problem, recentre(z, batch.frame, frame), frame)[:, free] / length
-    turn, null, inner = raw @ half_bread, right[~keep].T, half_bread / length[:, None]
-    design = design / length @ half_bread  # now design' W design is the identity
-    n, k = len(psi), int(keep.sum())
-    codes = np.unique(run[counted], return_inverse=True)[1]
-    count = int(codes.max()) + 1
+    rows = _Rows(
+        design=design / length @ half_bread,
+        bent=bent,
+        psi=root_weight * score(problem, residual)[counted],
+        residual=root_weight * residual[counted],
+        codes=np.unique(run[counted], return_inverse=True)[1],
+    )
     inflated = residual.copy()
-    adjusted, inflated[counted] = _adjusted(design, bent, codes, residual[counted])
-    if count == 1 or (count == n and np.isinf(problem.delta)):
-        spread = np.sqrt(np.sum((psi / np.where(bent > 0, bent, 1.0).mean()) ** 2) / max(n - k, 1))
-        spread *= _persistence(psi) if count == 1 else 1.0
-        loose = spread * np.eye(k)
-        root = limited(loose, inner / plausible(problem)[free][:, None])
-        return Local(turn, root, loose, raw, null, inner, length, n - k, None, inflated)
-    root = np.zeros((count, k))
-    np.add.at(root, codes, psi[:, None] * adjusted)
-    held = limited(root.T, inner / plausible(problem)[free][:, None])
-    clusters = None if count == n or count > MANY else _clusters(design, bent, adjusted, codes)
-    dof = n - k if clusters is None else count - 1
-    return Local(turn, held, root.T, raw, null, inner, length, dof, clusters, inflated)
+    if rows.runs == len(bent):
+        loose, factor = _of_rows(rows, problem.delta)
+        dof, clusters, inflated[counted] = len(bent) - rows.design.shape[1], None, residual[counted] * factor
+    else:
+        assumed = working(rows.design, rows.residual, rows.codes, excess[counted], root_weight, problem.delta)
+        loose, dof, clusters, weighted = _of_runs(rows, assumed)
+        inflated[counted] = weighted / root_weight
+    inner = half_bread / length[:, None]
+    root = limited(loose, inner / plausible(problem)[free][:, None])
+    return Local(raw @ half_bread, root, loose, raw, null, inner, length, dof, clusters, inflated)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Weighted rows in the coordinates where the bread is the identity."""
+
+    design: np.ndarray
+    bent: np.ndarray
+    psi: np.ndarray
+    residual: np.ndarray
+    codes: np.ndarray
+
+    @property
+    def runs(self) -> int:
+        return int(self.codes.max()) + 1
+
+    def spread(self) -> float:
+        """Standard error of a unit direction if the rows are independent and equal."""
+        n, k = self.design.shape
+        steep = np.where(self.bent > 0, self.bent, 1.0).mean()
+        return float(np.sqrt(np.sum((self.psi / steep) ** 2) / max(n - k, 1)))
+
+
+def _bread(design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Length of each column, half of the bread's inverse in units of it, and directions exactly undetermined."""
+    length = np.linalg.norm(design, axis=0)
+    length = np.where(length > 0, length, 1.0)
+    _, singular, right = np.linalg.svd(design / length, full_matrices=False)
+    keep = singular > NULL * singular.max(initial=0.0)
+    return length, right[keep].T / singular[keep], right[~keep].T
+
+
+def _of_rows(rows: _Rows, delta: float) -> tuple[np.ndarray, np.ndarray]:
+    """Errors where each row is its own run: textbook for squares, else the sandwich; what inflates the residuals."""
+    factor = single(rows.design, rows.bent)
+    if np.isinf(delta) or rows.runs == 1:
+        return rows.spread() * np.eye(rows.design.shape[1]), factor
+    return (rows.psi[:, None] * rows.design * factor[:, None]).T, factor
+
+
+def _of_runs(rows: _Rows, assumed: Working) -> tuple[np.ndarray, int, Clusters | None, np.ndarray]:
+    """Errors from the scores of whole runs, rows' or runs' degrees of freedom, each question's own; residuals."""
+    n, k = rows.design.shape
+    turned, residual = adjusted(rows.design, rows.bent, rows.codes, rows.residual, assumed)
+    if rows.runs == 1:
+        return rows.spread() * _persistence(rows.psi) * np.eye(k), n - k, None, residual
+    root = np.zeros((rows.runs, k))
+    np.add.at(root, rows.codes, rows.psi[:, None] * turned)
+    if rows.runs > MANY:
+        return root.T, n - k, None, residual
+    return root.T, rows.runs - 1, _clusters(rows, turned, assumed), residual
 
 
 def limited(root: np.ndarray, scaled: np.ndarray) -> np.ndarray:
@@ -170,46 +224,25 @@ def _persistence(series: np.ndarray) -> float:
     return float(np.sqrt((1 + lag) / (1 - lag)))
 
 
-def _adjusted(
-    design: np.ndarray, bent: np.ndarray, codes: np.ndarray, residual: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """CR2: ``design`` and the residuals multiplied within each cluster by the inverse root of its leverage.
+def _clusters(rows: _Rows, turned: np.ndarray, assumed: Working) -> Clusters:
+    """What the degrees of freedom need; ``turned`` is the adjusted design."""
+    count, k = rows.runs, rows.design.shape[1]
+    inner, own = (assumed.scale[:, None] * values for values in (rows.design, turned))
+    levels = np.zeros((2, count, k))
+    for out, values in zip(levels, (inner, own), strict=True):
+        np.add.at(out, rows.codes, assumed.level[:, None] * values)
 
-    With scores ``psi_hat = (I - W M) psi``, M = design design', the cluster's block of their covariance is
-    ``I - W M - M W + W M M W`` up to scale. It differs from the identity only in the span of J_g and W_g J_g.
-    """
-    gram = design.T @ design
-    both = np.column_stack([design, residual])
-    if codes.max() + 1 == len(codes):  # each row its own cluster: the blocks are numbers
-        leverage = np.einsum("ni,ni->n", design, design)
-        core = 1 - 2 * bent * leverage + bent**2 * np.einsum("ni,ij,nj->n", design, gram, design)
-        out = both / np.sqrt(np.maximum(core, 1e-2))[:, None]
-        return out[:, :-1], out[:, -1]
-    out = np.empty_like(both)
-    order = np.argsort(codes, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
-        j, w = design[rows], bent[rows]
-        wj = w[:, None] * j
-        span, triangle = np.linalg.qr(np.concatenate([j, wj], 1))
-        span = span[:, np.abs(np.diag(triangle)) > 1e-12 * np.abs(triangle).max(initial=1e-300)]
-        a, b = span.T @ j, span.T @ wj
-        core = np.eye(span.shape[1]) - b @ a.T - a @ b.T + b @ gram @ b.T
-        values, vectors = np.linalg.eigh(core)
-        # A cluster that alone determines a direction has no residual there: cap its inflation.
-        stretch = vectors / np.sqrt(np.maximum(values, 1e-2)) @ vectors.T - np.eye(len(values))
-        out[rows] = both[rows] + span @ (stretch @ (span.T @ both[rows]))
-    return out[:, :-1], out[:, -1]
-
-
-def _clusters(design: np.ndarray, bent: np.ndarray, adjusted: np.ndarray, codes: np.ndarray) -> Clusters:
-    count, k = int(codes.max()) + 1, design.shape[1]
-
-    def summed(left: np.ndarray) -> np.ndarray:
+    def summed(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         out = np.zeros((count, k, k))
-        np.add.at(out, codes, left[:, :, None] * adjusted[:, None, :])
+        np.add.at(out, rows.codes, left[:, :, None] * right[:, None, :])
         return out
 
-    return Clusters(summed(adjusted), summed(design), summed(bent[:, None] * design), design.T @ design)
+    return Clusters(
+        own=summed(own, own) + levels[1][:, :, None] * levels[1][:, None, :],
+        plain=summed(inner, own) + levels[0][:, :, None] * levels[1][:, None, :],
+        bent=summed(rows.bent[:, None] * rows.design, turned),
+        gram=covered(inner, rows.codes, assumed.level),
+    )
 
 
 def raw_jacobian(problem: Problem, z: np.ndarray, frame: Frame) -> np.ndarray:

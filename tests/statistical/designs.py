@@ -17,6 +17,8 @@ P2 = {
     "delta": 0.26,
 }
 
+LEVELLED = {"N_C": 15.0, "alpha": 0.25, "D_C": 250.0, "beta": 0.35, "E": 1.5, "gamma": -1.3, "delta": 0.05}
+
 
 def dense(n: int) -> pd.DataFrame:
     """``n`` dense models of 50M to 10B parameters, trained on 5 to 200 tokens each."""
@@ -38,3 +40,12 @@ def pruned() -> pd.DataFrame:
     table = pd.DataFrame(rows)
     law = p2law.laws.get("p2")
     return table.assign(loss=law(table["N0"], table["D"], table["rho"], table["L0"], **P2))
+
+
+def levelled() -> pd.DataFrame:
+    """Four sizes at four rates, 10 checkpoints each."""
+    axes = np.geomspace(1e8, 6.4e9, 4), [0.15, 0.25, 0.35, 0.5], np.geomspace(1e8, 1e11, 10)
+    table = pd.MultiIndex.from_product(axes, names=["N0", "rho", "D"]).to_frame(index=False)
+    table = table.assign(L0=1.7 + 35 * table["N0"] ** -0.2, run=np.repeat(np.arange(16), 10))
+    law = p2law.laws.get("p2")
+    return table.assign(loss=law(table["N0"], table["D"], table["rho"], table["L0"], **LEVELLED))

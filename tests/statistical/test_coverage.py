@@ -41,6 +41,15 @@ def test_loss_of_a_model_twice_the_largest_size(objective):
     assert_covers(coverage(fit, Noise(0.0018, 0.9), reps=REPS, N0=16e9, D=3e8, rho=0.25, L0=1.9))
 
 
+@pytest.mark.slow
+@OBJECTIVES
+def test_runs_that_keep_their_own_level(objective):
+    """Sixteen curves, each off the law by 3 % of an excess that differs fivefold between rates: four of them count."""
+    fit = p2law.fit("p2", designs.levelled(), objective=objective, starts=designs.LEVELLED)
+    noise = Noise(0.001, level=0.03)
+    assert_covers(coverage(fit, noise, reps=REPS, N0=4e9, D=2e11, rho=0.5, L0=2.12))
+
+
 def test_intervals_that_ignore_runs_would_fail():
     """The same rows each taken as its own run: what the test above protects from."""
     loose = designs.pruned().assign(run=np.arange(180))

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import p2law
+from p2law.uncertainty.adjusted import adjusted
+from p2law.uncertainty.working import Working, working
 
 
 def test_least_squares_errors_are_the_textbooks(dense):
@@ -66,3 +68,34 @@ def test_one_run_is_not_taken_for_certainty(dense):
 def test_as_many_rows_as_constants_leave_no_measure_of_error(dense):
     fit = p2law.fit("power", dense.head(3))
     assert not np.isfinite(fit.standard_errors["beta"])
+
+
+@pytest.mark.parametrize("bounded", [False, True], ids=["squares", "robust"])
+def test_the_corrected_sandwich_is_unbiased_as_assumed(bounded):
+    """Its mean over all measurements with the assumed covariance is the variance of the estimate."""
+    rng = np.random.default_rng(0)
+    codes = rng.permutation(np.repeat(np.arange(12), 5))
+    bent = rng.choice([0.0, 0.8], 60) if bounded else np.ones(60)
+    assumed = Working(rng.uniform(0.5, 2, 60) if bounded else np.ones(60), rng.uniform(0, 3, 60))
+    design = rng.standard_normal((60, 3))
+    design = design @ np.linalg.inv(np.linalg.cholesky(design.T @ (bent[:, None] * design))).T
+    turned, _ = adjusted(design, bent, codes, np.zeros(60), assumed)
+
+    together = codes[:, None] == codes
+    covariance = np.outer(assumed.scale, assumed.scale) * (np.eye(60) + np.outer(assumed.level, assumed.level))
+    covariance = np.where(together, covariance, 0.0)
+    left = np.eye(60) - bent[:, None] * (design @ design.T)
+    scores = np.where(together, left @ covariance @ left.T, 0.0)
+    np.testing.assert_allclose(turned.T @ scores @ turned, design.T @ covariance @ design, rtol=1e-8, atol=1e-12)
+
+
+def test_the_working_covariance_finds_runs_with_levels():
+    rng = np.random.default_rng(1)
+    codes, excess = np.repeat(np.arange(40), 8), rng.uniform(0.2, 2, 320)
+    design, ones = np.linalg.qr(rng.standard_normal((320, 2)))[0], np.ones(320)
+    noise = 0.1 * rng.standard_normal(320)
+    kept = working(design, noise + 0.3 * rng.standard_normal(40)[codes] * excess, codes, excess, ones, np.inf)
+    np.testing.assert_allclose(kept.level, 3 * excess, rtol=0.5)
+    assert np.ptp(kept.level / excess) < 1e-12
+    assert working(design, noise, codes, excess, ones, np.inf).level.max() < 0.5
+    assert (working(design[:8], noise[:8], codes[:8], excess[:8], ones[:8], np.inf).level == 0).all()
