@@ -165,20 +165,26 @@ def _flat(law: Law, observations: Observations, problem: Problem, solution: Solu
 def _errors(
     problem: Problem, residual: np.ndarray, scaled: np.ndarray, run: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors along orthonormal directions of the scaled coordinates (a plain sandwich by run), and those."""
+    """Standard errors along directions of the scaled coordinates (a plain sandwich by run), and those directions.
+
+    The directions are orthonormal; those the data leave exactly free come last, with infinite errors.
+    """
     k = scaled.shape[1]
-    values, vectors = np.linalg.eigh(scaled.T @ ((problem.weight * curvature(problem, residual))[:, None] * scaled))
+    length = np.linalg.norm(scaled, axis=0)  # columns may differ by more than the precision of numbers
+    length = np.where(length > 0, length, 1.0)
+    unit = scaled / length
+    values, vectors = np.linalg.eigh(unit.T @ ((problem.weight * curvature(problem, residual))[:, None] * unit))
     known = values > 1e-12 * max(values[-1], 1e-300)
     codes = np.unique(run, return_inverse=True)[1]
     if codes.max() < k:  # too few runs for their scores to span the directions
         codes = np.arange(len(run))
     scores = np.zeros((int(codes.max()) + 1, k))
-    np.add.at(scores, codes, (problem.weight * score(problem, residual))[:, None] * scaled)
-    influence = (scores @ vectors[:, known]) / values[known]
-    variance, turned = np.linalg.eigh(influence.T @ influence)
-    errors = np.sqrt(np.maximum(variance, 0.0))
-    directions = np.concatenate([vectors[:, known] @ turned, vectors[:, ~known]], axis=1)
-    return np.concatenate([errors, np.full(int((~known).sum()), np.inf)]), directions
+    np.add.at(scores, codes, (problem.weight * score(problem, residual))[:, None] * unit)
+    influence = (scores @ vectors[:, known] / values[known]) @ (vectors[:, known] / length[:, None]).T
+    variance, directions = np.linalg.eigh(influence.T @ influence)
+    free = np.linalg.qr(vectors[:, ~known] / length[:, None])[0]
+    errors = np.concatenate([np.sqrt(np.maximum(variance, 0.0)), np.full(free.shape[1], np.inf)])
+    return errors, np.concatenate([directions, free], axis=1)
 
 
 def _offer(law: Law, names: tuple[str, ...]) -> str:

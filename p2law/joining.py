@@ -260,7 +260,7 @@ def _welch(name: str, separate: Mapping[str, Fit]) -> dict[str, Any]:
     for f in separate.values():
         around = of_fit(f)
         unit = np.array([float(p.name == name) for p in f.law.parameters])
-        variance = around.variance(unit)
+        variance = around.variance(unit, held=False)
         if 0 < variance < np.inf and name not in f.options.held and name not in f.options.fixed:
             parts.append((f.params[name], variance, max(around.dof(unit), 1.0)))
     if len(parts) < 2:

@@ -68,9 +68,14 @@ def parameters(fit: "Fit") -> pd.DataFrame:
     )
 
 
-def _shown(row: pd.Series) -> tuple[str, str]:
+def _shown(fit: "Fit", row: pd.Series) -> tuple[str, str]:
     """Value and error of a constant as text; a value at its bound is the bound, whatever its error."""
+    from .uncertainty.intervals import domain
+
     value, error = round_by_error(row["value"], row["standard_error"])
+    low, high = domain(fit, next(p for p in fit.law.parameters if p.name == row.name))
+    if row["standard_error"] >= 0.5 * (high - low):
+        value, error = f"{row['value']:.2g}", "any value (not determined)"
     return (f"{row['value']:g}" if row["treatment"] == "at its bound" else value), error
 
 
@@ -123,7 +128,7 @@ def worst_runs(fit: "Fit", count: int = 3) -> list[str]:
 def text(fit: "Fit") -> str:
     """Report as text."""
     table = parameters(fit)
-    shown = [_shown(row) for _, row in table.iterrows()]
+    shown = [_shown(fit, row) for _, row in table.iterrows()]
     width = max(len(name) for name in table.index)
     lines = [f"{fit.law.title}: {fit.status}", "=" * 72]
     lines += [f"{name:>14}  {value}" for name, value in setting(fit)]
@@ -144,7 +149,7 @@ def html(fit: "Fit") -> str:
     colour = "#1a7f37" if fit.converged else "#cf222e"
     body = []
     for name, row in table.iterrows():
-        value, error = _shown(row)
+        value, error = _shown(fit, row)
         body.append(
             f"<tr><td style='text-align:left'><b>{escape(str(name))}</b></td><td>{value}</td><td>± {error}</td>"
             f"<td style='text-align:left'>{escape(row['treatment'])}</td></tr>"

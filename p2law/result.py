@@ -138,7 +138,8 @@ class Fit:
         Far from the last word in a curved valley: see ``warnings``.
         """
         around, names = self.around, [p.name for p in self.law.parameters]
-        return MappingProxyType({n: around.variance(e) ** 0.5 for n, e in zip(names, np.eye(len(names)), strict=True)})
+        units = zip(names, np.eye(len(names)), strict=True)
+        return MappingProxyType({name: around.variance(unit, held=False) ** 0.5 for name, unit in units})
 
     @cached_property
     def around(self) -> "Local":

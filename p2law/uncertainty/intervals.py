@@ -37,9 +37,9 @@ class Spread:
         return t_quantile(np.maximum(self.dof, LEAST_DOF), 0.5 + level / 2) * self.error
 
 
-def spread_of(around: Local, gradients: np.ndarray) -> Spread:
-    """Spread of quantities with these derivatives by the raw constants, (quantities, parameters)."""
-    error = np.sqrt([around.variance(g) for g in gradients])
+def spread_of(around: Local, gradients: np.ndarray, *, held: bool = True) -> Spread:
+    """Spread of quantities with these derivatives by the constants, (quantities, parameters); `held` as in Local."""
+    error = np.sqrt([around.variance(g, held=held) for g in gradients])
     dof = np.array([around.dof(g) if np.isfinite(e) else LEAST_DOF for g, e in zip(gradients, error, strict=True)])
     return Spread(error, dof)
 
@@ -79,7 +79,7 @@ def is_free(fit: "Fit", name: str) -> bool:
 
 def _wald(fit: "Fit", level: float) -> dict[str, tuple[float, float]]:
     around, names = of_fit(fit), [p.name for p in fit.law.parameters]
-    spread = spread_of(around, np.eye(len(names)))
+    spread = spread_of(around, np.eye(len(names)), held=False)
     out = {}
     for parameter, reach in zip(fit.law.parameters, spread.reach(level), strict=True):
         value = fit.params[parameter.name]

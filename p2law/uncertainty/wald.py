@@ -71,12 +71,16 @@ class Local:
     inflated: np.ndarray
     """(rows,): residuals scaled up for the leverage of their run, as wild bootstraps want them."""
 
-    def variance(self, gradient: np.ndarray) -> float:
-        """Variance of a quantity with this derivative by the constants, (parameters,); infinite if undetermined."""
+    def variance(self, gradient: np.ndarray, *, held: bool = True) -> float:
+        """Variance of a quantity with this derivative by the constants, (parameters,); infinite if undetermined.
+
+        ``held=False``: with the errors of open directions as they are. So for the constants themselves: that a constant
+        cannot be further off than its plausible range is a reason to trust a forecast, not to think the constant known.
+        """
         asked = gradient @ self.raw
         if np.any(asked) and (self.rows_dof < 1 or np.any(np.abs(asked @ self.null) > 1e-6 * np.linalg.norm(asked))):
             return np.inf
-        return float(np.sum((gradient @ self.turn @ self.root) ** 2))
+        return float(np.sum((gradient @ self.turn @ (self.root if held else self.loose)) ** 2))
 
     def inflation(self, gradient: np.ndarray) -> float:
         """Variance of a quantity over what unit independent residuals would give it: the scale of the objective.
