@@ -2,9 +2,13 @@
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..quantities import parse_quantity
+
+if TYPE_CHECKING:
+    from .sweep import Outcome
 
 ABOUT = "Make curves: prune and post-train models as a plan file says (needs p2law[experiments])."
 EXAMPLES = """examples:
@@ -30,6 +34,7 @@ def arguments(parser: ArgumentParser) -> None:
     sweep.add_argument("plan", metavar="plan.toml")
     sweep.add_argument("--dry-run", action="store_true", help="show every run and what it takes; train nothing")
     sweep.add_argument("--only", nargs="+", default=[], metavar="RUN", help="these runs only: one job of a cluster")
+    sweep.add_argument("--minutes", type=float, metavar="M", help="stop then, with a checkpoint; run again to go on")
     sweep.add_argument("--progress", action="store_true", help="show a bar with loss, tokens/s and MFU")
     text = actions.add_parser("text", help="turn documents into token files")
     text.add_argument("sources", nargs="+", help=".txt, .md, .py, .jsonl or .parquet, folders of them, or hub:name")
@@ -47,6 +52,8 @@ def run(options: Namespace) -> int:
 
 
 def _sweep(options: Namespace) -> int:
+    from .machine import device_of
+    from .parallel import leads, processes
     from .plan import read
     from .study import make_study
     from .sweep import sweep
@@ -57,13 +64,17 @@ def _sweep(options: Namespace) -> int:
         print(study.table().to_string(index=False))
         print(f"\n{len(study.runs)} runs on {study.device}; times are reckoned, not measured.")
         return 0
-    outcome = sweep(plan, only=options.only, progress=options.progress, say=_say)
-    print(
-        f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; tables in {plan.out}"
-    )
+    with processes(device_of(plan.device)):
+        outcome = sweep(plan, only=options.only, minutes=options.minutes, progress=options.progress, say=_say)
+        if leads():
+            _report(outcome, plan.out)
+    return 1 if outcome.failed else 0
+
+
+def _report(outcome: "Outcome", out: Path) -> None:
+    print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; tables in {out}")
     for name, reason in outcome.failed.items():
         print(f"p2law: {name} failed: {reason}", file=sys.stderr)
-    return 1 if outcome.failed else 0
 
 
 def _text(options: Namespace) -> int:
