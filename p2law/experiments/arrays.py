@@ -1,4 +1,4 @@
-"""Token ids that lie in files already: ``.npy``, or raw little-endian ``.u16`` and ``.u32``, also with ``.xz`` after it."""
+"""Token ids that lie in files: ``.npy``, or raw little-endian ``.u16`` and ``.u32``, which may be compressed by xz."""
 
 import lzma
 from collections.abc import Iterable

@@ -83,8 +83,8 @@ class Plan:
     parent_seeds: tuple[int, ...] = (0,)
     horizons: tuple[int, ...] = ()
     """More token counts at which dense parents are trained, each as a run of its own."""
-    scratch: int = 0
-    """Tokens on which the shape of every structured child is also trained from random weights; 0 for none."""
+    scratch: tuple[int, ...] = ()
+    """Token counts on which the shape of every structured child is also trained from random weights."""
     validation_sequences: int = 64
     calibration_sequences: int = 32
     checkpoint_every: int = 200
@@ -177,11 +177,11 @@ def _parent(table: Mapping[str, Any], here: Path) -> Parent:
     return Parent(table["name"], parents.shape_of(model), float(table["lr"]), model, tokens, seeds)
 
 
-def _scratch(value: bool | int | str, posttrain: Training) -> int:
+def _scratch(value: bool | list[int | str], posttrain: Training) -> tuple[int, ...]:
     """True stands for as long as the children are trained."""
     if isinstance(value, bool):
-        return posttrain.settings["tokens"] if value else 0
-    return int(parse_quantity(value))
+        return (posttrain.settings["tokens"],) if value else ()
+    return tuple(int(parse_quantity(each)) for each in value)
 
 
 def _training(table: Mapping[str, Any], name: str) -> Training:

@@ -65,12 +65,16 @@ def _of_parent(plan: Plan, parent: Parent, parent_seed: int) -> Iterator[Run]:
             child = _child_shape(parent, cell)
             name = f"{size}-{cell.label}-{cell.rate:g}-s{seed}".replace(":", "of")
             yield replace(own, name=name, kind="pruned", cell=cell, shape=child)
-            if plan.scratch and child != parent.shape:
-                # Random weights bear the rate of pre-training.
-                fresh = replace(recipe, lr=parent.lr, tokens=plan.scratch)
-                yield replace(
-                    own, name=f"{name}-scratch", kind="scratch", cell=cell, shape=child, recipe=fresh, needs=None
-                )
+            if child != parent.shape:
+                yield from _scratch(plan, replace(own, name=name, kind="scratch", cell=cell, shape=child, needs=None))
+
+
+def _scratch(plan: Plan, child: Run) -> Iterator[Run]:
+    for tokens in plan.scratch:
+        # Random weights bear the rate of pre-training.
+        recipe = replace(child.recipe, lr=child.parent.lr, tokens=tokens)
+        longer = "" if tokens == child.recipe.tokens else f"-{tokens}"
+        yield replace(child, name=f"{child.name}-scratch{longer}", recipe=recipe)
 
 
 def _dense(plan: Plan, parent: Parent, seed: int, size: str) -> Iterator[Run]:
