@@ -17,6 +17,8 @@ if not (find_spec("torch") and find_spec("transformers")):
 import numpy as np
 import torch
 
+mpl.use("Agg")  # pictures are saved, not shown
+
 from p2law.experiments import arrays, documents, plan, study, sweep, text, tokenize
 from p2law.quantities import format_quantity
 
@@ -124,7 +126,8 @@ def _packed(source: Path, folder: Path) -> text.Text:
 
 def swept(options: Namespace, **table) -> sweep.Outcome:
     """Carry out a plan as far as the time allows; ends the script if runs are left."""
-    torch.set_num_threads(1) if not torch.cuda.is_available() else None
+    if not torch.cuda.is_available():
+        torch.set_num_threads(1)  # models this small lose by sharing their work
     sequences = {"validation_sequences": 512, "calibration_sequences": 128} if options.scale == "gpu" else {}
     where = {"text": str(prepared(options).folder.absolute()), "out": str(options.out.absolute())}
     wanted = plan.from_mapping({"family": "reproduced", **where, **sequences, **table})
@@ -173,6 +176,3 @@ def saved(figure, options: Namespace, name: str) -> None:
     path = options.out / f"{name}.png"
     figure.savefig(path, dpi=150, bbox_inches="tight")
     print(f"\ntables and {path.name} in {options.out}")
-
-
-mpl.use("Agg")

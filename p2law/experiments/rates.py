@@ -112,8 +112,9 @@ def _alone(plan: Plan, parent: Parent, tokens: int) -> Plan:
     pretrain = plan.pretrain
     if pretrain is not None:
         pretrain = Training({**pretrain.settings, **({"tokens": tokens} if tokens else {})}, pretrain.split)
-    one = {"parents": (parent,), "pretrain": pretrain, "seeds": plan.seeds[:1], "parent_seeds": plan.parent_seeds[:1]}
-    return replace(plan, **one, prune=(), sparse=(), horizons=(), scratch=(), keep_models=False)
+    seeds = {"seeds": plan.seeds[:1], "parent_seeds": plan.parent_seeds[:1]}
+    nothing = {"prune": (), "sparse": (), "horizons": (), "scratch": (), "keep_models": False}
+    return replace(plan, parents=(replace(parent, seeds=()),), pretrain=pretrain, **seeds, **nothing)
 
 
 def _parent(plan: Plan, name: str | None, *, here: bool) -> Parent:
