@@ -24,6 +24,8 @@ def main() -> None:
     parents[len(parents) // 2]["seeds"] = [0, 1]
     rates = {12: [0.17, 0.25, 0.33, 0.5], 6: [0.17, 0.33, 0.5], 4: [0.25, 0.5]}[scale.layers]  # whole blocks
     structured = [{"method": "influence", "rates": rates, "label": "depth"}, {"method": "width", "rates": rates}]
+    if options.scale == "tiny":
+        structured = structured[:1]
     outcome = common.swept(
         options,
         parents=parents,
