@@ -15,6 +15,8 @@ LAWS = ["p2", "p2_without_size_term", "p2_log_rate", "p2_with_floor", "p2_additi
 CLAIMS = {"D": "more tokens", "N0": "larger models", "rho": "higher rates"}
 CLOSE = 1.1
 """Errors within this factor of the best are taken for equal."""
+FEW = 3
+"""Held-out runs below this number decide nothing."""
 
 
 def main() -> None:
@@ -102,8 +104,13 @@ def carried(rows: pd.DataFrame) -> None:
         except P2LawError as error:
             common.finding(f"The law carries to {what}", "undetermined", str(error))
             continue
-        verdict = "reproduced" if test.carries else "not reproduced"
+        verdict = "undetermined" if few(test) else "reproduced" if test.carries else "not reproduced"
         common.finding(f"The law carries to {what}", verdict, " ".join(test.findings))
+
+
+def few(test: p2law.Holdout) -> bool:
+    """Whether too few runs were held out to say anything."""
+    return test.rows["run"].nunique() < FEW
 
 
 def chosen(rows: pd.DataFrame) -> None:
@@ -112,6 +119,8 @@ def chosen(rows: pd.DataFrame) -> None:
     errors = found.to_frame()["error"]
     ratio = errors.get("p2", float("inf")) / errors.min()
     verdict = "reproduced" if found.best == "p2" else "undetermined" if ratio < CLOSE else "not reproduced"
+    if few(found.holdouts[found.best]):
+        verdict = "undetermined"
     common.finding("The paper's form predicts best among its neighbours", verdict, " ".join(found.findings))
 
 
