@@ -2,14 +2,20 @@
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ..errors import DataError
 from ..quantities import parse_quantity
+
+if TYPE_CHECKING:
+    from .sweep import Outcome
 
 ABOUT = "Make curves: prune and post-train models as a plan file says (needs p2law[experiments])."
 EXAMPLES = """examples:
   p2law experiments text books/*.txt --tokenizer HuggingFaceTB/SmolLM2-135M --out text
   p2law experiments run plan.toml --dry-run
+  p2law experiments lr plan.toml --peaks 1e-3,3e-3,1e-2 --fractions 0.05,0.1,0.2,0.4
   p2law experiments run plan.toml --progress
   p2law fit out/pruned.csv --law p2"""
 
@@ -30,23 +36,39 @@ def arguments(parser: ArgumentParser) -> None:
     sweep.add_argument("plan", metavar="plan.toml")
     sweep.add_argument("--dry-run", action="store_true", help="show every run and what it takes; train nothing")
     sweep.add_argument("--only", nargs="+", default=[], metavar="RUN", help="these runs only: one job of a cluster")
+    sweep.add_argument("--minutes", type=float, metavar="M", help="stop then, with a checkpoint; run again to go on")
     sweep.add_argument("--progress", action="store_true", help="show a bar with loss, tokens/s and MFU")
+    rates = actions.add_parser(
+        "lr", help="try learning rates on one parent of a plan, to choose its lr and lr_fraction"
+    )
+    rates.add_argument("plan", metavar="plan.toml")
+    rates.add_argument("--peaks", type=_numbers, default=[], metavar="1e-3,2e-3,...", help="for training it")
+    rates.add_argument(
+        "--tokens", type=parse_quantity, default=0, metavar="5M", help="of those runs (default: the plan's)"
+    )
+    rates.add_argument("--fractions", type=_numbers, default=[], metavar="0.1,0.2,...", help="for its children")
+    rates.add_argument("--parent", metavar="NAME", help="default: the smallest")
     text = actions.add_parser("text", help="turn documents into token files")
     text.add_argument("sources", nargs="+", help=".txt, .md, .py, .jsonl or .parquet, folders of them, or hub:name")
     text.add_argument("--out", required=True, metavar="FOLDER")
     text.add_argument("--tokenizer", required=True, metavar="NAME", help="'bytes', tokenizer.json, model folder or id")
     text.add_argument("--end", metavar="TOKEN", help="token put after every document (default: the tokenizer's own)")
+    text.add_argument(
+        "--arrays", action="store_true", help="sources are token ids, as SPLIT=FILE: .npy, .u16 or .u16.xz"
+    )
     text.add_argument("--field", default="text", metavar="COLUMN", help="that holds the text (default: text)")
     text.add_argument("--max-tokens", type=parse_quantity, metavar="100M", help="stop after so many")
     text.add_argument("--splits", metavar="NAME=SHARE,...", help="default: pretrain=0.6,posttrain=0.38,validation=0.02")
 
 
 def run(options: Namespace) -> int:
-    """Prune and post-train models, or prepare text for it."""
-    return _text(options) if options.action == "text" else _sweep(options)
+    """Prune and post-train models, or prepare text or learning rates for it."""
+    return {"run": _sweep, "lr": _rates, "text": _text}[options.action](options)
 
 
 def _sweep(options: Namespace) -> int:
+    from .machine import device_of
+    from .parallel import leads, processes
     from .plan import read
     from .study import make_study
     from .sweep import sweep
@@ -57,24 +79,51 @@ def _sweep(options: Namespace) -> int:
         print(study.table().to_string(index=False))
         print(f"\n{len(study.runs)} runs on {study.device}; times are reckoned, not measured.")
         return 0
-    outcome = sweep(plan, only=options.only, progress=options.progress, say=_say)
-    print(
-        f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; tables in {plan.out}"
-    )
-    for name, reason in outcome.failed.items():
-        print(f"p2law: {name} failed: {reason}", file=sys.stderr)
+    with processes(device_of(plan.device)):
+        outcome = sweep(plan, only=options.only, minutes=options.minutes, progress=options.progress, say=_say)
+        if leads():
+            _report(outcome, plan.out)
     return 1 if outcome.failed else 0
 
 
+def _report(outcome: "Outcome", out: Path) -> None:
+    print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; tables in {out}")
+    for name, reason in outcome.failed.items():
+        print(f"p2law: {name} failed: {reason}", file=sys.stderr)
+
+
+def _rates(options: Namespace) -> int:
+    from .plan import read
+    from .rates import fractions, peaks
+
+    if not (options.peaks or options.fractions):
+        raise DataError("say what to try: --peaks 1e-3,2e-3,4e-3 or --fractions 0.05,0.1,0.2,0.4.")
+    plan = read(options.plan)
+    if options.peaks:
+        print(peaks(plan, options.peaks, parent=options.parent, tokens=int(options.tokens), say=_say))
+    if options.fractions:
+        print(fractions(plan, options.fractions, parent=options.parent, say=_say))
+    return 0
+
+
+def _numbers(text: str) -> list[float]:
+    return [parse_quantity(part) for part in text.split(",")]
+
+
 def _text(options: Namespace) -> int:
+    from .arrays import by_split
     from .documents import documents
-    from .text import SPLITS, prepare
+    from .text import SPLITS, pack, prepare
     from .tokenize import tokenizer
 
     splits = _shares(options.splits) if options.splits else SPLITS
-    found = (each for source in options.sources for each in documents(source, field=options.field))
-    most = int(options.max_tokens) if options.max_tokens else None
-    made = prepare(found, options.out, tokenizer(options.tokenizer, end=options.end), splits=splits, max_tokens=most)
+    how = tokenizer(options.tokenizer, end=options.end)
+    if options.arrays:
+        made = pack(by_split(options.sources), options.out, how)
+    else:
+        found = (each for source in options.sources for each in documents(source, field=options.field))
+        most = int(options.max_tokens) if options.max_tokens else None
+        made = prepare(found, options.out, how, splits=splits, max_tokens=most)
     for split, facts in made.splits.items():
         print(f"{split}: {facts['tokens']:,} tokens, {facts['documents']:,} documents")
     return 0

@@ -1,12 +1,12 @@
 """Carry out one run: get its model, train it, leave model and record."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import parents, prune
+from . import parallel, parents, prune
 from ._torch import Model, torch
 from .batches import first_windows, make_batches
 from .parents import has_tokenizer
@@ -28,10 +28,17 @@ class Start:
     teacher: Model | None = field(default=None, repr=False)
 
 
-def execute(study: Study, run: Run, *, progress: bool = False) -> None:
-    """Train one run to its end, going on from its newest checkpoint; the record is complete when this returns."""
+def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, progress: bool = False) -> None:
+    """Train one run to its end, going on from its newest checkpoint; the record is complete when this returns.
+
+    Raises
+    ------
+    Stopped
+        If ``stop``, asked after every step, says True before the end.
+    """
     record, recipe = study.record(run.name), run.recipe
-    record.begin(study.specification(run), study.device)
+    if parallel.leads():
+        record.begin(study.specification(run), study.device)
     tokens = study.text.tokens(run.split)
     batches = make_batches(
         tokens,
@@ -53,13 +60,21 @@ def execute(study: Study, run: Run, *, progress: bool = False) -> None:
         start="pruned" if run.kind in ("pruned", "control") else "initial",
         folder=record.checkpoints,
         checkpoint_every=study.plan.checkpoint_every,
-        log=record.log,
-        progress=progress,
+        log=record.log if parallel.leads() else None,
+        stop=stop,
+        progress=progress and parallel.leads(),
     )
+    kept = run.kind == "parent" or study.plan.keep_models
+    model = parallel.whole_model(start.model) if kept else start.model
+    if parallel.leads():
+        _finish(record, run, model, rows, kept)
+
+
+def _finish(record: Record, run: Run, model: Model, rows: list[Row], kept: bool) -> None:
     record.log(rows)
-    if run.kind == "parent" or study.plan.keep_models:
-        _keep(record, start.model, run.parent.model)
-    record.finish(_facts(start.model, rows[-1]))
+    if kept:
+        _keep(record, model, run.parent.model)
+    record.finish(_facts(model, rows[-1]))
     shutil.rmtree(record.checkpoints, ignore_errors=True)
 
 

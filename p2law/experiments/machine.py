@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any
 
 from ..flops import counted_flops
+from . import parallel
 from ._torch import Model, torch
 from .architecture import Architecture, of_config
 from .recipe import Recipe
@@ -46,12 +47,13 @@ def training_flops(shape: Architecture, tokens: float, sequence: int) -> float:
 
 
 class Meter:
-    """A progress bar that names loss, tokens per second and share of the device's peak; silent unless shown."""
+    """A progress bar that names loss, tokens per second and share of the devices' peak; silent unless shown."""
 
     def __init__(self, model: Model, recipe: Recipe, step: int, *, shown: bool) -> None:
         self._recipe, self._first, self._began = recipe, step, monotonic()
         self._flops = training_flops(of_config(model.config), 1, recipe.sequence)
-        self._peak = peak(model.device.type) if shown else None
+        best = peak(model.device.type) if shown else None
+        self._peak = best * parallel.size() if best else None
         self._bar: Any = None
         if shown:
             from tqdm import tqdm  # comes with transformers

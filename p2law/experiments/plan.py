@@ -28,6 +28,8 @@ class Parent:
     """Folder or hub id; None for a model trained here."""
     tokens: int = 0
     """Tokens an existing model was trained on, if known."""
+    seeds: tuple[int, ...] = ()
+    """Of the order of the post-training text; empty for those of the plan."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class Plan:
     parent_seeds: tuple[int, ...] = (0,)
     horizons: tuple[int, ...] = ()
     """More token counts at which dense parents are trained, each as a run of its own."""
-    scratch: bool = False
-    """Also train the shape of every structured child from random weights on its tokens."""
+    scratch: tuple[int, ...] = ()
+    """Token counts on which the shape of every structured child is also trained from random weights."""
     validation_sequences: int = 64
     calibration_sequences: int = 32
     checkpoint_every: int = 200
@@ -124,6 +126,7 @@ def from_mapping(table: Mapping[str, Any], here: Path = Path()) -> Plan:
             values[name] = _training(values[name], name)
     values["prune"] = tuple(cell for each in values.get("prune", ()) for cell in _cells(each))
     values["sparse"] = tuple(growth for each in values.get("sparse", ()) for growth in _growths(each))
+    values["scratch"] = _scratch(values.get("scratch", False), values["posttrain"])
     for name in ("seeds", "parent_seeds"):
         values[name] = tuple(values.get(name, (0,)))
     values["horizons"] = tuple(int(parse_quantity(each)) for each in values.get("horizons", ()))
@@ -163,15 +166,22 @@ def _check_cells(parent: Parent, cells: tuple[Cell, ...]) -> None:
 
 
 def _parent(table: Mapping[str, Any], here: Path) -> Parent:
-    _known(table, {"name", "lr", "architecture", "model", "tokens"}, "a parent")
+    _known(table, {"name", "lr", "architecture", "model", "tokens", "seeds"}, "a parent")
     if "name" not in table or "lr" not in table or ("model" in table) == ("architecture" in table):
         raise DataError(f"parent {dict(table)}: give name, lr, and either architecture or model.")
-    tokens = int(parse_quantity(table.get("tokens", 0)))
+    tokens, seeds = int(parse_quantity(table.get("tokens", 0))), tuple(table.get("seeds", ()))
     if "architecture" in table:
-        return Parent(table["name"], from_table(table["architecture"]), float(table["lr"]))
+        return Parent(table["name"], from_table(table["architecture"]), float(table["lr"]), seeds=seeds)
     local = here / table["model"]
     model = str(local if local.is_dir() else table["model"])
-    return Parent(table["name"], parents.shape_of(model), float(table["lr"]), model, tokens)
+    return Parent(table["name"], parents.shape_of(model), float(table["lr"]), model, tokens, seeds)
+
+
+def _scratch(value: bool | list[int | str], posttrain: Training) -> tuple[int, ...]:
+    """True stands for as long as the children are trained."""
+    if isinstance(value, bool):
+        return (posttrain.settings["tokens"],) if value else ()
+    return tuple(int(parse_quantity(each)) for each in value)
 
 
 def _training(table: Mapping[str, Any], name: str) -> Training:

@@ -38,7 +38,9 @@ class Run:
 
     def specification(self) -> dict[str, Any]:
         """Everything the outcome depends on, as plain values; not where a parent's files lie."""
-        return asdict(replace(self, parent=replace(self.parent, model=None)))
+        facts = asdict(replace(self, parent=replace(self.parent, model=None)))
+        del facts["parent"]["seeds"]  # which other runs there are does not matter
+        return facts
 
 
 def runs(plan: Plan) -> list[Run]:
@@ -55,7 +57,7 @@ def _of_parent(plan: Plan, parent: Parent, parent_seed: int) -> Iterator[Run]:
         needs = f"{size}-parent"
         yield from _dense(plan, parent, parent_seed, size)
         yield from _sparse(plan, parent, parent_seed, size)
-    for seed in plan.seeds:
+    for seed in parent.seeds or plan.seeds:
         recipe = plan.posttrain.recipe(parent, seed)
         own = Run("", "", parent, parent_seed, recipe, plan.posttrain.split, parent.shape, needs)
         yield replace(own, name=f"{size}-control-s{seed}", kind="control")
@@ -63,11 +65,16 @@ def _of_parent(plan: Plan, parent: Parent, parent_seed: int) -> Iterator[Run]:
             child = _child_shape(parent, cell)
             name = f"{size}-{cell.label}-{cell.rate:g}-s{seed}".replace(":", "of")
             yield replace(own, name=name, kind="pruned", cell=cell, shape=child)
-            if plan.scratch and child != parent.shape:
-                fresh = replace(recipe, lr=parent.lr)  # random weights bear the rate of pre-training
-                yield replace(
-                    own, name=f"{name}-scratch", kind="scratch", cell=cell, shape=child, recipe=fresh, needs=None
-                )
+            if child != parent.shape:
+                yield from _scratch(plan, replace(own, name=name, kind="scratch", cell=cell, shape=child, needs=None))
+
+
+def _scratch(plan: Plan, child: Run) -> Iterator[Run]:
+    for tokens in plan.scratch:
+        # Random weights bear the rate of pre-training.
+        recipe = replace(child.recipe, lr=child.parent.lr, tokens=tokens)
+        longer = "" if tokens == child.recipe.tokens else f"-{tokens}"
+        yield replace(child, name=f"{child.name}-scratch{longer}", recipe=recipe)
 
 
 def _dense(plan: Plan, parent: Parent, seed: int, size: str) -> Iterator[Run]:
@@ -83,7 +90,13 @@ def _sparse(plan: Plan, parent: Parent, seed: int, size: str) -> Iterator[Run]:
     assert plan.pretrain is not None
     recipe = plan.pretrain.recipe(parent, seed)
     for growth in plan.sparse:
-        name = f"{size}-sparse-{growth.schedule.sparsity:g}-{growth.schedule.shape}-{growth.pattern}"
+        how = growth.schedule
+        when = (
+            ""
+            if (how.start, how.end, how.unit) == (0.25, 0.75, "compute")
+            else f"-{how.start:g}to{how.end:g}{how.unit}"
+        )
+        name = f"{size}-sparse-{how.sparsity:g}-{how.shape}{when}-{growth.pattern}"
         yield Run(name, "sparse", parent, seed, recipe, plan.pretrain.split, parent.shape, growth=growth)
 
 

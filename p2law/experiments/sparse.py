@@ -7,6 +7,7 @@ The method of Jin et al. 2025 (arXiv 2501.12486): the weights of lowest magnitud
 import numpy as np
 
 from ..schedules import PruningSchedule
+from . import parallel
 from ._torch import Model, torch
 from .prune import magnitude
 from .prune._pattern import parse
@@ -35,7 +36,7 @@ def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str
         before = left[step - 1] if step else 1.0
         if not left[step] < before:
             return None
-        with torch.no_grad():
+        with torch.no_grad(), parallel.gathered(model):  # whole matrices are ranked; the masks then zero every part
             return sparsify(model, magnitude.METHOD, where, 1 - float(left[step]), None)
 
     return remask

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import DataError
 from ..quantities import format_quantity
+from . import parallel
 from ._torch import torch
 from .batches import window_count
 from .estimate import estimate
@@ -46,7 +47,7 @@ class Study:
         """One row per run: parameters, tokens, and estimates of FLOPs, memory and time."""
         rows = []
         for run in self.runs:
-            cost = estimate(run, device=self.device, speed=self.plan.speed)
+            cost = estimate(run, device=self.device, speed=self.plan.speed, processes=parallel.size())
             rows.append(
                 {
                     "run": run.name,
@@ -70,7 +71,8 @@ def make_study(plan: Plan) -> Study:
     ------
     DataError
         If the text is too short, was made with another tokenizer, does not fit a model's vocabulary; if a run of the
-        same name was begun with other settings; or if disk or memory are too small.
+        same name was begun with other settings; if disk or memory are too small; or if the processes started together
+        cannot share batches evenly.
     """
     study = Study(plan, load(plan.text), tuple(runs(plan)), device_of(plan.device))
     _check_vocabularies(study)
@@ -97,6 +99,8 @@ def _check_vocabularies(study: Study) -> None:
 
 def _check_text(study: Study, run: Run) -> None:
     recipe, plan = run.recipe, study.plan
+    parallel.check(recipe.batch, f"run {run.name}: batch")
+    parallel.check(plan.validation_sequences, "validation_sequences")
     wanted = {run.split: -(-recipe.steps * recipe.batch // recipe.passes), VALIDATION: plan.validation_sequences}
     for split, sequences in wanted.items():
         there = window_count(study.text.tokens(split), recipe.sequence)
@@ -121,7 +125,9 @@ def _check_same(study: Study, run: Run) -> None:
 
 def _check_room(study: Study) -> None:
     left = [run for run in study.runs if not study.record(run.name).done]
-    costs = [(run, estimate(run, device=study.device, speed=study.plan.speed)) for run in left]
+    costs = [
+        (run, estimate(run, device=study.device, speed=study.plan.speed, processes=parallel.size())) for run in left
+    ]
     kept = sum(4 * run.shape.total for run in left) if study.plan.keep_models else 0
     needed = kept + max((cost.disk for _, cost in costs), default=0)
     there = shutil.disk_usage(_existing(study.plan.out)).free
@@ -135,7 +141,7 @@ def _check_room(study: Study) -> None:
         if cost.memory > memory:
             raise DataError(
                 f"run {run.name} needs about {cost.memory / 2**30:.3g} GiB on the GPU, which has {memory / 2**30:.3g}: "
-                "lower micro_batch, or set recompute = true."
+                "lower micro_batch, set recompute = true, or start several processes with torchrun."
             )
 
 

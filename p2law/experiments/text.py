@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import accumulate
@@ -20,6 +20,8 @@ from .tokenize import Tokenizer
 SPLITS = {"pretrain": 0.60, "posttrain": 0.38, "validation": 0.02}
 """Shares of the documents unless the user says otherwise."""
 MANIFEST = "manifest.json"
+Piece = tuple[str, np.ndarray]
+"""A split and token ids that go there."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +99,50 @@ def prepare(
     DataError
         If the folder is taken, the shares do not sum to 1, an id is outside the vocabulary, or a split stays empty.
     """
-    folder = Path(folder)
-    if folder.exists():
-        raise DataError(f"{folder} exists already: choose another folder, or delete it to prepare the text anew.")
     if abs(sum(splits.values()) - 1) > 1e-9 or min(splits.values()) <= 0:
         raise DataError(f"splits={dict(splits)}: give positive shares that sum to 1.")
+
+    def pieces() -> Iterator[Piece]:
+        for number, document in enumerate(texts):
+            ids = tokenizer.encode(document) if isinstance(document, str) else np.asarray(document)
+            _check_ids(ids, tokenizer, f"document {number}")
+            yield _split_of(document, splits), np.append(ids, tokenizer.end)
+
+    return _written(pieces(), Path(folder), tokenizer, list(splits), max_tokens)
+
+
+def pack(tokens: Mapping[str, Iterable[np.ndarray]], folder: str | PathLike[str], tokenizer: Tokenizer) -> Text:
+    """Pack token ids that are split already: every split's arrays end to end, as they are.
+
+    Parameters
+    ----------
+    tokens : mapping
+        Name of each split to its arrays; end tokens must be in them.
+
+    Raises
+    ------
+    DataError
+        If the folder is taken, an id is outside the vocabulary, or a split is empty.
+    """
+
+    def pieces() -> Iterator[Piece]:
+        for split, arrays in tokens.items():
+            for number, ids in enumerate(arrays):
+                _check_ids(ids, tokenizer, f"{split}, array {number}")
+                yield split, ids
+
+    return _written(pieces(), Path(folder), tokenizer, list(tokens), None)
+
+
+def _written(
+    pieces: Iterator[Piece], folder: Path, tokenizer: Tokenizer, splits: list[str], max_tokens: int | None
+) -> Text:
+    if folder.exists():
+        raise DataError(f"{folder} exists already: choose another folder, or delete it to prepare the text anew.")
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     try:
-        counts = _write(texts, part, tokenizer, splits, max_tokens)
+        counts = _write(pieces, part, _dtype(tokenizer.vocabulary), splits, max_tokens)
         _write_manifest(part, tokenizer, counts)
         part.rename(folder)
     finally:
@@ -130,21 +167,13 @@ def load(folder: str | PathLike[str]) -> Text:
 
 
 def _write(
-    texts: Iterable[str | np.ndarray],
-    folder: Path,
-    tokenizer: Tokenizer,
-    splits: Mapping[str, float],
-    max_tokens: int | None,
+    pieces: Iterator[Piece], folder: Path, dtype: np.dtype[Any], splits: list[str], left: int | None
 ) -> dict[str, dict[str, int]]:
-    dtype, left = _dtype(tokenizer.vocabulary), max_tokens
     counts = {split: {"tokens": 0, "documents": 0} for split in splits}
     files = {split: (folder / f"{split}.bin").open("wb") for split in splits}
     try:
-        for number, document in enumerate(texts):
-            ids = tokenizer.encode(document) if isinstance(document, str) else np.asarray(document)
-            _check_ids(ids, tokenizer, number)
-            split = _split_of(document, splits)
-            packed = np.append(ids, tokenizer.end)[:left].astype(dtype)
+        for split, ids in pieces:
+            packed = ids[:left].astype(dtype)
             files[split].write(packed.tobytes())
             counts[split]["tokens"] += len(packed)
             counts[split]["documents"] += 1
@@ -171,12 +200,12 @@ def _write_manifest(folder: Path, tokenizer: Tokenizer, counts: Mapping[str, Map
     (folder / MANIFEST).write_text(text)
 
 
-def _check_ids(ids: np.ndarray, tokenizer: Tokenizer, number: int) -> None:
+def _check_ids(ids: np.ndarray, tokenizer: Tokenizer, what: str) -> None:
     if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):
-        raise DataError(f"document {number}: token ids must be a one-dimensional array of whole numbers.")
+        raise DataError(f"{what}: token ids must be a one-dimensional array of whole numbers.")
     if ids.size and not (ids.min() >= 0 and ids.max() < tokenizer.vocabulary):
         wrong = int(ids.max()) if ids.max() >= tokenizer.vocabulary else int(ids.min())
-        raise DataError(f"document {number}: id {wrong} is outside the vocabulary of {tokenizer.vocabulary}.")
+        raise DataError(f"{what}: id {wrong} is outside the vocabulary of {tokenizer.vocabulary}.")
 
 
 def _split_of(document: str | np.ndarray, splits: Mapping[str, float]) -> str:

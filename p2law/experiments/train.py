@@ -8,23 +8,30 @@ from time import monotonic
 from typing import Any
 
 from ..errors import P2LawError
+from . import parallel
 from . import state as checkpoint
 from ._torch import Model, torch
 from ._torch import checkpoint as recompute  # type: ignore[attr-defined]
 from .batches import Batches
 from .loss import autocast, mean_loss, token_loss
 from .machine import Meter, precision_on
-from .prune.masks import mask_gradients, mask_weights, pruned_weights, verify
+from .prune.masks import mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
 from .recipe import Recipe
 
 Masks = Mapping[str, torch.Tensor]
 Remask = Callable[[int, Model], Masks | None]
 """From the number of a step about to be taken (from 0) and the model to new masks, or None to keep the old."""
 Row = dict[str, Any]
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW remembers of every weight."""
 
 
 class TrainingError(P2LawError, RuntimeError):
     """Training cannot go on; the message says at which step and what to change."""
+
+
+class Stopped(P2LawError):
+    """Training was asked to stop before its end, and can go on from its checkpoint."""
 
 
 @dataclass
@@ -54,9 +61,10 @@ def train(
     folder: Path | None = None,
     checkpoint_every: int = 500,
     log: Callable[[list[Row]], None] | None = None,
+    stop: Callable[[], bool] | None = None,
     progress: bool = False,
 ) -> list[Row]:
-    """Train a model in place.
+    """Train a model in place; where several processes were started together, all of them train it.
 
     Parameters
     ----------
@@ -78,6 +86,8 @@ def train(
         Steps between checkpoints, and so the most that can be lost.
     log : callable, optional
         Given all rows whenever there is a new one.
+    stop : callable, optional
+        Asked after every step; where it says True, a checkpoint is written and the run stops.
     progress : bool
         Show a bar with the loss, tokens per second and share of the device's peak.
 
@@ -91,8 +101,15 @@ def train(
     ------
     TrainingError
         If the loss is no longer finite.
+    Stopped
+        If ``stop`` said so before the end.
     """
-    run = _Run(model, _optimiser(model, recipe), dict(masks or {}))
+    held = dict(masks or {})
+    parallel.align(model, held)
+    parallel.shard(model)
+    if teacher is not None:
+        parallel.shard(teacher)
+    run = _Run(model, _optimiser(model, recipe), held)
     saved = checkpoint.latest(folder) if folder else None
     if saved is not None:
         _restore(run, saved)
@@ -108,8 +125,12 @@ def train(
             meter.tick(loss)
             if run.step in due:
                 _measure(run, validation, recipe, wanted, start, log)
-            if folder and (run.step % checkpoint_every == 0 or run.step == recipe.steps):
+            ended = run.step == recipe.steps
+            halt = not ended and stop is not None and parallel.agreed(stop())
+            if folder and (run.step % checkpoint_every == 0 or ended or halt):
                 _save(run, folder)
+            if halt:
+                raise Stopped(f"stopped after step {run.step} of {recipe.steps}; run it again to go on.")
     verify(model, run.masks)
     return run.rows
 
@@ -122,7 +143,8 @@ def _one_step(
         run.masks = new
         _mask_moments(run)
     model = run.model
-    windows, total = batches.at(run.step).to(model.device), torch.zeros((), device=model.device)
+    windows = parallel.part(batches.at(run.step)).to(model.device)
+    total = torch.zeros((), device=model.device)
     for part in windows.split(recipe.micro_batch or recipe.batch):
         with autocast(model.device.type, precision):
             loss = _training_loss(model, part, recipe.distil, teacher) * (len(part) / len(windows))
@@ -161,7 +183,7 @@ def _measure(
     start: str,
     log: Callable[[list[Row]], None] | None,
 ) -> None:
-    loss = mean_loss(run.model, validation, precision=precision)
+    loss = parallel.mean(mean_loss(run.model, parallel.part(validation), precision=precision))
     if not loss < float("inf"):
         raise TrainingError(f"the loss is {loss} after step {run.step} of {recipe.steps}: lower lr={recipe.lr:g}.")
     run.rows.append(
@@ -205,9 +227,9 @@ def _mask_moments(run: _Run) -> None:
     mask_weights(run.model, run.masks)
     for name, mask in run.masks.items():
         moments = run.optimiser.state.get(run.model.get_parameter(name), {})
-        for moment in ("exp_avg", "exp_avg_sq"):
+        for moment in MOMENTS:
             if moment in moments:
-                moments[moment].mul_(mask)
+                mask_tensor(moments[moment], mask)
 
 
 def _save(run: _Run, folder: Path) -> None:
@@ -215,10 +237,13 @@ def _save(run: _Run, folder: Path) -> None:
     tensors = {f"mask.{name}": mask for name, mask in run.masks.items()}
     for name, parameter in run.model.named_parameters():
         moments = run.optimiser.state[parameter]
-        tensors |= {f"weight.{name}": parameter.detach()}
-        tensors |= {f"{moment}.{name}": moments[moment] for moment in ("exp_avg", "exp_avg_sq")}
+        for what, tensor in {"weight": parameter.detach(), **{each: moments[each] for each in MOMENTS}}.items():
+            found = parallel.whole(tensor)  # all processes help to gather it, one keeps and writes it
+            if parallel.leads():
+                tensors[f"{what}.{name}"] = found.cpu()
     info = {"rows": run.rows, "zeros": run.zeros, "seconds": run.seconds}
-    checkpoint.save(folder, checkpoint.State(run.step, tensors, info))
+    if parallel.leads():
+        checkpoint.save(folder, checkpoint.State(run.step, tensors, info))
 
 
 @torch.no_grad()
@@ -226,8 +251,9 @@ def _restore(run: _Run, saved: checkpoint.State) -> None:
     device = run.model.device
     counter = device if device.type == "cuda" else "cpu"
     for name, parameter in run.model.named_parameters():
-        parameter.copy_(saved.tensors[f"weight.{name}"])
-        moments = {moment: saved.tensors[f"{moment}.{name}"].to(device) for moment in ("exp_avg", "exp_avg_sq")}
+        found = {what: saved.tensors[f"{what}.{name}"].to(device) for what in ("weight", *MOMENTS)}
+        parameter.copy_(parallel.like(found["weight"], parameter))
+        moments = {moment: parallel.like(found[moment], parameter) for moment in MOMENTS}
         run.optimiser.state[parameter] = {"step": torch.tensor(float(saved.step), device=counter), **moments}
     masks = ((name, tensor) for name, tensor in saved.tensors.items() if name.startswith("mask."))
     run.masks = {name.removeprefix("mask."): tensor.to(device) for name, tensor in masks}

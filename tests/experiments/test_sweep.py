@@ -183,6 +183,18 @@ def test_a_run_another_process_has_is_left_to_it(folder):
     assert outcome.failed == {}
 
 
+def test_a_sweep_in_pieces_is_the_sweep_in_one(swept, folder):
+    """Stopped by the clock after every few steps and run again, it ends where the undisturbed one does."""
+    pieces, said = 0, []
+    while (outcome := sweep(made(folder, scratch=True), minutes=0.3 / 60, say=said.append)).left:
+        pieces += 1
+        assert pieces < 50
+        assert outcome.failed == {}
+    assert any("stopped after step" in line for line in said)
+    assert any("the time is over" in line for line in said)
+    pd.testing.assert_frame_equal(losses(outcome), losses(swept[2]))
+
+
 def test_only_some_runs(folder):
     outcome = sweep(made(folder), only=["tiny-parent"])
     assert outcome.done == ("tiny-parent",)

@@ -1,6 +1,7 @@
 """Text to token files: every format, splits without overlap, what is refused."""
 
 import json
+import lzma
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
-from p2law.experiments import text
+from p2law.experiments import arrays, text
 from p2law.experiments.batches import first_windows, make_batches, window_count
 from p2law.experiments.documents import documents
 from p2law.experiments.tokenize import BYTES, digest_of, tokenizer
@@ -158,3 +159,25 @@ def test_short_text_is_refused_unless_passes_are_allowed():
     assert window_count(np.arange(10), 10) == 0
     with pytest.raises(DataError, match="validation wants 20 sequences"):
         first_windows(np.arange(101), sequence=10, count=20, what="validation")
+
+
+def test_token_ids_in_files_are_packed_as_they_are_split(tmp_path):
+    ids = np.arange(250)
+    np.save(tmp_path / "a.npy", ids)
+    (tmp_path / "b.u16.xz").write_bytes(lzma.compress(ids.astype("<u2").tobytes()))
+    (tmp_path / "c.u32").write_bytes(ids.astype("<u4").tobytes())
+    sources = [
+        f"pretrain={tmp_path / 'a.npy'}",
+        f"pretrain={tmp_path / 'b.u16.xz'}",
+        f"validation={tmp_path / 'c.u32'}",
+    ]
+    packed = text.pack(arrays.by_split(sources), tmp_path / "text", BYTES)
+    assert packed.tokens("pretrain").tolist() == [*ids, *ids]
+    assert packed.tokens("validation").tolist() == ids.tolist()
+    with pytest.raises(DataError, match="say which split"):
+        arrays.by_split(["a.npy"])
+    (tmp_path / "d.bin").touch()
+    with pytest.raises(DataError, match=r"cannot read token ids from 'd.bin'"):
+        arrays.read(tmp_path / "d.bin")
+    with pytest.raises(DataError, match="validation, array 0: id 300 is outside"):
+        text.pack({"validation": [np.array([300])]}, tmp_path / "other", BYTES)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ...errors import P2LawError
+from .. import parallel
 from .._torch import Model, torch
 
 
@@ -16,14 +17,19 @@ def mask_gradients(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
     for name, mask in masks.items():
         gradient = model.get_parameter(name).grad
         if gradient is not None:
-            gradient.mul_(mask)
+            mask_tensor(gradient, mask)
 
 
 @torch.no_grad()
 def mask_weights(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
     """Set pruned weights to zero: momentum left from before the pruning would move them."""
     for name, mask in masks.items():
-        model.get_parameter(name).mul_(mask)
+        mask_tensor(model.get_parameter(name), mask)
+
+
+def mask_tensor(tensor: torch.Tensor, mask: torch.Tensor) -> None:
+    """Zero what a mask does not keep, in the part of a tensor that this process holds."""
+    parallel.local(tensor).mul_(parallel.slice_like(mask, tensor))
 
 
 @torch.no_grad()
@@ -36,7 +42,9 @@ def verify(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
         Naming the matrix and how many weights have come back.
     """
     for name, mask in masks.items():
-        back = int(model.get_parameter(name)[~mask].count_nonzero())
+        parameter = model.get_parameter(name)
+        pruned = ~parallel.slice_like(mask, parameter)
+        back = int(parallel.local(parameter)[pruned].count_nonzero())
         if back:
             raise MaskError(f"{name}: {back} pruned weights are not zero; the run is not that of a pruned model.")
 

@@ -1,0 +1,178 @@
+"""What the reproduce_*.py scripts share: text, models by scale, sweeps in pieces, findings in words."""
+
+import json
+import sys
+import sysconfig
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import matplotlib as mpl
+
+if not (find_spec("torch") and find_spec("transformers")):
+    print('skipped: pip install "p2law[experiments]"')
+    sys.exit(0)
+
+import numpy as np
+import torch
+
+mpl.use("Agg")  # pictures are saved, not shown
+
+from p2law.experiments import arrays, documents, plan, study, sweep, text, tokenize
+from p2law.quantities import format_quantity
+
+NOTHING = "This scale shows that the path works. It says nothing about the paper's findings."
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Models and tokens of a study."""
+
+    widths: tuple[int, ...]
+    layers: int
+    head: int
+    pretrain: int
+    """Tokens; of the longest dense runs."""
+    posttrain: int
+    batch: int
+    sequence: int
+    lr: float
+    """Peak rate at the smallest width; falls with the root of the width."""
+    points: int
+
+    def parents(self, vocabulary: int) -> list[dict]:
+        """All of one shape: feed-forward 2.75 times the width, two query heads per key/value group."""
+        return [
+            {
+                "name": f"w{width}",
+                "lr": round(self.lr * (self.widths[0] / width) ** 0.5, 6),
+                "architecture": {
+                    "family": "mistral",  # a Llama whose heads need not divide its width
+                    "layers": self.layers,
+                    "hidden": width,
+                    "ffn": width * 11 // 4,
+                    "heads": width // self.head,
+                    "kv_heads": width // self.head // 2,
+                    "vocabulary": vocabulary,
+                },
+            }
+            for width in self.widths
+        ]
+
+    def training(self, tokens: int, **more) -> dict:
+        """Settings of [pretrain] or [posttrain]."""
+        size = {"batch": self.batch, "sequence": self.sequence, "points": self.points}
+        return {"tokens": tokens, **size, "warmup": 10, **more}
+
+
+SCALES = {
+    # 2.2M, 5.0M, 13.8M, 27.1M and 55.3M non-embedding parameters.
+    "gpu": Scale((128, 192, 320, 448, 640), 12, 32, 160_000_000, 10_000_000, 64, 512, 4e-3, 22),
+    "small": Scale((32, 48, 64), 6, 8, 300_000, 50_000, 8, 64, 1e-2, 16),
+    "tiny": Scale((32, 48, 64), 4, 8, 20_000, 8_000, 8, 32, 1e-2, 12),
+}
+
+
+def arguments(about: str) -> Namespace:
+    """The command line."""
+    parser = ArgumentParser(description=about)
+    parser.add_argument(
+        "--scale", choices=SCALES, default="gpu", help="gpu (default), small (CPU, minutes), tiny (a test)"
+    )
+    parser.add_argument("--text", type=Path, help="folder of a prepared text, or of token files with tokenizer.json")
+    parser.add_argument("--out", type=Path, help="default: reproduce-NAME-SCALE")
+    parser.add_argument("--minutes", type=float, help="stop the sweep then; the same command goes on")
+    parser.add_argument("--dry-run", action="store_true", help="show every run and what it takes")
+    options = parser.parse_args()
+    if options.text is None and options.scale != "tiny":
+        parser.error("say where the text is: --text FOLDER (or try --scale tiny, which needs none).")
+    name = Path(sys.argv[0]).stem.removeprefix("reproduce_")
+    options.out = options.out or Path(f"reproduce-{name}-{options.scale}")
+    return options
+
+
+def prepared(options: Namespace) -> text.Text:
+    """The text to train on: as it is, packed from token files, or for tests Python's own standard library."""
+    if options.text and (options.text / "manifest.json").is_file():
+        return text.load(options.text)
+    folder = options.out / "text"
+    if folder.exists():
+        return text.load(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if options.text:
+        return _packed(options.text, folder)
+    library = Path(sysconfig.get_paths()["stdlib"])
+    found = (each for source in sorted(library.glob("*.py")) for each in documents.documents(source))
+    splits = {"pretrain": 0.5, "posttrain": 0.4, "validation": 0.1}
+    return text.prepare(found, folder, tokenize.BYTES, splits=splits, max_tokens=3_000_000)
+
+
+def _packed(source: Path, folder: Path) -> text.Text:
+    """Token files pre*, post*, val* (.u16.xz, .npy) and a tokenizer.json; meta.json may say how ids were renumbered."""
+    path = source / "meta.json"
+    rank = json.loads(path.read_text()).get("rank") if path.is_file() else None
+    names = {"pretrain": "pre", "posttrain": "post", "validation": "val"}
+    files = {
+        split: sorted(source.glob(f"{start}*.u16*")) + sorted(source.glob(f"{start}*.npy"))
+        for split, start in names.items()
+    }
+    back = None if rank is None else np.argsort(rank)
+    found = {
+        split: ((ids if back is None else back[ids]) for ids in map(arrays.read, each)) for split, each in files.items()
+    }
+    return text.pack(found, folder, tokenize.tokenizer(source / "tokenizer.json", end="<|endoftext|>"))
+
+
+def swept(options: Namespace, **table) -> sweep.Outcome:
+    """Carry out a plan as far as the time allows; ends the script if runs are left."""
+    if not torch.cuda.is_available():
+        torch.set_num_threads(1)  # models this small lose by sharing their work
+    sequences = {"validation_sequences": 512, "calibration_sequences": 128} if options.scale == "gpu" else {}
+    where = {"text": str(prepared(options).folder.absolute()), "out": str(options.out.absolute())}
+    wanted = plan.from_mapping({"family": "reproduced", **where, **sequences, **table})
+    if options.dry_run:
+        made = study.make_study(wanted)
+        print(f"{made.table().to_string(index=False)}\n\n{len(made.runs)} runs on {made.device}.")
+        sys.exit(0)
+    outcome = sweep.sweep(wanted, minutes=options.minutes, say=lambda line: print(line, flush=True))
+    if outcome.left or outcome.failed:
+        print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left: run this again.")
+        sys.exit(1 if outcome.failed else 0)
+    return outcome
+
+
+def vocabulary(options: Namespace) -> int:
+    return prepared(options).vocabulary
+
+
+def finding(claim: str, verdict: str, why: str) -> None:
+    """One finding of a paper, and what these curves say of it."""
+    print(f"* {claim}\n  {verdict.upper()}: {why}")
+
+
+def judged(lower: float, upper: float) -> str:
+    """What an interval says of the claim that a number is above zero."""
+    return "reproduced" if lower > 0 else "not reproduced" if upper < 0 else "undetermined"
+
+
+def together(verdicts: list[str]) -> str:
+    """One verdict for many cases: theirs if they agree."""
+    return verdicts[0] if verdicts and len(set(verdicts)) == 1 else "undetermined"
+
+
+def opening(options: Namespace, outcome: sweep.Outcome, paper: str) -> None:
+    """What was run, before the findings."""
+    rows = outcome.rows
+    sizes = ", ".join(format_quantity(size) for size in sorted(rows["N0"].unique()))
+    print(f"\n{paper}: what {len(outcome.done)} runs on parents of {sizes} non-embedding parameters say")
+    if options.scale == "tiny":
+        print(NOTHING)
+    print()
+
+
+def saved(figure, options: Namespace, name: str) -> None:
+    """Save a picture beside the tables."""
+    path = options.out / f"{name}.png"
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    print(f"\ntables and {path.name} in {options.out}")

@@ -1,0 +1,178 @@
+"""Prune or train from scratch (Xu et al. 2026, arXiv 2606.14150): children beside models of their shape.
+
+Every structured child has two twins from random weights: one trained on the child's tokens (the parent is free), one on
+the child's and the parent's together (the parent is charged). Decayed end points are compared as measured; the laws
+fitted to the curves say where they meet.
+
+    python examples/reproduce_prune_vs_scratch.py --text FOLDER --minutes 10   # again and again until nothing is left
+    python examples/reproduce_prune_vs_scratch.py --scale tiny                 # about a minute on a CPU: only a test
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import _reproduce as common
+import matplotlib.pyplot as plt
+import pandas as pd
+
+import p2law
+from p2law.errors import P2LawError
+from p2law.plan import Parent
+
+EQUAL = "-scratch"
+"""How the names of twins on the child's tokens end; those on more have the number after it."""
+LATE = 0.05
+"""Share of a curve's tokens that its power law leaves out at the start."""
+
+
+def main() -> None:
+    options = common.arguments(str(__doc__))
+    scale = common.SCALES[options.scale]
+    tokens = 8_000_000 if options.scale == "gpu" else scale.posttrain
+    widths = scale.widths[1:2] if options.scale == "tiny" else scale.widths[1:3]
+    chosen = replace(scale, widths=widths, pretrain=tokens, posttrain=tokens)
+    parents = chosen.parents(common.vocabulary(options))
+    parents[0]["seeds"] = [0, 1]  # how much a second order of the text moves a loss
+    outcome = common.swept(
+        options,
+        parents=parents,
+        pretrain=chosen.training(tokens),
+        posttrain=chosen.training(tokens, lr_fraction=0.4),
+        scratch=[tokens, 2 * tokens],
+        prune=[
+            {"method": "influence", "rates": [0.5, 0.75], "label": "depth"},
+            {"method": "width", "rates": [0.5, 0.75]},
+            {"method": "wanda", "pattern": "2:4", "rates": [0.5], "label": "2:4"},
+        ],
+    )
+    common.opening(options, outcome, "Small LLMs: pruning vs. training from scratch")
+    rows = outcome.rows
+    found = pairs(rows)
+    noise = repeats(found)
+    print(found.round(4).to_string(index=False))
+    print(f"\ngaps differ by up to {noise:.4f} nats between two orders of the text; smaller ones decide nothing\n")
+    equal_tokens(found, noise)
+    by_rate(found, noise)
+    by_tokens(rows, tokens, noise)
+    charged(found, noise)
+    fine(rows, found, noise)
+    meetings(rows, tokens)
+    picture(rows, tokens, options)
+
+
+def pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    """End losses of every structured child and its two twins; gaps above zero are in favour of pruning."""
+    ends = rows[rows["phase"] == "decayed"].set_index(["size", "rate_target", "seed", "method"])
+    table = []
+    for key, child in ends[ends["kind"] == "pruned"].iterrows():
+        twins = ends[(ends["kind"] == "scratch")].loc[lambda t, k=key: t.index == (*k[:3], f"scratch-{k[3]}")]
+        if len(twins) == 2:
+            free, charged = twins.sort_values("D")["loss"]
+            loss = child["loss"]
+            gaps = {
+                "pruned": loss,
+                "scratch": free,
+                "scratch_all": charged,
+                "free": free - loss,
+                "charged": charged - loss,
+            }
+            table.append({**dict(zip(("size", "rate", "seed", "method"), key, strict=True)), "N": child["N"], **gaps})
+    return pd.DataFrame(table)
+
+
+def repeats(found: pd.DataFrame) -> float:
+    """Largest difference of a gap between two orders of the text."""
+    gaps = found.groupby(["size", "method", "rate"])[["free", "charged"]]
+    return float((gaps.max() - gaps.min())[gaps.count() > 1].max().max())
+
+
+def verdict(gaps: pd.Series, noise: float) -> str:
+    """Whether gaps are above zero, beyond noise: for all, for none, or undetermined."""
+    return common.together([common.judged(gap - noise, gap + noise) for gap in gaps])
+
+
+def between(values: pd.Series) -> str:
+    return f"{values.min():+.3f} to {values.max():+.3f} nats"
+
+
+def equal_tokens(found: pd.DataFrame, noise: float) -> None:
+    why = f"scratch minus pruned is {between(found['free'])} over {len(found)} pairs"
+    common.finding("At equal training tokens the pruned model is better", verdict(found["free"], noise), why)
+
+
+def by_rate(found: pd.DataFrame, noise: float) -> None:
+    wide = found.pivot_table(index=["size", "seed", "method"], columns="rate", values="free")
+    low, high = wide.columns.min(), wide.columns.max()
+    shrunk = wide[low] - wide[high]
+    why = f"from rate {low:g} to {high:g} the gap shrinks by {between(shrunk)}"
+    common.finding("Its lead shrinks with the pruning rate", verdict(shrunk, noise), why)
+
+
+def by_tokens(rows: pd.DataFrame, tokens: int, noise: float) -> None:
+    """The gap along the curves at the full rate, where both have a row at the same tokens."""
+    shrunk = []
+    for _, child, twin in curves(rows, EQUAL):
+        gaps = (twin.set_index("D")["loss"] - child.set_index("D")["loss"]).dropna()
+        gaps = gaps[gaps.index > LATE * tokens]
+        shrunk.append(gaps.iloc[0] - gaps.iloc[-1])
+    why = f"along the curves the gap shrinks by {between(pd.Series(shrunk))}"
+    common.finding("Its lead shrinks with tokens", verdict(pd.Series(shrunk), noise), why)
+
+
+def charged(found: pd.DataFrame, noise: float) -> None:
+    for method, own in found.groupby("method"):
+        claim = f"With the parent's tokens charged, training from scratch passes {method} pruning"
+        why = f"scratch minus pruned is {between(own['charged'])}; where undetermined it may just match"
+        common.finding(claim, verdict(-own["charged"], noise), why)
+
+
+def fine(rows: pd.DataFrame, found: pd.DataFrame, noise: float) -> None:
+    """2:4 has no twin of its shape; the nearest size from scratch stands in."""
+    ends = rows[(rows["phase"] == "decayed") & (rows["method"] == "2:4")]
+    gaps = []
+    for child in ends.to_dict("records"):
+        same = found[(found["size"] == child["size"]) & (found["seed"] == child["seed"])]
+        nearest = same.loc[(same["N"] / child["N"] - 1).abs().idxmin()]
+        print(f"  2:4 at {child['N']:,.0f} beside {nearest['method']} from scratch at {nearest['N']:,.0f} parameters")
+        gaps.append(nearest["scratch_all"] - child["loss"])
+    why = f"scratch minus pruned is {between(pd.Series(gaps))}"
+    common.finding("Even then 2:4 pruning keeps an edge", verdict(pd.Series(gaps), noise), why)
+
+
+def curves(rows: pd.DataFrame, suffix: str) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Every structured child with its rows at the full rate, and those of the twin whose name ends so."""
+    level = rows[rows["phase"] == "const"]
+    for name, child in level[level["kind"] == "pruned"].groupby("run"):
+        twin = level[level["run"] == f"{name}{suffix}"]
+        if len(twin):
+            yield str(name), child, twin
+
+
+def meetings(rows: pd.DataFrame, tokens: int) -> None:
+    """Where fitted curves meet, at constant rates: the parent free, and charged."""
+    print("\ncrossings of the curves at the full rate (scratch at the peak rate, children at a fraction of it):")
+    for name, child, twin in curves(rows, f"{EQUAL}-{2 * tokens}"):
+        try:
+            laws = [p2law.fit("power", each, min_tokens=LATE * each["D"].max()) for each in (child, twin)]
+            parent = Parent(tokens=tokens, size=float(child["N0"].iloc[0]))
+            for charge in ("sunk", "tokens"):
+                print(f"  {name}, parent {charge}: {p2law.crossover(*laws, charge=charge, parent=parent).status}")
+        except P2LawError as error:
+            print(f"  {name}: undetermined: {error}")
+
+
+def picture(rows: pd.DataFrame, tokens: int, options) -> None:
+    shown = list(curves(rows, f"{EQUAL}-{2 * tokens}"))
+    figure, axes = plt.subplots(1, len(shown), figsize=(3.2 * len(shown), 3.2), sharey=True, squeeze=False)
+    for ax, (name, child, twin) in zip(axes[0], shown, strict=True):
+        ax.semilogx(child["D"], child["loss"], "o-", label="pruned")
+        ax.semilogx(twin["D"], twin["loss"], "s-", label="from scratch")
+        ax.set_title(str(name), fontsize=8)
+        ax.set_xlabel("tokens")
+    axes[0][0].set_ylabel("loss (nats per token)")
+    axes[0][0].legend()
+    common.saved(figure, options, "prune_vs_scratch")
+
+
+if __name__ == "__main__":
+    main()

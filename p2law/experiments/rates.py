@@ -1,0 +1,147 @@
+"""Which learning rate to take: short runs at several, for one parent and for the children pruned from it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from .plan import Parent, Plan, Training
+from .runs import runs
+from .sweep import Outcome, sweep
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """End losses of short runs at several learning rates."""
+
+    what: str
+    """What the rates are: the peak, or the fraction of the peak."""
+    losses: pd.DataFrame
+    """Nats per token after the decay, one row per rate, one column per model; nan where a run failed."""
+
+    @property
+    def mean(self) -> pd.Series:
+        """Mean over the models."""
+        return self.losses.mean(axis=1, skipna=False)
+
+    @property
+    def best(self) -> float:
+        """The rate of the lowest mean."""
+        if self.mean.isna().all():
+            raise DataError(f"{self.what}: no rate left a loss for every model; lower the rates.")
+        return _lowest(self.mean)
+
+    @property
+    def verdict(self) -> str:
+        """Which rate to take, or that the best is at the edge of those tried."""
+        rates = sorted(self.losses.index)
+        if len(rates) > 1 and self.best in (rates[0], rates[-1]):
+            side = "lower" if self.best == rates[0] else "higher"
+            return f"undetermined: {self.best:g} is the best and the edge of those tried; try {side} ones too."
+        if len(rates) < 3:
+            return "undetermined: try at least three rates."
+        return f"take {self.best:g}{self._apart()}."
+
+    def _apart(self) -> str:
+        """The rates that single models would choose, where they differ."""
+        own = {model: _lowest(self.losses[model]) for model in self.losses.columns}
+        differing = ", ".join(f"{model} {rate:g}" for model, rate in own.items() if rate != self.best)
+        return f", the best on average; alone: {differing}" if differing else ""
+
+    def __str__(self) -> str:
+        shown = self.losses if self.losses.shape[1] == 1 else self.losses.assign(mean=self.mean)
+        return f"{self.what}\n{shown.rename_axis(None).round(4).to_string()}\n{self.verdict}"
+
+
+def _lowest(losses: pd.Series) -> float:
+    return float(losses.index[int(np.nanargmin(losses))])
+
+
+def peaks(plan: Plan, rates: Sequence[float], *, parent: str | None = None, tokens: int = 0, say: Say = print) -> Trial:
+    """Train a parent from random weights at several peak rates.
+
+    Parameters
+    ----------
+    rates : sequence of float
+        Peak learning rates.
+    parent : str, optional
+        Which; default: the smallest that is trained here.
+    tokens : int
+        How long; 0 for as long as the plan says.
+    say : callable
+        Told what happens to every run.
+
+    Raises
+    ------
+    DataError
+        If the plan has no such parent, or no text for it.
+    """
+    chosen, found = _parent(plan, parent, here=True), {}
+    name = next(run.name for run in runs(_alone(plan, chosen, tokens)) if run.kind == "parent")
+    for rate in rates:
+        trial = replace(_alone(plan, replace(chosen, lr=rate), tokens), out=plan.out / "lr" / f"peak-{rate:g}")
+        found[rate] = _ends(sweep(trial, only=[name], say=_named(say, f"peak {rate:g}")), ["parent"])
+    return Trial(
+        f"{chosen.name}: loss by peak learning rate", pd.DataFrame(found).T.rename(columns={name: chosen.name})
+    )
+
+
+def fractions(plan: Plan, parts: Sequence[float], *, parent: str | None = None, say: Say = print) -> Trial:
+    """Post-train the children of a parent, and its control, at several fractions of the parent's peak rate.
+
+    The parent is taken from the plan's own sweep, which makes it first if it has not. The best rate grows with the
+    damage done, so one fraction is a compromise among the plan's children; it is chosen by their mean loss.
+    """
+    chosen, found = _parent(plan, parent, here=False), {}
+    chosen = replace(chosen, model=_folder(plan, chosen, say))
+    for part in parts:
+        training = replace(plan.posttrain, lr=0.0, lr_fraction=part)
+        trial = replace(
+            _alone(plan, chosen, 0), posttrain=training, prune=plan.prune, out=plan.out / "lr" / f"fraction-{part:g}"
+        )
+        found[part] = _ends(sweep(trial, say=_named(say, f"fraction {part:g}")), ["pruned"])
+    return Trial(f"{chosen.name}: loss by fraction of the peak learning rate", pd.DataFrame(found).T)
+
+
+def _alone(plan: Plan, parent: Parent, tokens: int) -> Plan:
+    """The plan with one parent, one seed and nothing pruned."""
+    pretrain = plan.pretrain
+    if pretrain is not None:
+        pretrain = Training({**pretrain.settings, **({"tokens": tokens} if tokens else {})}, pretrain.split)
+    seeds = {"seeds": plan.seeds[:1], "parent_seeds": plan.parent_seeds[:1]}
+    nothing = {"prune": (), "sparse": (), "horizons": (), "scratch": (), "keep_models": False}
+    return replace(plan, parents=(replace(parent, seeds=()),), pretrain=pretrain, **seeds, **nothing)
+
+
+def _parent(plan: Plan, name: str | None, *, here: bool) -> Parent:
+    fitting = [each for each in plan.parents if (name in (None, each.name)) and not (here and each.model)]
+    if not fitting:
+        kind = " that is trained here" if here else ""
+        raise DataError(f"the plan has no parent {name or ''}{kind}; it has {', '.join(p.name for p in plan.parents)}.")
+    return min(fitting, key=lambda each: each.shape.body)
+
+
+def _folder(plan: Plan, parent: Parent, say: Say) -> str:
+    """Where the parent's model lies."""
+    name = next(run.needs for run in runs(plan) if run.kind == "control" and run.parent == parent)
+    if name is None:
+        return str(parent.model)
+    outcome = sweep(plan, only=[name], say=say)
+    if name not in outcome.done:
+        raise DataError(f"{name} is not done: {outcome.failed.get(name, 'another process has it')}")
+    return str(plan.out / "runs" / name / "model")
+
+
+def _ends(outcome: Outcome, kinds: list[str]) -> pd.Series:
+    rows = outcome.rows
+    if not len(rows):
+        return pd.Series(dtype=float)
+    return rows[rows["kind"].isin(kinds)].groupby("run")["loss"].last()
+
+
+def _named(say: Say, trial: str) -> Say:
+    return lambda line: say(f"{trial}: {line}")
