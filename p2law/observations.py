@@ -1,7 +1,7 @@
 """The table: columns checked against the law, every complaint with column, row, value and remedy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -41,6 +41,14 @@ class Observations:
     @property
     def run_count(self) -> int:
         return len(pd.unique(self.run))
+
+    def rows(self, mask: np.ndarray) -> "Observations":
+        """Some of the rows."""
+        columns = {name: values[mask] for name, values in self.columns.items()}
+        frame, response = self.frame[mask], self.response[mask]
+        return replace(
+            self, frame=frame, columns=columns, response=response, run=self.run[mask], weight=self.weight[mask]
+        )
 
 
 def as_frame(table: Table, columns: Mapping[str, str] | None = None) -> pd.DataFrame:

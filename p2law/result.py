@@ -19,6 +19,7 @@ from .options import Options, make_problem
 from .solver import Problem
 
 if TYPE_CHECKING:
+    from .part import Part
     from .uncertainty.bootstrap import Draws, Scheme
     from .uncertainty.forecast import Forecast
     from .uncertainty.identifiability import Identifiability
@@ -51,6 +52,8 @@ class Fit:
     provenance: Mapping[str, Any] = field(repr=False)
     resampled: "Draws | None" = field(default=None, repr=False)
     """Bootstrap draws, once :meth:`bootstrap` has made them."""
+    part: "Part | None" = field(default=None, repr=False)
+    """Of which joint fit this is one group; its intervals are the joint fit's."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
@@ -73,6 +76,11 @@ class Fit:
 
     def problem(self) -> Problem:
         """The numerical problem this fit solved, for the solver and the uncertainty of its solution."""
+        if self.part is not None:
+            raise FitError(
+                "one group of a joint fit was not fitted alone: what refits (profiles, draws, influence) is asked of "
+                "the whole, joint.fit or joint.bootstrap()."
+            )
         return make_problem(self.law, self.observations, self.objective, self.options)
 
     @property
@@ -145,7 +153,7 @@ class Fit:
         """Local uncertainty in the solver's own form; every interval starts from it."""
         from .uncertainty.wald import computed
 
-        return computed(self)
+        return computed(self) if self.part is None else self.part.around
 
     @property
     def draws(self) -> pd.DataFrame | None:
@@ -297,7 +305,7 @@ class Fit:
         """
         from .uncertainty.run_effect import computed
 
-        return computed(self)
+        return computed(self) if self.part is None else self.part.whole.run_effect
 
     def profile(self, parameter: str | None = None, *, level: float = 0.95, **at: float) -> "Profile":
         """Profile of one constant, or of the loss predicted at ``N0=..., D=..., ...``; plot with ``plot.profile``.

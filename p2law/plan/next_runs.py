@@ -164,16 +164,17 @@ class _Known:
         from ..uncertainty.run_effect import run_effect
         from ..uncertainty.scaled import scaled
 
-        raw = scaled(fit).raw
-        effect = run_effect(fit) if 3 <= fit.run_count < fit.n else None
-        prior = cls(fit, raw, effect, np.eye(raw.shape[1]))
+        whole = fit if fit.part is None else fit.part.whole
+        raw = scaled(whole).raw
+        effect = run_effect(whole) if 3 <= whole.run_count < whole.n else None
+        prior = cls(whole, raw, effect, np.eye(raw.shape[1]))
         information = np.eye(raw.shape[1])
-        for label in pd.unique(fit.observations.run):
-            rows = fit.observations.run == label
-            columns = {name: values[rows] for name, values in fit.observations.columns.items()}
+        for label in pd.unique(whole.observations.run):
+            rows = whole.observations.run == label
+            columns = {name: values[rows] for name, values in whole.observations.columns.items()}
             gradient = prior.gradient(columns)
             information += gradient.T @ np.linalg.solve(prior.noise(columns), gradient)
-        return cls(fit, raw, effect, np.linalg.inv(information))
+        return cls(fit, raw if fit.part is None else raw[fit.part.rows], effect, np.linalg.inv(information))
 
     def gradient(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Derivative of the loss by the scaled coordinates, (rows, free)."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import FitError
+from ..part import joined
 from .intervals import LEAST_DOF, Method, check_level, draws_of, percentile
 from .quantiles import t_quantile
 from .quantity import gradient_along
@@ -82,6 +83,7 @@ def estimate(
         raise FitError(f"estimate({quantity!r}): give a function of the constants, e.g. lambda p: p['beta'].")
     if not fits:
         raise FitError("estimate(quantity, fit): give at least one fit.")
+    quantity, fits = joined(quantity, fits)
     if paired:
         _check_paired(fits)
     value = np.asarray(quantity(*(fit.params for fit in fits)), dtype=float)
