@@ -1,5 +1,7 @@
 """Joint fits: shared constants recovered, the sum of the groups where all is shared apart, Welch's test both ways."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,8 +125,8 @@ def test_unknown_group_is_refused(joined):
         joined.predict(N0=2e9, D=1e8, rho=0.25, L0=2.5)
 
 
-POINT = {"N0": 2e9, "rho": 0.25, "L0": 2.5}
-TOKENS = {"criterion": p2law.plan.Remaining(0.02), "N0": 2e9, "rho": 0.25}
+POINT: dict[str, Any] = {"N0": 2e9, "rho": 0.25, "L0": 2.5}
+TOKENS: dict[str, Any] = {"criterion": p2law.plan.Remaining(0.02), "N0": 2e9, "rho": 0.25}
 
 
 def test_group_is_a_fit_of_the_law_with_the_joint_intervals(joined):
