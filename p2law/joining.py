@@ -189,6 +189,10 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
         If the column or a parameter is missing, or a group alone has too few rows.
     """
     law, shared = get(law), [shared] if isinstance(shared, str) else shared
+    if not isinstance(shared, list | tuple | set):
+        raise FitError(f"shared={shared!r}: give the names of parameters, e.g. ['beta'].")
+    if not isinstance(by, str):
+        raise DataError(f"by={by!r}: give the name of the column that tells the groups apart, e.g. 'method'.")
     names = [p.name for p in law.parameters]
     unknown = [name for name in shared if name not in names]
     if unknown or not shared:

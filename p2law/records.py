@@ -18,6 +18,8 @@ _TAG = "__float__"
 def write_record(record: dict[str, Any], path: str | PathLike[str] | None) -> str:
     """A record as text, written to a file if a path is given."""
     text = json.dumps(_encode(record), indent=1, allow_nan=False)
+    if path is not None and not isinstance(path, str | PathLike):
+        raise FitError(f"to_json({path!r}): give the path of a file.")
     if path is not None:
         _write(Path(path), text)
     return text
@@ -47,6 +49,8 @@ def read_record(source: str | PathLike[str], what: str, version: int) -> dict[st
 def _read(source: str | PathLike[str]) -> dict[str, Any]:
     try:
         text = os.fspath(source)
+        if isinstance(text, bytes):
+            raise TypeError("bytes")
     except TypeError as error:
         raise FitError(f"from_json({source!r}): give a path, or the text of a saved fit.") from error
     if not text.lstrip().startswith("{"):

@@ -323,6 +323,8 @@ class Fit:
         if parameter is not None:
             return profile(self, parameter, level=level)
         values, _ = prediction_columns(self, at=at)
+        if len(next(iter(values.values()))) != 1:
+            raise FitError("a profile of the loss asks about one point: give single values.")
         return profile_loss(self, {k: float(v[0]) for k, v in values.items()}, level=level)
 
     def predict(

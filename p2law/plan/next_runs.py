@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import number, require_fit, whole_number
 from ..errors import FitError
 from ..observations import Table, as_frame
 from ..quantities import format_quantity
@@ -121,8 +122,11 @@ def next_runs(
     from ..uncertainty.intervals import check_level
 
     check_level(level)
-    if (budget is not None and not budget > 0) or (most is not None and most < 1):
-        raise FitError(f"budget={budget!r}, most={most!r}: give a positive budget, and one run or more.")
+    require_fit("fit", fit)
+    if budget is not None:
+        number("budget", budget, low=0)
+    if most is not None:
+        whole_number("most", most)
     runs, coin = candidate_runs(fit, candidates, cost)
     known = _Known.of(fit)
     gradient, now = _forecast(fit, known, target, level)

@@ -36,7 +36,8 @@ def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    style.check(found, "Crossover", "p2law.crossover")
+    ax = style.axes_of(ax)
     table = found.to_frame()
     tokens, gap = table["tokens"].to_numpy(), table["difference"].to_numpy()
     ax.axhline(0.0, color="#000000", linewidth=0.8)

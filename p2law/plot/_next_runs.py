@@ -29,7 +29,8 @@ def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True)
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    style.check(found, "NextRuns", "p2law.next_runs")
+    ax = style.axes_of(ax)
     table, picks = found.ranking, found.picks
     if np.isfinite(found.now):
         ax.axhline(found.now, color=style.GREY, linewidth=1.0, linestyle=style.EXTRAPOLATED, label="now")

@@ -56,7 +56,7 @@ def tokens(
         raise FitError("draw a plan, plot.tokens(plan), or give a fit its criterion, plot.tokens(fit, criterion=...).")
     if not isinstance(plan, TokenPlan):
         plan = optimal_tokens(plan, criterion=criterion, **at)  # type: ignore[arg-type]
-    ax = style.new_axes() if ax is None else ax
+    ax = style.axes_of(ax)
     x, measured = _range(plan)
     known = bool(plan.table["loss"].notna().any())
     base = 0.0 if known or plan.source.law.variable("loss") is None else 1.0  # the placeholder for an unknown parent
@@ -149,7 +149,8 @@ def stop(plan: "StopPlan", ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    style.check(plan, "StopPlan", "p2law.stop_rule")
+    ax = style.axes_of(ax)
     shade, rest = style.NAMED[0], plan.to_frame()
     ax.plot(
         plan.seen["tokens"], plan.seen["loss"], marker="o", markersize=4, linestyle="", color="#000000", label="so far"

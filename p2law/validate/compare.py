@@ -116,6 +116,8 @@ def compare(
     laws within the rows; only the hold-out error speaks of scale.
     """
     laws = [laws] if isinstance(laws, str | Law) else laws
+    if not isinstance(laws, list | tuple):
+        raise DataError(f"laws={laws!r}: give two laws or more, by name or as Law.")
     chosen = [get(law) for law in laws]
     if len(chosen) < 2 or len({law.name for law in chosen}) < len(chosen):
         raise DataError(f"compare needs two laws or more, of different names; got {[law.name for law in chosen]}.")
