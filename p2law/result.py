@@ -282,7 +282,8 @@ class Fit:
     def influence(self, **at: Any) -> pd.DataFrame:
         """What leaving out each run does, most influential first.
 
-        Without arguments: change of every constant in units of its standard error. With the law's columns
+        Without arguments: change of every constant in units of its standard error, nan for a constant that these data
+        do not determine (:meth:`identifiability`), whose change means nothing. With the law's columns
         (``N0=8e9, D=1e9, ...``): the loss forecast there without the run, its change, and that in standard errors.
 
         Raises

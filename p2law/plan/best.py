@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..checks import mapping, number, plain, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..laws import Constants
 from ..prediction import outside
 from ..quantities import format_quantity
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = ["method", "parent", "rate", "tokens", "loss", "lower", "upper", "behind", "behind_lower", "behind_upper"]
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """Ways to a model of one size at one budget, lowest loss first."""
@@ -49,7 +51,7 @@ class Ranking:
         Columns method, parent, rate, tokens (after the parent is paid), loss, lower, upper (of the law), behind (loss
         above that of the best), behind_lower, behind_upper, status. Impossible ways come last, with nan and the reason.
         """
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: the ranking, and who cannot be told from the best."""

@@ -42,7 +42,7 @@ class Architecture:
     causal: bool = False
 
     def __post_init__(self) -> None:
-        _positive("Architecture(linear=...)", self.linear, "weights inside the blocks")
+        _positive("Architecture's linear", self.linear, "weights inside the blocks")
         for name in ("layers", "width", "sequence", "vocabulary"):
             number(
                 f"Architecture's {name}", getattr(self, name), low=0, closed=True, must="give a count", error=DataError
@@ -85,11 +85,11 @@ class Parent:
 
     def __post_init__(self) -> None:
         if self.tokens is not None:
-            _positive("Parent(tokens=...)", self.tokens, "tokens the parent was trained on, e.g. 200e9")
+            _positive("Parent's tokens", self.tokens, "tokens the parent was trained on, e.g. 200e9")
         if self.size is not None and not isinstance(self.size, Architecture):
-            _positive("Parent(size=...)", self.size, "parameters before pruning, or an Architecture")
+            _positive("Parent's size", self.size, "parameters before pruning, or an Architecture")
         if self.loss is not None and not hasattr(self.loss, "law"):
-            _positive("Parent(loss=...)", self.loss, "the parent's loss, nats per token")
+            _positive("Parent's loss", self.loss, "the parent's loss, nats per token")
 
     @property
     def params(self) -> float | None:

@@ -101,6 +101,8 @@ class Price:
         pruning; with ``per_gpu_hour`` a GPU does ``mfu * peak`` FLOPs a second.
     mfu, peak : float, optional
         Model FLOPs utilisation (0 to 1) and peak FLOPs per second of a GPU; both needed with ``per_gpu_hour``.
+    currency : str
+        Name of the currency, for reports: ``"USD"``, ``"GPU-hours"``; empty leaves it unsaid.
     """
 
     per_nat: float
@@ -109,9 +111,12 @@ class Price:
     per_gpu_hour: float | None = None
     mfu: float | None = None
     peak: float | None = None
+    currency: str = ""
 
     def __post_init__(self) -> None:
         _positive(self, self.per_nat)
+        if not isinstance(self.currency, str):
+            raise FitError(f"Price's currency={self.currency!r}: give its name, e.g. 'USD'.")
         costs = {n: getattr(self, n) for n in ("per_token", "per_flop", "per_gpu_hour") if getattr(self, n) is not None}
         if len(costs) != 1:
             raise FitError("Price needs exactly one cost: per_token, per_flop or per_gpu_hour.")
@@ -134,7 +139,11 @@ class Price:
         return 6 * params * flop
 
     def __str__(self) -> str:
-        return f"a token costs more than the loss it saves is worth, at {format_quantity(self.per_nat)} per nat"
+        return f"a token costs more than the loss it saves is worth, at {self.money(self.per_nat)} per nat"
+
+    def money(self, amount: float) -> str:
+        """An amount with its currency."""
+        return f"{format_quantity(amount)} {self.currency}".rstrip()
 
 
 Criterion = Slope | Remaining | Recovered | Target | Price

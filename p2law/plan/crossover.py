@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..checks import array, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, arm, estimated, own, params_left
 from .bills import Architecture, Bill, Charge, Parent, bill
@@ -29,6 +30,7 @@ POINTS = 241
 """Budgets at which the difference is looked at."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Crossover:
     """Where training from scratch and retraining a pruned model reach the same loss at the same cost.
@@ -78,7 +80,7 @@ class Crossover:
         """Over the range: tokens (retraining), scratch_tokens (same cost), total (the bill), pruned, scratch (losses),
         difference (pruned minus scratch, nats per token), lower, upper.
         """
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: the bill, the verdict and the difference along the range."""

@@ -10,6 +10,7 @@ import pandas as pd
 from ..baseline import CONTROL
 from ..checks import array, mapping, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..laws import Law
 from ..observations import check_column
 from ..prediction import outside
@@ -24,6 +25,7 @@ PARENT = "parent_"
 """Prefix of the parents' own columns in the table."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Extrapolation:
     """Curves of models that were not trained, with two intervals each."""
@@ -44,7 +46,7 @@ class Extrapolation:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per model and number of tokens."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: for each model the last point of its curve with both intervals, and how far outside it lies."""

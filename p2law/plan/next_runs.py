@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..checks import number, require_fit, whole_number
 from ..errors import FitError
+from ..frozen import copied_tables
 from ..observations import Table, as_frame
 from ..quantities import format_quantity
 from ..uncertainty.quantiles import t_quantile
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..uncertainty.run_effect import RunEffect
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class NextRuns:
     """Candidate runs in the order of what they tell about a forecast per unit of cost."""
@@ -43,7 +45,7 @@ class NextRuns:
 
     def to_frame(self) -> pd.DataFrame:
         """The ranking of single candidates."""
-        return self.ranking.copy()
+        return self.ranking
 
     def summary(self) -> str:
         """Text: the interval now, and after each pick."""

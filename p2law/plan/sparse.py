@@ -15,6 +15,7 @@ import pandas as pd
 from ..checks import number
 from ..errors import DataError
 from ..flops import TRAINING
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from ..schedules import PruningSchedule
 from ..uncertainty.intervals import Method
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..result import Fit
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class SparsePlan:
     """A sparse pre-training run for a deployment size, its dense twin, and the dense run of the deployment size."""
@@ -82,7 +84,7 @@ class SparsePlan:
 
     def to_frame(self) -> pd.DataFrame:
         """The sparse run and the two dense ones it is compared with."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: the run, its dense twin, the gain over dense training of the deployment size."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..checks import finite, number, refuse, require, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..observations import Table, as_frame
 from ..quantities import format_quantity
 from ..uncertainty.forecast import Forecast
@@ -25,6 +26,7 @@ LEAST_ROWS = 5
 """Checkpoints without which a curve's own power law says nothing."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class StopPlan:
     """What a run begun would gain by going on to the tokens planned."""

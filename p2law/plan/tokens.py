@@ -10,6 +10,7 @@ import pandas as pd
 from ..baseline import CONTROL
 from ..checks import array, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..laws import Law
 from ..laws.published import Constants
 from ..observations import check_column
@@ -27,6 +28,7 @@ VAGUE = 1e4
 ANSWERS = ("tokens", "lower", "upper", "loss", "cost", "met", "status")
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class TokenPlan:
     """Tokens from which on a criterion is met, one row per model asked about."""
@@ -72,14 +74,14 @@ class TokenPlan:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per model."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: the criterion and a line per model."""
         lines = [f"Tokens until {self.criterion} ({100 * self.level:g} % interval)"]
         for row in self.table.to_dict("records"):
             at = ", ".join(f"{k} = {format_quantity(v)}" for k, v in row.items() if k not in ANSWERS)
-            lines.append("  " + ": ".join(part for part in (at, _answered(row), row["status"]) if part))
+            lines.append("  " + ": ".join(part for part in (at, _answered(row, self.criterion), row["status"]) if part))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -89,12 +91,12 @@ class TokenPlan:
         return self.summary()
 
 
-def _answered(row: Mapping[Any, Any]) -> str:
+def _answered(row: Mapping[Any, Any], criterion: Criterion) -> str:
     if not np.isfinite(row["tokens"]):
         return ""
     between = f" [{format_quantity(row['lower'])}, {format_quantity(row['upper'])}]" if row["lower"] > 0 else ""
     loss = f", loss {row['loss']:.4g}" if np.isfinite(row["loss"]) else ""
-    cost = f", cost {format_quantity(row['cost'])}" if "cost" in row else ""
+    cost = f", cost {criterion.money(row['cost'])}" if isinstance(criterion, Price) else ""
     return f"{format_quantity(row['tokens'])} tokens{between}{loss}{cost}"
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..checks import array
 from ..errors import DataError
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, estimated
 from .bills import Parent
@@ -28,6 +29,7 @@ REACH = (1e-4, 1e6)
 POINTS = 161
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Worth:
     """Tokens of training from scratch that a pruned start with some retraining is worth."""
@@ -42,7 +44,7 @@ class Worth:
         Columns tokens, loss (of the pruned model there), effective (scratch tokens with the same loss; infinite if none
         reach it), lower, upper, transferred (effective minus tokens: what the parent is worth), status.
         """
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: a line per number of retraining tokens."""

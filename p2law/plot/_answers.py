@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from ..quantities import format_quantity
 from . import _style as style
@@ -79,5 +78,5 @@ def parabola(found: "ParabolaBias", ax: Axes | None = None) -> Axes:
 def _sizes_along(ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_xlabel("parameters")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: format_quantity(v, 2)))
+    style.count_ticks(ax.xaxis, *ax.get_xlim())
     ax.grid(alpha=0.25)

@@ -48,8 +48,9 @@ def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True
         ax.plot(tokens, np.where(inside, gap, np.nan), color=SIDES[side], linewidth=1.8)
     for at in found.crossings["tokens"]:
         ax.plot([at], [0.0], marker="o", markersize=6, color="#000000", zorder=3)
-        ax.annotate(format_quantity(at), (at, 0.0), (4, 6), textcoords="offset points", fontsize="small")
     _dress(ax, found, tokens)
+    for at in found.crossings["tokens"]:
+        style.beside(ax, format_quantity(at), (at, 0.0), 6)
     if legend:
         _legend(ax, found)
     return ax

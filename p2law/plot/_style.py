@@ -111,6 +111,14 @@ def count_ticks(axis: Axis, low: float, high: float) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def beside(ax: Axes, text: str, at: tuple[float, float], height: float) -> None:
+    """A few words by a point, so many typographic points above it, on the side where the axes have room for them."""
+    ax.get_xlim()  # settles the limits, which the place is taken from
+    right = ax.transAxes.inverted().transform(ax.transData.transform(at))[0] > 0.7
+    side = "right" if right else "left"
+    ax.annotate(text, at, (-4 if right else 4, height), textcoords="offset points", fontsize="small", ha=side)
+
+
 def grid(ax: Axes) -> None:
     """A light grid below everything."""
     ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)

@@ -10,6 +10,7 @@ import pandas as pd
 from ..baseline import CONTROL
 from ..errors import DataError, FitError, P2LawError
 from ..fitting import fit
+from ..frozen import copied_tables
 from ..laws import Law, get
 from ..observations import Observations, Table, observe
 from ..prediction import outside
@@ -33,6 +34,7 @@ class Fold:
     """Rows predicted."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Holdout:
     """Outcome of a hold-out test. Made by :func:`p2law.holdout`."""

@@ -43,3 +43,11 @@ def test_costs_of_a_token():
 def test_words():
     assert str(Slope(0.02, per="doubling")) == "the loss falls by 0.02 nats per doubling or less"
     assert str(Recovered(0.9, start=1e6)) == "90 % of what can be recovered after 1M tokens is recovered"
+
+
+def test_price_names_its_currency():
+    named = Price(per_nat=1e6, per_token=1e-9, currency="USD")
+    assert str(named).endswith("at 1M USD per nat")
+    assert str(Price(per_nat=1e6, per_token=1e-9)).endswith("at 1M per nat")
+    with pytest.raises(p2law.FitError, match="currency=5"):
+        Price(per_nat=1e6, per_token=1e-9, currency=5)  # type: ignore[arg-type]

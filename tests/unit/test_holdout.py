@@ -41,7 +41,7 @@ def test_depth_at_a_higher_rate_fails_and_the_interval_knows(by_rate):
     assert by_rate.to_frame().loc["p2", "rms"] == pytest.approx(0.164, abs=0.003)
     assert by_rate.coverage == 1.0
     assert "does not carry here" in by_rate.summary()
-    assert "it knows that the law is not to be trusted there" in by_rate.summary()
+    assert "wide enough for the law's errors there" in by_rate.summary()
 
 
 def test_width_carries_to_the_largest_size(by_size):
