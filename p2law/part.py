@@ -7,10 +7,11 @@ covariance; quantities of several groups go through the constants of the whole, 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from .errors import FitError
 from .laws import Law
 from .laws._joint import GROUP, own_name
 from .objective import residual_scale, residuals, value
@@ -33,6 +34,13 @@ class Part:
     def params(self, of: Mapping[str, float]) -> dict[str, float]:
         """The group's constants among those of the joint law."""
         return {mine: of[name] for mine, name in self.names.items()}
+
+    def problem(self) -> NoReturn:
+        """A group was not fitted alone."""
+        raise FitError(
+            "one group of a joint fit was not fitted alone: what refits (profiles, draws, influence) is asked of the "
+            "whole, joint.fit or joint.bootstrap()."
+        )
 
     @property
     def rows(self) -> list[int]:

@@ -10,7 +10,7 @@ import pandas as pd
 from .baseline import CONTROL
 from .checks import array, require, require_fit
 from .diagnose import ONE_LEVEL, single_levels
-from .errors import DataError, ExtrapolationWarning
+from .errors import DataError, ExtrapolationWarning, FitError
 from .observations import Table, as_frame, check_column
 
 if TYPE_CHECKING:
@@ -47,6 +47,13 @@ def prediction_columns(
     if fit.baseline == "control":
         frame = _with_control(fit, frame, control)
     return {v.name: check_column(frame, v, fit.law) for v in fit.law.variables}, scalar
+
+
+def one_point(values: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The only row asked about."""
+    if any(len(column) != 1 for column in values.values()):
+        raise FitError("this asks about one point: give single values.")
+    return {name: float(column[0]) for name, column in values.items()}
 
 
 def _broadcast(fit: "Fit", columns: Mapping[str, Any]) -> pd.DataFrame:

@@ -77,10 +77,7 @@ class Fit:
     def problem(self) -> Problem:
         """The numerical problem this fit solved, for the solver and the uncertainty of its solution."""
         if self.part is not None:
-            raise FitError(
-                "one group of a joint fit was not fitted alone: what refits (profiles, draws, influence) is asked of "
-                "the whole, joint.fit or joint.bootstrap()."
-            )
+            return self.part.problem()
         return make_problem(self.law, self.observations, self.objective, self.options)
 
     @property
@@ -316,17 +313,14 @@ class Fit:
         FitError
             If there is no such parameter, or it was fixed or held.
         """
-        from .prediction import prediction_columns
+        from .prediction import one_point, prediction_columns
         from .uncertainty.profile import profile, profile_loss
 
         if (parameter is None) == (not at):
             raise FitError("profile one constant, fit.profile('alpha'), or one loss, fit.profile(N=7e9, D=2e12).")
         if parameter is not None:
             return profile(self, parameter, level=level)
-        values, _ = prediction_columns(self, at=at)
-        if len(next(iter(values.values()))) != 1:
-            raise FitError("a profile of the loss asks about one point: give single values.")
-        return profile_loss(self, {k: float(v[0]) for k, v in values.items()}, level=level)
+        return profile_loss(self, one_point(prediction_columns(self, at=at)[0]), level=level)
 
     def predict(
         self,
