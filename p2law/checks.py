@@ -1,11 +1,13 @@
-"""Checks of table columns; every complaint names column, row, value and remedy."""
+"""Checks of table columns and of arguments; every complaint names column, row or argument, value and remedy."""
 
+from collections.abc import Mapping
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .errors import DataError
+from .errors import DataError, FitError, P2LawError
 
 
 def require(frame: pd.DataFrame, name: str, why: str, hint: str = "") -> None:
@@ -24,7 +26,7 @@ def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
         raise DataError(f"column {name!r} appears {column.shape[1]} times in the table: keep one.")
     if column.dtype.kind in "fiu":
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = [i for i, v in enumerate(column) if not _is_number(v)]
+    wrong = [i for i, v in enumerate(column) if not (_is_number(v) or v is None or v is pd.NA)]
     if wrong:
         value = plain(column.iloc[wrong[0]])
         raise DataError(
@@ -60,7 +62,73 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def number(
+    name: str,
+    value: Any,
+    *,
+    low: float = -inf,
+    high: float = inf,
+    closed: bool = False,
+    must: str = "",
+    error: type[P2LawError] = FitError,
+) -> float:
+    """One finite number strictly between two ends (``closed``: or at them); ``must`` says so in the caller's words."""
+    if not (_is_number(value) and isfinite(value) and (low <= value <= high if closed else low < value < high)):
+        wanted = "give a positive number" if (low, high) == (0, inf) else f"must lie between {low:g} and {high:g}"
+        raise error(f"{name}={plain(value)!r}: {must or (wanted if isfinite(low) else 'give a finite number')}.")
+    return float(value)
+
+
+def whole_number(name: str, value: Any, *, least: int = 1, error: type[P2LawError] = FitError) -> int:
+    """A whole number from ``least`` on."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise error(f"{name}={plain(value)!r}: give a whole number, {least} or more.")
+    return int(value)
+
+
+def array(name: str, value: Any, *, error: type[P2LawError] = DataError) -> np.ndarray:
+    """Numbers as a float64 array of any shape; refuses text, truth values and ragged lists."""
+    try:
+        given = np.asarray(value)
+    except ValueError as ragged:
+        raise error(f"{name}={value!r}: give a number, or an array of numbers.") from ragged
+    good = given.dtype.kind in "fiu" or all(_is_number(v) for v in np.ravel(given).tolist())
+    if not good:
+        raise error(f"{name}={plain(value)!r}: give a number, or an array of numbers.")
+    if given.size == 0:
+        raise error(f"{name} is empty: give at least one number.")
+    return given.astype(float)
+
+
+def mapping(name: str, value: Any, example: str, *, error: type[P2LawError] = FitError) -> Mapping[str, Any]:
+    """A mapping with names as keys."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise error(f"{name}={value!r}: give a mapping of names, e.g. {example}.")
+    return value
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """A generator of random numbers from a seed."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as wrong:
+        raise FitError(f"rng={rng!r}: give a whole number, 0 or more, or a numpy Generator.") from wrong
+
+
+def require_fit(name: str, value: Any, *, constants: bool = False) -> None:
+    """Refuse what is no fit (or, where they serve too, published constants)."""
+    from .laws import Constants
+    from .result import Fit
+
+    if isinstance(value, Fit) or (constants and isinstance(value, Constants)):
+        return
+    if hasattr(value, "separate"):
+        raise FitError(f"{name} is a joint fit of {', '.join(value.groups)}: name one, joint.of({value.groups[0]!r}).")
+    also = " or published constants (p2law.laws.published)" if constants else ""
+    kind = "published constants, without rows" if isinstance(value, Constants) else type(value).__name__
+    raise FitError(f"{name} is {value!r:.60} ({kind}): give a fit made by p2law.fit{also}.")
+
+
 def _is_number(value: Any) -> bool:
-    if isinstance(value, bool | np.bool_ | str | bytes | complex | np.complexfloating):
-        return False
-    return value is None or value is pd.NA or isinstance(value, int | float | np.number)
+    """Whether a value is one real number: no text, no truth value, nothing complex."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

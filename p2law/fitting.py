@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from . import diagnose
+from .checks import array, generator, mapping, number, whole_number
 from .errors import DataError, FitError
 from .laws import Law, get
 from .objective import Huber, Objective, describe, value
@@ -106,11 +107,11 @@ def fit(
     observations = observe(
         law, table, columns=columns, run=run, weights=weights, baseline=baseline, min_tokens=min_tokens
     )
-    options = Options(dict(fixed or {}), ties(tied), _pairs(bounds), baseline, run)
+    options = Options(_values("fixed", fixed or {}), ties(tied), _pairs(bounds), baseline, run)
     problem = make_problem(law, observations, objective, options)
     enough(problem, observations)
     seed = int(rng) if isinstance(rng, int | np.integer) else None
-    solution = _solve(problem, objective, starts, np.random.default_rng(rng))
+    solution = _solve(problem, objective, starts, generator(rng))
     held: dict[str, tuple[float, str]] = {}
     single = diagnose.single_levels(observations, law)
     if single:
@@ -123,13 +124,21 @@ def fit(
     return _result(law, observations, objective, options, problem, solution, held, seed)
 
 
+def _values(name: str, given: Mapping[str, float]) -> dict[str, float]:
+    """Constants by their names."""
+    given = mapping(name, given, "{'E': 1.69}")
+    return {parameter: number(f"{name}[{parameter!r}]", value) for parameter, value in given.items()}
+
+
 def _pairs(bounds: Bounds | None) -> dict[str, tuple[float | None, float | None]]:
     out = {}
-    for name, pair in (bounds or {}).items():
+    for name, pair in mapping("bounds", bounds or {}, "{'alpha': (0.1, 1.0)}").items():
         try:
             low, high = pair
         except (TypeError, ValueError) as error:
             raise FitError(f"bounds of {name!r}: give a pair such as (0.1, 1.0) or (0, None), not {pair!r}.") from error
+        if isinstance(pair, str) or np.isnan([array(f"bounds[{name!r}]", v) for v in pair if v is not None]).any():
+            raise FitError(f"bounds of {name!r}: give a pair such as (0.1, 1.0) or (0, None), not {pair!r}.")
         out[name] = (low, high)
     return out
 
@@ -145,16 +154,13 @@ def enough(problem: Problem, observations: Observations) -> None:
 
 
 def _solve(problem: Problem, objective: Objective, starts: Starts | None, rng: np.random.Generator) -> Solution:
-    count = 4 if problem.layout.nonlinear <= 2 else 8
+    usual = 4 if problem.layout.nonlinear <= 2 else 8
     given = []
-    if isinstance(starts, int | np.integer):
-        count = int(starts)
-    elif starts is not None:
-        records = [starts] if isinstance(starts, Mapping) else list(starts)
-        given = [coordinates(problem.layout, problem.box, record) for record in records]
-        count = len(given)
-    if count < 1:
-        raise FitError(f"starts={starts!r}: at least one start is needed.")
+    if isinstance(starts, Mapping | list | tuple):
+        records = [starts] if isinstance(starts, Mapping) else starts
+        given = [coordinates(problem.layout, problem.box, _values("starts", each)) for each in records]
+        starts = len(given)
+    count = usual if starts is None else whole_number("starts", starts)
     if problem.delta > 0:
         return _found(search(problem, starts=count, rng=rng, given=given))
     # Least absolute residuals: Huber's optimum with delta shrinking towards zero.
@@ -217,8 +223,8 @@ def _result(
 
 def _provenance(law: Law, observations: Observations, objective: Objective, seed: int | None) -> dict[str, Any]:
     digest = hashlib.sha256()
-    for array in (*observations.columns.values(), observations.response, observations.weight):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for values in (*observations.columns.values(), observations.response, observations.weight):
+        digest.update(np.ascontiguousarray(values).tobytes())
     return {
         "p2law": _version("p2law"),
         "jax": jax.__version__,

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .checks import array
 from .errors import DataError
 
 TRAINING = 6.0
@@ -70,7 +71,9 @@ def counted_flops(
 
 def _counted(name: str, value: Any) -> Any:
     """A count as float64; scalars stay scalars."""
-    number = np.asarray(value, dtype=float)
-    if not np.all(number >= 0):
-        raise DataError(f"{name} = {number[~(number >= 0)].flat[0]:g}: give a count of 0 or more.")
+    number = array(name, value)
+    if not np.all(np.isfinite(number) & (number >= 0)):
+        raise DataError(
+            f"{name} = {number[~(np.isfinite(number) & (number >= 0))].flat[0]:g}: give a count of 0 or more."
+        )
     return number[()]

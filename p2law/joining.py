@@ -7,6 +7,7 @@ fit can do follows. Whether sharing is supported is tested on the separate fits,
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
+from os import PathLike
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +21,7 @@ from .fitting import fit
 from .laws import Law, get
 from .laws._joint import GROUP, joint_law, own_name
 from .observations import Table, as_frame
+from .part import group_fit
 from .result import Fit
 
 SEARCHED = "converged: no group, searched again given the shared constants, finds a better optimum"
@@ -62,6 +64,20 @@ class Joint:
         rows = [_welch(name, self.separate) for name in (p.name for p in self._law.parameters)]
         return pd.DataFrame(rows).assign(shared=lambda t: t["parameter"].isin(self.shared))
 
+    def of(self, group: str) -> Fit:
+        """One group as a fit of the law itself, for predictions and plans: ``optimal_tokens(joint.of("depth"), ...)``.
+
+        Its constants and rows are the group's, its intervals those of the joint fit; in a comparison of two groups the
+        errors that they share cancel. What refits (``bootstrap``, ``profile``, ``influence``) is asked of the whole.
+
+        Raises
+        ------
+        DataError
+            If there is no such group.
+        """
+        code = int(_codes(pd.Series([group]), self.groups, self.by)[0])
+        return group_fit(self.fit, self._law, code, self.groups[code], self.shared)
+
     def predict(self, table: Table | None = None, **at: Any) -> np.ndarray | float:
         """As :meth:`Fit.predict`, with the group as a column or keyword: ``predict(method="width", N0=8e9, ...)``."""
         rows, given = self._asked(table, at)
@@ -100,6 +116,25 @@ class Joint:
     def to_frame(self) -> pd.DataFrame:
         """The constants, a row per group."""
         return self.params
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Save the joint fit, its rows and the separate fits, as :meth:`Fit.to_json` does."""
+        from .saved_joint import to_json
+
+        return to_json(self, path)
+
+    @classmethod
+    def from_json(cls, source: str | PathLike[str], *, law: Law | None = None) -> "Joint":
+        """Load a saved joint fit from a path or its text; a law of your own must be passed as ``law=``.
+
+        Raises
+        ------
+        FitError
+            If the file is no joint fit, of an unknown format, or its law is not known here.
+        """
+        from .saved_joint import from_json
+
+        return from_json(source, law=law)
 
     def _repr_html_(self) -> str:
         return f"<div><pre>{escape(self.summary())}</pre></div>"
@@ -154,6 +189,10 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
         If the column or a parameter is missing, or a group alone has too few rows.
     """
     law, shared = get(law), [shared] if isinstance(shared, str) else shared
+    if not isinstance(shared, list | tuple | set):
+        raise FitError(f"shared={shared!r}: give the names of parameters, e.g. ['beta'].")
+    if not isinstance(by, str):
+        raise DataError(f"by={by!r}: give the name of the column that tells the groups apart, e.g. 'method'.")
     names = [p.name for p in law.parameters]
     unknown = [name for name in shared if name not in names]
     if unknown or not shared:

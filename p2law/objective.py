@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from .checks import number
 from .errors import FitError
 from .solver.problem import huber
 
@@ -30,10 +31,12 @@ class Huber:
 
     def __post_init__(self) -> None:
         _check_space(self.space)
-        if not self.delta > 0:
-            raise FitError(
-                f"Huber needs a positive delta, got {self.delta}; for least absolute residuals use LeastAbsolute."
-            )
+        number(
+            "Huber's delta",
+            self.delta,
+            low=0,
+            must="must be a positive delta; for least absolute residuals use LeastAbsolute",
+        )
 
 
 @dataclass(frozen=True)
@@ -119,5 +122,5 @@ def from_dict(record: dict[str, Any]) -> Objective:
 
 
 def _check_space(space: str) -> None:
-    if space not in get_args(Space):
+    if not isinstance(space, str) or space not in get_args(Space):
         raise FitError(f"unknown residual space {space!r}: choose one of {', '.join(get_args(Space))}.")

@@ -1,7 +1,7 @@
 """The table: columns checked against the law, every complaint with column, row, value and remedy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .baseline import control_loss, split_control
-from .checks import finite, numbers, refuse, require
+from .checks import array, finite, mapping, number, numbers, refuse, require
 from .errors import DataError
 from .laws import Law, Variable
 
@@ -42,6 +42,14 @@ class Observations:
     def run_count(self) -> int:
         return len(pd.unique(self.run))
 
+    def rows(self, mask: np.ndarray) -> "Observations":
+        """Some of the rows."""
+        columns = {name: values[mask] for name, values in self.columns.items()}
+        frame, response = self.frame[mask], self.response[mask]
+        return replace(
+            self, frame=frame, columns=columns, response=response, run=self.run[mask], weight=self.weight[mask]
+        )
+
 
 def as_frame(table: Table, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
     """A DataFrame with the law's names from a DataFrame, a mapping of arrays, a file, or anything with ``to_pandas``.
@@ -65,6 +73,9 @@ def rename(frame: pd.DataFrame, columns: Mapping[str, str] | None) -> pd.DataFra
     """Give columns the law's names; see :func:`as_frame`."""
     if not columns:
         return frame
+    mapping("columns", columns, "{'N0': 'params'}", error=DataError)
+    if not all(isinstance(theirs, str) for theirs in columns.values()):
+        raise DataError(f"columns={columns!r}: give a mapping of names to names, e.g. {{'N0': 'params'}}.")
     missing = [theirs for theirs in columns.values() if theirs not in frame.columns]
     if missing:
         raise DataError(f"columns= names {missing}, which the table lacks; it has {list(frame.columns)}.")
@@ -150,6 +161,8 @@ _POSITIVE = {
 
 
 def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
+    if not isinstance(run, str):
+        raise DataError(f"run={run!r}: give the name of a column.")
     if run not in frame.columns:
         if run != "run":
             raise DataError(f"run={run!r} is not a column of the table; it has {list(frame.columns)}.")
@@ -183,7 +196,8 @@ def _weights(frame: pd.DataFrame) -> np.ndarray:
 
 
 def _aligned(weights: Any, rows: int) -> np.ndarray:
-    values = np.asarray(weights, dtype=float)
+    mask = isinstance(weights, np.ndarray | pd.Series) and weights.dtype == bool  # which rows count
+    values = array("weights", np.asarray(weights, dtype=float) if mask else weights)
     if values.shape != (rows,):
         raise DataError(f"weights have shape {values.shape}, the table has {rows} rows: give one weight per row.")
     return values
@@ -194,6 +208,7 @@ def _after(frame: pd.DataFrame, law: Law, min_tokens: float) -> pd.DataFrame:
     if tokens is None:
         raise DataError(f"min_tokens= needs a law with a tokens column; {law.name} has none.")
     require(frame, tokens, "min_tokens= was given")
+    number("min_tokens", min_tokens, error=DataError)
     kept = frame[numbers(frame, tokens) >= min_tokens]
     if len(kept) == 0:
         raise DataError(f"min_tokens={min_tokens:g} leaves no row: the largest {tokens} is {frame[tokens].max():g}.")

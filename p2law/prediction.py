@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from .baseline import CONTROL
-from .checks import require
+from .checks import array, require, require_fit
 from .diagnose import ONE_LEVEL, single_levels
-from .errors import DataError, ExtrapolationWarning
+from .errors import DataError, ExtrapolationWarning, FitError
 from .observations import Table, as_frame, check_column
 
 if TYPE_CHECKING:
@@ -38,11 +38,22 @@ def prediction_columns(
     """The law's columns at the rows asked for, and whether only scalars were given."""
     if (table is None) == (not at):
         raise DataError("give either a table or columns by keyword, e.g. fit.predict(N=7e9, D=2e12).")
-    scalar = table is None and all(np.ndim(v) == 0 for v in (at or {}).values())
+    if control is not None:
+        require_fit("control", control)
     frame = as_frame(table, columns) if table is not None else _broadcast(fit, at or {})
+    scalar = table is None and all(np.ndim(v) == 0 for v in (at or {}).values())
+    if len(frame) == 0:
+        raise DataError("the table is empty: there is nothing to predict.")
     if fit.baseline == "control":
         frame = _with_control(fit, frame, control)
     return {v.name: check_column(frame, v, fit.law) for v in fit.law.variables}, scalar
+
+
+def one_point(values: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The only row asked about."""
+    if any(len(column) != 1 for column in values.values()):
+        raise FitError("this asks about one point: give single values.")
+    return {name: float(column[0]) for name, column in values.items()}
 
 
 def _broadcast(fit: "Fit", columns: Mapping[str, Any]) -> pd.DataFrame:
@@ -50,8 +61,9 @@ def _broadcast(fit: "Fit", columns: Mapping[str, Any]) -> pd.DataFrame:
     unknown = sorted(set(columns) - known)
     if unknown:
         raise DataError(f"{fit.law.name} has no column {unknown[0]!r}; its columns are {', '.join(sorted(known))}.")
+    given = [np.atleast_1d(array(name, v)) for name, v in columns.items()]
     try:
-        arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, dtype=float)) for v in columns.values()))
+        arrays = np.broadcast_arrays(*given)
     except ValueError as error:
         sizes = {k: np.shape(v) for k, v in columns.items()}
         raise DataError(f"the columns do not go together: shapes {sizes}.") from error

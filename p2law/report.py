@@ -46,7 +46,10 @@ def parameters(fit: "Fit") -> pd.DataFrame:
     """Constants as a table indexed by name: value, standard_error, treatment."""
     errors = fit.standard_errors
     tied = {name: group for group in fit.options.tied for name in group}
-    pressed = at_bounds(fit.problem(), fit.params)
+    whole = fit if fit.part is None else fit.part.whole
+    pressed = at_bounds(whole.problem(), whole.params)
+    if fit.part is not None:
+        pressed = [mine for mine, name in fit.part.names.items() if name in pressed]
 
     def treatment(name: str) -> str:
         if name in fit.options.fixed:

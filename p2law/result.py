@@ -19,6 +19,7 @@ from .options import Options, make_problem
 from .solver import Problem
 
 if TYPE_CHECKING:
+    from .part import Part
     from .uncertainty.bootstrap import Draws, Scheme
     from .uncertainty.forecast import Forecast
     from .uncertainty.identifiability import Identifiability
@@ -51,6 +52,8 @@ class Fit:
     provenance: Mapping[str, Any] = field(repr=False)
     resampled: "Draws | None" = field(default=None, repr=False)
     """Bootstrap draws, once :meth:`bootstrap` has made them."""
+    part: "Part | None" = field(default=None, repr=False)
+    """Of which joint fit this is one group; its intervals are the joint fit's."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
@@ -73,6 +76,8 @@ class Fit:
 
     def problem(self) -> Problem:
         """The numerical problem this fit solved, for the solver and the uncertainty of its solution."""
+        if self.part is not None:
+            return self.part.problem()
         return make_problem(self.law, self.observations, self.objective, self.options)
 
     @property
@@ -146,7 +151,7 @@ class Fit:
         """Local uncertainty in the solver's own form; every interval starts from it."""
         from .uncertainty.wald import computed
 
-        return computed(self)
+        return computed(self) if self.part is None else self.part.around
 
     @property
     def draws(self) -> pd.DataFrame | None:
@@ -275,7 +280,8 @@ class Fit:
     def influence(self, **at: Any) -> pd.DataFrame:
         """What leaving out each run does, most influential first.
 
-        Without arguments: change of every constant in units of its standard error. With the law's columns
+        Without arguments: change of every constant in units of its standard error, nan for a constant that these data
+        do not determine (:meth:`identifiability`), whose change means nothing. With the law's columns
         (``N0=8e9, D=1e9, ...``): the loss forecast there without the run, its change, and that in standard errors.
 
         Raises
@@ -298,7 +304,7 @@ class Fit:
         """
         from .uncertainty.run_effect import computed
 
-        return computed(self)
+        return computed(self) if self.part is None else self.part.whole.run_effect
 
     def profile(self, parameter: str | None = None, *, level: float = 0.95, **at: float) -> "Profile":
         """Profile of one constant, or of the loss predicted at ``N0=..., D=..., ...``; plot with ``plot.profile``.
@@ -308,15 +314,14 @@ class Fit:
         FitError
             If there is no such parameter, or it was fixed or held.
         """
-        from .prediction import prediction_columns
+        from .prediction import one_point, prediction_columns
         from .uncertainty.profile import profile, profile_loss
 
         if (parameter is None) == (not at):
             raise FitError("profile one constant, fit.profile('alpha'), or one loss, fit.profile(N=7e9, D=2e12).")
         if parameter is not None:
             return profile(self, parameter, level=level)
-        values, _ = prediction_columns(self, at=at)
-        return profile_loss(self, {k: float(v[0]) for k, v in values.items()}, level=level)
+        return profile_loss(self, one_point(prediction_columns(self, at=at)[0]), level=level)
 
     def predict(
         self,

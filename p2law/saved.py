@@ -1,13 +1,9 @@
-"""Fits as JSON: exact to the last bit, no pickle, unknown formats refused."""
+"""Fits as JSON: everything comes back, whatever cannot be trusted is refused."""
 
-import json
 import math
-import os
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from . import objective
@@ -15,12 +11,12 @@ from .errors import FitError
 from .laws import Law, get, names
 from .observations import observe
 from .options import Options
+from .records import plain_entry, read_record, write_record
 from .result import Fit
 from .uncertainty.bootstrap import Draws
 
 FORMAT = "p2law.fit"
 VERSION = 1
-_TAG = "__float__"
 _KEYS = (
     *("law", "parameters", "objective", "objective_value", "gradient", "converged", "status", "warnings"),
     *("starts_agreed", "options", "rows_left_out", "provenance", "table", "draws", "index"),
@@ -29,10 +25,17 @@ _KEYS = (
 
 def to_json(fit: Fit, path: str | PathLike[str] | None = None) -> str:
     """See :meth:`p2law.result.Fit.to_json`."""
+    return write_record({"format": FORMAT, "version": VERSION, **fit_record(fit)}, path)
+
+
+def fit_record(fit: Fit) -> dict[str, Any]:
+    """What there is to save of a fit."""
+    if fit.part is not None:
+        raise FitError(
+            "a group of a joint fit is saved with it: joint.to_json(path); later Joint.from_json(path).of(...)."
+        )
     frame = fit.observations.frame.assign(weight=fit.observations.weight).drop(columns="sigma", errors="ignore")
-    record = {
-        "format": FORMAT,
-        "version": VERSION,
+    return {
         "law": fit.law.name,
         "parameters": dict(fit.params),
         "objective": objective.to_dict(fit.objective),
@@ -54,24 +57,17 @@ def to_json(fit: Fit, path: str | PathLike[str] | None = None) -> str:
         "provenance": dict(fit.provenance),
         "table": _columns(frame),
         "draws": _draws(fit.resampled),
-        "index": [_plain(v) for v in frame.index.tolist()],
+        "index": [plain_entry(v) for v in frame.index.tolist()],
     }
-    text = json.dumps(_encode(record), indent=1, allow_nan=False)
-    if path is not None:
-        _write(Path(path), text)
-    return text
 
 
 def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Fit:
     """See :meth:`p2law.result.Fit.from_json`."""
-    record = _read(source)
-    if record.get("format") != FORMAT:
-        raise FitError("this JSON is no p2law fit (its 'format' is not 'p2law.fit').")
-    if record.get("version") != VERSION:
-        raise FitError(
-            f"this fit was saved in format version {record.get('version')!r}; this p2law reads version {VERSION}. "
-            "Update p2law, or fit again from the data."
-        )
+    return fit_of(read_record(source, FORMAT, VERSION), law)
+
+
+def fit_of(record: dict[str, Any], law: Law | None) -> Fit:
+    """The fit that was saved."""
     missing = [key for key in _KEYS if key not in record]
     if missing:
         raise FitError(f"this saved fit lacks {', '.join(missing)}: it was cut or edited; fit again from the data.")
@@ -113,7 +109,7 @@ def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Fit:
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:
     return {
-        str(name): {"dtype": str(column.dtype), "values": [_plain(v) for v in column.tolist()]}
+        str(name): {"dtype": str(column.dtype), "values": [plain_entry(v) for v in column.tolist()]}
         for name, column in frame.items()
     }
 
@@ -143,57 +139,3 @@ def _frame(record: dict[str, Any]) -> pd.DataFrame:
     frame = pd.DataFrame(columns)
     frame.index = pd.Index(record["index"])
     return frame
-
-
-def _read(source: str | PathLike[str]) -> dict[str, Any]:
-    text = os.fspath(source)
-    if not text.lstrip().startswith("{"):
-        try:
-            text = Path(source).read_text(encoding="utf-8")
-        except OSError as error:
-            raise FitError(f"cannot read {source}: {error.strerror or error}.") from error
-    try:
-        record = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise FitError(f"this is not valid JSON (line {error.lineno}): {error.msg}.") from error
-    if not isinstance(record, dict):
-        raise FitError("this JSON is no p2law fit.")
-    return _decode(record)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write beside the target and rename, so that a half-written file never stands in its place."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _plain(value: Any) -> Any:
-    """A table entry as JSON knows it."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or value is pd.NA or value is pd.NaT:
-        return None
-    return value if isinstance(value, str | int | float | bool) else str(value)
-
-
-def _encode(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null (in tables) and tagged strings."""
-    if isinstance(value, dict):
-        return {key: _encode(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encode(v) for v in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, float) and math.isinf(value):
-        return {_TAG: "inf" if value > 0 else "-inf"}
-    return value
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, dict):
-        return float(value[_TAG]) if set(value) == {_TAG} else {key: _decode(v) for key, v in value.items()}
-    return [_decode(v) for v in value] if isinstance(value, list) else value

@@ -10,6 +10,7 @@ from ..errors import DataError, FitError
 from ..laws import Constants
 from ..quantities import format_quantity
 from ..result import Fit
+from ..uncertainty.intervals import check_level
 from . import sources, values
 from .answers import Answer, Question
 
@@ -24,6 +25,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _predict(options: Namespace) -> Answer:
+    check_level(options.level)
     source = sources.find(options.fit, options)
     control = sources.maybe(options.control, options)
     if isinstance(source, Constants) and (options.interval or control):

@@ -88,7 +88,8 @@ def _influence_arguments(parser: ArgumentParser) -> None:
 def _influence(options: Namespace) -> Answer:
     fit = sources.load(options.fit, options)
     table = fit.influence(**sources.point_of(options.at, fit))
-    what = "the loss forecast there" if options.at else "change of each constant, in standard errors"
+    changes = "change of each constant, in standard errors; nan: these data do not determine it"
+    what = "the loss forecast there" if options.at else changes
     head = f"{fit.law.title}: what leaving out each run does ({what})"
     return Answer(f"{head}\n{written(table, index=True)}", table, rests_on=(fit,))
 

@@ -39,7 +39,7 @@ def load(name: str, *, rows: str = "fit", **where: Any) -> pd.DataFrame:
     DataError
         If there is no such data set, column or value.
     """
-    if name not in _SETS:
+    if not isinstance(name, str) or name not in _SETS:
         raise DataError(f"no data set {name!r}; there are {', '.join(_SETS)}.")
     if rows not in ("fit", "all"):
         raise DataError(f"rows={rows!r}: choose 'fit' or 'all'.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import array
 from ..errors import DataError
 from ..laws.published import Constants
 from ..prediction import outside
@@ -97,25 +98,21 @@ def nats(value: float) -> str:
 
 def positives(name: str, value: Any) -> np.ndarray:
     """Positive numbers as a one-dimensional array."""
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} = {value!r}: give a positive number, or an array of them.") from error
-    if array.ndim > 1:
-        raise DataError(f"{name} has shape {array.shape}: give one number, or a one-dimensional array.")
-    bad = ~(np.isfinite(array) & (array > 0))
+    given = array(name, value)
+    if given.ndim > 1:
+        raise DataError(f"{name} has shape {given.shape}: give one number, or a one-dimensional array.")
+    given = np.atleast_1d(given)
+    bad = ~(np.isfinite(given) & (given > 0))
     if np.any(bad):
-        raise DataError(f"{name} = {np.atleast_1d(array)[np.atleast_1d(bad)][0]:g}: give positive numbers.")
-    if array.size == 0:
-        raise DataError(f"{name} is empty: give at least one number.")
-    return np.atleast_1d(array)
+        raise DataError(f"{name} = {given[bad][0]:g}: give positive numbers.")
+    return given
 
 
 def one_positive(name: str, value: Any, *, zero: bool = False) -> float:
     """A single positive number (or zero, where allowed)."""
     if zero and np.ndim(value) == 0 and value == 0:
         return 0.0
-    array = positives(name, value)
-    if np.ndim(value) or array.size != 1:
+    given = positives(name, value)
+    if np.ndim(value):
         raise DataError(f"{name} must be a single number here.")
-    return float(array[0])
+    return float(given[0])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import require_fit
 from ..errors import DataError, FitError
 from ..laws import Constants
 from ..observations import check_column
@@ -88,12 +89,15 @@ def arm(source: "Fit | Constants", at: Mapping[str, Any], *, parent: Parent | No
     DataError, FitError
         If a column is missing or impossible, or the law predicts no loss or knows no tokens.
     """
+    require_fit(name, source, constants=True)
     law, control = source.law, None
     if law.variable("tokens") is None or law.response.name != "loss":
         raise FitError(f"{name} = a fit of {law.name}: a law of the loss in tokens is needed.")
     given = dict(at)
     base, size, rate = law.variable("loss"), law.variable("size"), law.variable("rate")
     moving = getattr(source, "baseline", "fixed") == "control"
+    if not isinstance(parent, Parent | None):
+        raise DataError(f"parent={parent!r}: give a p2law.plan.Parent, e.g. Parent(size=8e9, loss=2.1).")
     if parent is not None and rate is not None and parent.params is not None:
         given.setdefault(str(size), parent.params)
     if parent is not None and base is not None and parent.loss is not None:

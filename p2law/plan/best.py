@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..checks import plain
+from ..checks import mapping, number, plain, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..laws import Constants
 from ..prediction import outside
 from ..quantities import format_quantity
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = ["method", "parent", "rate", "tokens", "loss", "lower", "upper", "behind", "behind_lower", "behind_upper"]
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """Ways to a model of one size at one budget, lowest loss first."""
@@ -49,7 +51,7 @@ class Ranking:
         Columns method, parent, rate, tokens (after the parent is paid), loss, lower, upper (of the law), behind (loss
         above that of the best), behind_lower, behind_upper, status. Impossible ways come last, with nan and the reason.
         """
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: the ranking, and who cannot be told from the best."""
@@ -130,18 +132,24 @@ def best_pruning(
     named = {"the parent": parents} if isinstance(parents, Parent) else parents
     if not isinstance(named, Mapping) or not all(isinstance(p, Parent) for p in named.values()):
         raise DataError("parents: give a Parent, or a mapping of names to Parents: {'8B': Parent(size=8e9, loss=2.1)}.")
+    mapping("methods", methods, "{'width': fit}")
     if not methods or not named:
         raise FitError("best_pruning needs one method and one parent or more.")
     for what, value in (("size", size), ("budget", budget)):
-        if not (np.ndim(value) == 0 and np.isfinite(value) and value > 0):
-            raise DataError(f"{what}={value!r}: give a positive number.")
+        number(what, value, low=0, error=DataError)
+    for label, source in methods.items():
+        require_fit(f"method {label!r}", source, constants=True)
+    _check_columns(at, [*methods.values()])
     ways: list[_Way] = []
     for label, source in methods.items():
         for name, parent in named.items():
-            cost = bill(charge, parent=parent, children=children, size=trained_size or size)
+            cost = bill(charge, parent=parent, children=children, size=size if trained_size is None else trained_size)
             ways.append(_way(label, source, name, parent, size, float(cost.retraining_tokens(budget / cost.price)), at))
     if scratch is not None:
-        price = bill(charge, parent=next(iter(named.values())), size=trained_size or size).price
+        require_fit("scratch", scratch, constants=True)
+        price = bill(
+            charge, parent=next(iter(named.values())), size=size if trained_size is None else trained_size
+        ).price
         column = scratch.law.variable("size")
         side = arm(scratch, {column: size} if column else {}, name="scratch")
         ways.append(_Way("scratch", "", np.nan, budget / price, side, _support(side, budget / price)))
@@ -158,6 +166,13 @@ class _Way:
     tokens: float
     arm: Arm | None
     status: str = ""
+
+
+def _check_columns(at: Mapping[str, Any], sources: "list[Fit | Constants]") -> None:
+    known = {v.name for source in sources for v in source.law.variables}
+    unknown = sorted(set(at) - known)
+    if unknown:
+        raise DataError(f"no law of these methods has a column {unknown[0]!r}; theirs are {', '.join(sorted(known))}.")
 
 
 def _way(

@@ -1,10 +1,11 @@
 """What a pruned model costs beside one trained from scratch: who pays for the parent, and in which coin."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..checks import number
 from ..errors import DataError, FitError
 from ..flops import counted_flops, training_flops
 from ..quantities import format_quantity
@@ -41,7 +42,11 @@ class Architecture:
     causal: bool = False
 
     def __post_init__(self) -> None:
-        _positive("Architecture(linear=...)", self.linear, "weights inside the blocks")
+        _positive("Architecture's linear", self.linear, "weights inside the blocks")
+        for name in ("layers", "width", "sequence", "vocabulary"):
+            number(
+                f"Architecture's {name}", getattr(self, name), low=0, closed=True, must="give a count", error=DataError
+            )
         flops_per_token(self)
 
 
@@ -80,9 +85,11 @@ class Parent:
 
     def __post_init__(self) -> None:
         if self.tokens is not None:
-            _positive("Parent(tokens=...)", self.tokens, "tokens the parent was trained on, e.g. 200e9")
-        if isinstance(self.loss, int | float):
-            _positive("Parent(loss=...)", self.loss, "the parent's loss, nats per token")
+            _positive("Parent's tokens", self.tokens, "tokens the parent was trained on, e.g. 200e9")
+        if self.size is not None and not isinstance(self.size, Architecture):
+            _positive("Parent's size", self.size, "parameters before pruning, or an Architecture")
+        if self.loss is not None and not hasattr(self.loss, "law"):
+            _positive("Parent's loss", self.loss, "the parent's loss, nats per token")
 
     @property
     def params(self) -> float | None:
@@ -167,10 +174,14 @@ def bill(
     """
     if isinstance(charge, Bill):
         return charge
-    if charge not in ("sunk", "tokens", "flops"):
+    if not isinstance(charge, str) or charge not in ("sunk", "tokens", "flops"):
         raise FitError(f"charge={charge!r}: choose 'sunk', 'tokens' or 'flops', or give a p2law.plan.Bill.")
-    if not children >= 1:
-        raise FitError(f"children={children!r}: a parent has one pruned child or more to share its price.")
+    number("children", children, low=1, closed=True, must="a parent has one pruned child or more to share its price")
+    if not isinstance(parent, Parent | None):
+        raise DataError(f"parent={parent!r}: give a p2law.plan.Parent, e.g. Parent(tokens=200e9, size=8e9).")
+    for trained in (size, scratch_size):
+        if trained is not None:
+            flops_per_token(trained)
     if charge == "sunk":
         return Bill(text="parent free")
     if parent is None or parent.tokens is None:
@@ -191,7 +202,5 @@ def bill(
     return Bill(whole / children / price, flops_per_token(size) / price, "FLOPs", price, text)
 
 
-def _positive(name: str, value: float, what: str) -> float:
-    if not (np.ndim(value) == 0 and np.isfinite(value) and value > 0):
-        raise DataError(f"{name} = {value!r}: must be a positive number of {what}.")
-    return float(value)
+def _positive(name: str, value: Any, what: str) -> float:
+    return number(name, value, low=0, must=f"must be a positive number of {what}", error=DataError)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import array
 from ..errors import DataError
 from ..flops import training_flops
 from ..observations import Table, as_frame, check_column
@@ -88,18 +89,25 @@ def _last(fit: "Fit", rows: pd.DataFrame) -> pd.Series:
 
 def _costs(fit: "Fit", lasts: list[pd.Series], cost: Cost | None) -> tuple[np.ndarray, str]:
     if callable(cost):
-        return np.array([cost(last) for last in lasts], dtype=float), "cost"
+        return array("cost(row)", _called(cost, lasts)), "cost"
     if isinstance(cost, str) or (cost is None and "cost" in lasts[0].index):
         name = cost or "cost"
         if name not in lasts[0].index:
             raise DataError(f"cost={name!r}: the candidates have no such column; they have {list(lasts[0].index)}.")
-        return np.array([float(last[name]) for last in lasts]), name
+        return array(f"column {name!r}", [last[name] for last in lasts]), name
     if cost is not None:
-        given = np.asarray(cost, dtype=float)
+        given = array("cost", cost)
         if given.shape != (len(lasts),):
             raise DataError(f"cost has the shape {given.shape} for {len(lasts)} candidates: give one cost per run.")
         return given, "cost"
     return _training(fit, lasts)
+
+
+def _called(cost: Callable[..., Any], lasts: list[pd.Series]) -> list[Any]:
+    try:
+        return [cost(last) for last in lasts]
+    except KeyError as error:
+        raise DataError(f"cost asks for a column {error.args[0]!r}; there are {list(lasts[0].index)}.") from error
 
 
 def _training(fit: "Fit", lasts: list[pd.Series]) -> tuple[np.ndarray, str]:

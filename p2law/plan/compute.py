@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..flops import TRAINING
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from ..uncertainty.intervals import Method
 from . import answer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..result import Fit
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class ComputePlan:
     """Size and tokens of least loss, one row per budget (or per target loss). Numbers for one, arrays for many."""
@@ -76,7 +78,7 @@ class ComputePlan:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per budget."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: a line per budget, with units and intervals."""

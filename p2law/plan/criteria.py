@@ -5,9 +5,9 @@ and a level for it; the answer is where the curve meets the level.
 """
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, Literal
 
+from ..checks import number
 from ..errors import FitError
 from ..quantities import format_quantity
 
@@ -67,10 +67,8 @@ class Recovered:
     start: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.fraction < 1:
-            raise FitError(f"Recovered(fraction={self.fraction!r}): must lie between 0 and 1.")
-        if not self.start > 0:
-            raise FitError(f"Recovered(start={self.start!r}): must be a positive number of tokens.")
+        number("Recovered's fraction", self.fraction, low=0, high=1)
+        number("Recovered's start", self.start, low=0, must="must be a positive number of tokens")
 
     def __str__(self) -> str:
         after = f"after {format_quantity(self.start)} tokens"
@@ -103,6 +101,8 @@ class Price:
         pruning; with ``per_gpu_hour`` a GPU does ``mfu * peak`` FLOPs a second.
     mfu, peak : float, optional
         Model FLOPs utilisation (0 to 1) and peak FLOPs per second of a GPU; both needed with ``per_gpu_hour``.
+    currency : str
+        Name of the currency, for reports: ``"USD"``, ``"GPU-hours"``; empty leaves it unsaid.
     """
 
     per_nat: float
@@ -111,14 +111,21 @@ class Price:
     per_gpu_hour: float | None = None
     mfu: float | None = None
     peak: float | None = None
+    currency: str = ""
 
     def __post_init__(self) -> None:
         _positive(self, self.per_nat)
-        costs = [c for c in (self.per_token, self.per_flop, self.per_gpu_hour) if c is not None]
-        if len(costs) != 1 or not costs[0] > 0:
-            raise FitError("Price needs exactly one positive cost: per_token, per_flop or per_gpu_hour.")
-        if self.per_gpu_hour is not None and not (self.mfu and 0 < self.mfu <= 1 and self.peak and self.peak > 0):
-            raise FitError("Price(per_gpu_hour=...) needs mfu (0 to 1) and peak (FLOPs/s of one GPU).")
+        if not isinstance(self.currency, str):
+            raise FitError(f"Price's currency={self.currency!r}: give its name, e.g. 'USD'.")
+        costs = {n: getattr(self, n) for n in ("per_token", "per_flop", "per_gpu_hour") if getattr(self, n) is not None}
+        if len(costs) != 1:
+            raise FitError("Price needs exactly one cost: per_token, per_flop or per_gpu_hour.")
+        for name, cost in costs.items():
+            number(f"Price's {name}", cost, low=0, must="must be a positive cost")
+        if self.per_gpu_hour is not None:
+            needs = "per_gpu_hour needs mfu (0 to 1) and peak (FLOPs/s of one GPU)"
+            number("Price's mfu", self.mfu, low=0, high=1 + 1e-12, must=needs)
+            number("Price's peak", self.peak, low=0, must=needs)
 
     def token_cost(self, params: Any) -> Any:
         """Cost of one token for a model, or models, with this many parameters left (None: unknown)."""
@@ -132,14 +139,15 @@ class Price:
         return 6 * params * flop
 
     def __str__(self) -> str:
-        return f"a token costs more than the loss it saves is worth, at {format_quantity(self.per_nat)} per nat"
+        return f"a token costs more than the loss it saves is worth, at {self.money(self.per_nat)} per nat"
+
+    def money(self, amount: float) -> str:
+        """An amount with its currency."""
+        return f"{format_quantity(amount)} {self.currency}".rstrip()
 
 
 Criterion = Slope | Remaining | Recovered | Target | Price
 
 
 def _positive(criterion: object, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise FitError(f"{type(criterion).__name__}({value!r}): must be a number.")
-    if not float(value) > 0:
-        raise FitError(f"{type(criterion).__name__}({value!r}): must be positive.")
+    number(f"{type(criterion).__name__}'s value", value, low=0, must="must be a positive number")

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..checks import array, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, arm, estimated, own, params_left
 from .bills import Architecture, Bill, Charge, Parent, bill
@@ -28,6 +30,7 @@ POINTS = 241
 """Budgets at which the difference is looked at."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Crossover:
     """Where training from scratch and retraining a pruned model reach the same loss at the same cost.
@@ -77,7 +80,7 @@ class Crossover:
         """Over the range: tokens (retraining), scratch_tokens (same cost), total (the bill), pruned, scratch (losses),
         difference (pruned minus scratch, nats per token), lower, upper.
         """
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: the bill, the verdict and the difference along the range."""
@@ -163,8 +166,10 @@ def crossover(
     ('crossing', '4.06e+11')
     """
     first, second = arms(pruned, scratch, parent, at)
-    sizes = size or params_left(first), scratch_size or params_left(second)
-    chosen = bill(charge, parent=parent, children=children, size=sizes[0] or sizes[1], scratch_size=sizes[1])
+    sizes = [params_left(a) if s is None else s for s, a in ((size, first), (scratch_size, second))]
+    chosen = bill(
+        charge, parent=parent, children=children, size=sizes[1] if sizes[0] is None else sizes[0], scratch_size=sizes[1]
+    )
     tokens = np.geomspace(*limits(first, range), POINTS)
     met = Meeting(first, second, chosen)
 
@@ -192,6 +197,8 @@ def arms(
     pruned: "Fit | Constants", scratch: "Fit | Constants", parent: Parent | None, at: dict[str, Any]
 ) -> tuple[Arm, Arm]:
     """Both sides as arms; every column given must belong to one of the laws."""
+    for name, source in (("pruned", pruned), ("scratch", scratch)):
+        require_fit(name, source, constants=True)
     known = {v.name for source in (pruned, scratch) for v in source.law.variables} - {
         source.law.variable("tokens") for source in (pruned, scratch)
     }
@@ -218,9 +225,10 @@ def limits(of: Arm, given: tuple[float, float] | None) -> tuple[float, float]:
         if seen is None or not seen[0] < seen[1]:
             raise DataError("these constants have no measured range: give range=(1e9, 1e12), in retraining tokens.")
         return seen
-    if not (len(given) == 2 and 0 < given[0] < given[1] < np.inf):
+    ends = np.ravel(array("range", given, error=FitError))
+    if not (len(ends) == 2 and 0 < ends[0] < ends[1] < np.inf):
         raise FitError(f"range={given!r}: give two numbers of retraining tokens, the smaller first, e.g. (1e9, 1e12).")
-    return float(given[0]), float(given[1])
+    return float(ends[0]), float(ends[1])
 
 
 def winner(gap: float, lower: float = np.nan, upper: float = np.nan) -> Winner:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..errors import FitError
 from ..flops import TRAINING
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from . import answer
 from .allocate import allocate
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..result import Fit
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class IsoFlop:
     """Loss against size at fixed budgets, from a fitted surface."""
@@ -30,7 +32,7 @@ class IsoFlop:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per budget and size."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: a line per budget."""

@@ -1,14 +1,16 @@
 """The whole post-training curve of models not trained yet: larger ones, other rates, more tokens."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
+from ..checks import array, mapping, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..laws import Law
 from ..observations import check_column
 from ..prediction import outside
@@ -23,6 +25,7 @@ PARENT = "parent_"
 """Prefix of the parents' own columns in the table."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Extrapolation:
     """Curves of models that were not trained, with two intervals each."""
@@ -43,7 +46,7 @@ class Extrapolation:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per model and number of tokens."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: for each model the last point of its curve with both intervals, and how far outside it lies."""
@@ -122,6 +125,11 @@ def extrapolate(
     True
     """
     check_level(level)
+    require_fit("fit", fit)
+    if control is not None:
+        require_fit("control", control)
+    if parent is not None:
+        mapping("parent", parent, "{'D': 160e6}", error=DataError)
     tokens = fit.law.variable("tokens")
     if tokens is None:
         raise FitError(f"{fit.law.name} has no column of tokens to draw a curve along: use fit.predict_interval.")
@@ -151,7 +159,10 @@ def _below(fit: "Fit", control: "Fit | None", at: Mapping[str, Any]) -> "Fit | N
     if not moving and base not in at:
         raise DataError(f"extrapolate needs {base}: the new parent's loss, or a fit of a dense law that forecasts it.")
     source = at.get(base)
-    return source if hasattr(source, "law") else None
+    if isinstance(source, str) or not hasattr(source, "law"):
+        return None
+    require_fit(str(base), source)
+    return source
 
 
 def _check_names(fit: "Fit", below: "Fit | None", at: Mapping[str, Any], parent: Mapping[str, Any] | None) -> None:
@@ -173,10 +184,11 @@ def _frame(law: Law, at: Mapping[str, Any], parent: Mapping[str, Any]) -> pd.Dat
     tokens, base = str(law.variable("tokens")), law.variable("loss")
     numbers = {str(base if k == CONTROL else k): v for k, v in at.items() if k != tokens and not hasattr(v, "law")}
     numbers |= {f"{PARENT}{k}": v for k, v in parent.items()}
+    grid = np.ravel(array(tokens, at[tokens]))
+    columns = [np.ravel(array(name, v)) for name, v in numbers.items()]
     try:
-        grid = np.ravel(np.asarray(at[tokens], dtype=float))
-        models = np.broadcast_arrays(np.zeros(1), *(np.ravel(np.asarray(v, dtype=float)) for v in numbers.values()))[1:]
-    except (ValueError, TypeError) as error:
+        models = np.broadcast_arrays(np.zeros(1), *columns)[1:]
+    except ValueError as error:
         raise DataError(f"the columns do not go together: {error}; give one value per model.") from error
     count = len(models[0]) if models else 1
     frame = pd.DataFrame({k: np.repeat(v, len(grid)) for k, v in zip(numbers, models, strict=True)})
@@ -200,7 +212,7 @@ def _under(law: Law, below: "Fit", frame: pd.DataFrame, *, moving: bool) -> dict
             raise DataError(
                 f"the parents' law {below.law.name} needs {variable.name}: give parent={{{variable.name!r}: ...}}."
             )
-        out[variable.name] = frame[name].to_numpy()
+        out[variable.name] = check_column(frame, replace(variable, name=name), below.law)
     return out
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import number, require_fit, whole_number
 from ..errors import FitError
+from ..frozen import copied_tables
 from ..observations import Table, as_frame
 from ..quantities import format_quantity
 from ..uncertainty.quantiles import t_quantile
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ..uncertainty.run_effect import RunEffect
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class NextRuns:
     """Candidate runs in the order of what they tell about a forecast per unit of cost."""
@@ -42,7 +45,7 @@ class NextRuns:
 
     def to_frame(self) -> pd.DataFrame:
         """The ranking of single candidates."""
-        return self.ranking.copy()
+        return self.ranking
 
     def summary(self) -> str:
         """Text: the interval now, and after each pick."""
@@ -121,8 +124,11 @@ def next_runs(
     from ..uncertainty.intervals import check_level
 
     check_level(level)
-    if (budget is not None and not budget > 0) or (most is not None and most < 1):
-        raise FitError(f"budget={budget!r}, most={most!r}: give a positive budget, and one run or more.")
+    require_fit("fit", fit)
+    if budget is not None:
+        number("budget", budget, low=0)
+    if most is not None:
+        whole_number("most", most)
     runs, coin = candidate_runs(fit, candidates, cost)
     known = _Known.of(fit)
     gradient, now = _forecast(fit, known, target, level)
@@ -164,16 +170,17 @@ class _Known:
         from ..uncertainty.run_effect import run_effect
         from ..uncertainty.scaled import scaled
 
-        raw = scaled(fit).raw
-        effect = run_effect(fit) if 3 <= fit.run_count < fit.n else None
-        prior = cls(fit, raw, effect, np.eye(raw.shape[1]))
+        whole = fit if fit.part is None else fit.part.whole
+        raw = scaled(whole).raw
+        effect = run_effect(whole) if 3 <= whole.run_count < whole.n else None
+        prior = cls(whole, raw, effect, np.eye(raw.shape[1]))
         information = np.eye(raw.shape[1])
-        for label in pd.unique(fit.observations.run):
-            rows = fit.observations.run == label
-            columns = {name: values[rows] for name, values in fit.observations.columns.items()}
+        for label in pd.unique(whole.observations.run):
+            rows = whole.observations.run == label
+            columns = {name: values[rows] for name, values in whole.observations.columns.items()}
             gradient = prior.gradient(columns)
             information += gradient.T @ np.linalg.solve(prior.noise(columns), gradient)
-        return cls(fit, raw, effect, np.linalg.inv(information))
+        return cls(fit, raw if fit.part is None else raw[fit.part.rows], effect, np.linalg.inv(information))
 
     def gradient(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Derivative of the loss by the scaled coordinates, (rows, free)."""

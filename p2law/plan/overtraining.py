@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..flops import TRAINING
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from ..uncertainty.intervals import Method
 from . import answer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..result import Fit
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class SizeCost:
     """What each size costs beside the compute-optimal one of the same budget, one row per size."""
@@ -36,7 +38,7 @@ class SizeCost:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per size."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: the optimum, then a line per size."""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import DataError
 from ..flops import TRAINING
+from ..frozen import copied_tables
 from ..laws.published import Constants
 from ..quantities import format_quantity
 from . import answer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..result import Fit
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class ParabolaBias:
     """Optimal sizes by parabolas through noise-free losses of a law, beside the law's own."""
@@ -45,7 +47,7 @@ class ParabolaBias:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per budget of the grid."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: a line per budget, the exponents, the forecasts."""

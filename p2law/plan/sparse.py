@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import number
 from ..errors import DataError
 from ..flops import TRAINING
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from ..schedules import PruningSchedule
 from ..uncertainty.intervals import Method
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ..result import Fit
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class SparsePlan:
     """A sparse pre-training run for a deployment size, its dense twin, and the dense run of the deployment size."""
@@ -81,7 +84,7 @@ class SparsePlan:
 
     def to_frame(self) -> pd.DataFrame:
         """The sparse run and the two dense ones it is compared with."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: the run, its dense twin, the gain over dense training of the deployment size."""
@@ -145,8 +148,9 @@ def sparse_pretraining(
         With sparsity 0, and a status that says so, where dense training of the deployment size is at least as good.
     """
     target, budget = answer.one_positive("N_final", N_final), answer.one_positive("C", C)
-    if not 0 < most < 1:
-        raise DataError(f"most={most!r}: the largest sparsity to consider, between 0 and 1.")
+    number("most", most, low=0, high=1, must="the largest sparsity to consider, between 0 and 1", error=DataError)
+    if not isinstance(schedule, PruningSchedule | None):
+        raise DataError(f"schedule={schedule!r}: give a p2law.schedules.PruningSchedule.")
     base, plan = surface(source, at), schedule or PruningSchedule()
     reachable = average_at(plan, target, np.array([0.0, most]))
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import finite, refuse, require
+from ..checks import finite, number, refuse, require, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..observations import Table, as_frame
 from ..quantities import format_quantity
 from ..uncertainty.forecast import Forecast
@@ -25,6 +26,7 @@ LEAST_ROWS = 5
 """Checkpoints without which a curve's own power law says nothing."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class StopPlan:
     """What a run begun would gain by going on to the tokens planned."""
@@ -74,8 +76,7 @@ class StopPlan:
 
     def enough(self, probability: float = 0.5) -> float:
         """Least tokens from which on the loss is within eps of its planned end with this probability."""
-        if not 0 < probability < 1:
-            raise FitError(f"enough(probability={probability!r}): must lie between 0 and 1.")
+        number("probability", probability, low=0, high=1)
         short = np.flatnonzero(self.ahead.probability(self.eps) < probability)
         return float(self.ahead.tokens[min(short[-1] + 1, len(self.ahead.tokens) - 1)]) if short.size else self.now
 
@@ -157,15 +158,18 @@ def stop_rule(
         If an option makes no sense, or the fit has too few runs to know how runs differ.
     """
     check_level(level)
-    if not eps > 0:
-        raise FitError(f"eps={eps!r}: give a positive loss in nats per token, e.g. 0.01.")
+    number("eps", eps, low=0, must="give a positive loss in nats per token, e.g. 0.01")
+    if fit is not None:
+        require_fit("fit", fit)
+    if control is not None:
+        require_fit("control", control)
     if fit is None and control is not None:
         raise FitError("control= goes with a fit whose baseline is 'control'; this call has no fit.")
     name = "D" if fit is None else str(fit.law.variable("tokens"))
     frame = _one_run(as_frame(run, columns), name)
     last = float(frame[name].iloc[-1])
-    if not tokens > last:
-        raise DataError(f"tokens={tokens:g}: the run has {last:g} tokens already; give the tokens planned in all.")
+    ahead_of = f"the run has {last:g} tokens already; give the tokens planned in all"
+    number("tokens", tokens, low=last, must=ahead_of, error=DataError)
     ahead = np.geomspace(last, float(tokens), POINTS)
     ahead[[0, -1]] = last, float(tokens)
     seen = frame[[name, "loss"]].set_axis(["tokens", "loss"], axis=1)

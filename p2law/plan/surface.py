@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from ..checks import number, require_fit
 from ..errors import DataError, FitError
 from ..laws import Law, average_params, chinchilla
 from ..precision import float64
@@ -87,6 +88,7 @@ def surface(source: "Fit | Constants", at: Mapping[str, float]) -> Surface:
     DataError
         If one of its other columns is missing or unknown.
     """
+    require_fit("source", source, constants=True)
     law = source.law
     size, tokens = law.variable("size"), law.variable("tokens")
     if size is None or tokens is None:
@@ -102,4 +104,4 @@ def surface(source: "Fit | Constants", at: Mapping[str, float]) -> Surface:
     if set(at) != set(others):
         wanted = f"needs {', '.join(others)}" if others else "takes nothing"
         raise DataError(f"{law.name} {wanted} beside {size} and {tokens}; given: {', '.join(at) or 'nothing'}.")
-    return Surface(law, source.params, {k: float(v) for k, v in at.items()})
+    return Surface(law, source.params, {k: number(k, v, error=DataError) for k, v in at.items()})

@@ -1,18 +1,21 @@
 """How many tokens are enough: for one model or many, with an interval and a sentence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
+from ..checks import array, require_fit
 from ..errors import DataError, FitError
+from ..frozen import copied_tables
 from ..laws import Law
 from ..laws.published import Constants
 from ..observations import check_column
 from ..quantities import format_quantity
+from ..uncertainty.intervals import check_level
 from .criteria import Criterion, Price, Target
 from .curve import Curve, enough, remaining_parameters
 
@@ -25,6 +28,7 @@ VAGUE = 1e4
 ANSWERS = ("tokens", "lower", "upper", "loss", "cost", "met", "status")
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class TokenPlan:
     """Tokens from which on a criterion is met, one row per model asked about."""
@@ -70,14 +74,14 @@ class TokenPlan:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per model."""
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: the criterion and a line per model."""
         lines = [f"Tokens until {self.criterion} ({100 * self.level:g} % interval)"]
         for row in self.table.to_dict("records"):
             at = ", ".join(f"{k} = {format_quantity(v)}" for k, v in row.items() if k not in ANSWERS)
-            lines.append("  " + ": ".join(part for part in (at, _answered(row), row["status"]) if part))
+            lines.append("  " + ": ".join(part for part in (at, _answered(row, self.criterion), row["status"]) if part))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -87,12 +91,12 @@ class TokenPlan:
         return self.summary()
 
 
-def _answered(row: Mapping[Any, Any]) -> str:
+def _answered(row: Mapping[Any, Any], criterion: Criterion) -> str:
     if not np.isfinite(row["tokens"]):
         return ""
     between = f" [{format_quantity(row['lower'])}, {format_quantity(row['upper'])}]" if row["lower"] > 0 else ""
     loss = f", loss {row['loss']:.4g}" if np.isfinite(row["loss"]) else ""
-    cost = f", cost {format_quantity(row['cost'])}" if "cost" in row else ""
+    cost = f", cost {criterion.money(row['cost'])}" if isinstance(criterion, Price) else ""
     return f"{format_quantity(row['tokens'])} tokens{between}{loss}{cost}"
 
 
@@ -146,13 +150,15 @@ def optimal_tokens(
     >>> f"{plan.value:.3g}"
     '4.27e+12'
     """
+    require_fit("source", source, constants=True)
+    if control is not None:
+        require_fit("control", control)
     law = source.law
     if law.variable("tokens") is None:
         raise FitError(f"{law.name} has no column of tokens to plan.")
     if not isinstance(criterion, get_args(Criterion)):
         raise FitError(f"criterion={criterion!r}: give Slope, Remaining, Recovered, Target or Price from p2law.plan.")
-    if not 0 < level < 1:
-        raise FitError(f"level={level!r}: must lie between 0 and 1.")
+    check_level(level)
     models = _models(source, criterion, control, at)
     curve = curve_of(source, models, control)
     tokens = enough(criterion, curve)
@@ -217,15 +223,19 @@ def _models(source: "Fit | Constants", criterion: Criterion, control: "Fit | Non
 def _table(law: Law, given: dict[str, Any]) -> pd.DataFrame:
     if not given:
         return pd.DataFrame(index=pd.RangeIndex(1))
+    numbers = [np.atleast_1d(array(name, v)) for name, v in given.items()]
     try:
-        arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, dtype=float)) for v in given.values()))
-    except (ValueError, TypeError) as error:
+        arrays = np.broadcast_arrays(*numbers)
+    except ValueError as error:
         shapes = {k: np.shape(v) for k, v in given.items()}
         raise DataError(f"the columns do not go together: shapes {shapes}; give numbers or arrays.") from error
     frame = pd.DataFrame({name: array.ravel() for name, array in zip(given, arrays, strict=True)})
     for variable in law.variables:
         if variable.name in frame.columns:
             check_column(frame, variable, law)
+    base = next((v for v in law.variables if v.kind.role == "loss"), None)
+    if base is not None and CONTROL in frame.columns:
+        check_column(frame, replace(base, name=CONTROL), law)
     return frame
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..checks import array
 from ..errors import DataError
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, estimated
 from .bills import Parent
@@ -27,6 +29,7 @@ REACH = (1e-4, 1e6)
 POINTS = 161
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Worth:
     """Tokens of training from scratch that a pruned start with some retraining is worth."""
@@ -41,7 +44,7 @@ class Worth:
         Columns tokens, loss (of the pruned model there), effective (scratch tokens with the same loss; infinite if none
         reach it), lower, upper, transferred (effective minus tokens: what the parent is worth), status.
         """
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Text: a line per number of retraining tokens."""
@@ -90,7 +93,7 @@ def effective_tokens(
         If tokens are not positive, or a column is missing or unknown.
     """
     first, second = arms(pruned, scratch, parent, at)
-    asked = np.geomspace(*limits(first, None), 5) if tokens is None else np.atleast_1d(np.asarray(tokens, dtype=float))
+    asked = np.geomspace(*limits(first, None), 5) if tokens is None else np.atleast_1d(array("tokens", tokens))
     if asked.ndim != 1 or not np.all((asked > 0) & np.isfinite(asked)):
         raise DataError(f"tokens={tokens!r}: give positive numbers of retraining tokens.")
     grids = asked[:, None] * np.geomspace(*REACH, POINTS)

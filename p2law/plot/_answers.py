@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from ..quantities import format_quantity
 from . import _style as style
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 def ranking(found: "Ranking", ax: Axes | None = None) -> Axes:
     """Loss of every way to a model, best on top, with intervals. From :func:`p2law.plan.best_pruning`."""
+    style.check(found, "Ranking", "p2law.best_pruning")
     table = found.to_frame().dropna(subset="loss")
     names = [f"{row['method']} from {row['parent']}" for _, row in table.iterrows()]
     ax = _listed(ax, names, *(table[c].to_numpy(dtype=float) for c in ("loss", "lower", "upper")))
@@ -27,6 +27,7 @@ def ranking(found: "Ranking", ax: Axes | None = None) -> Axes:
 
 def sparse(found: "SparsePlan", ax: Axes | None = None) -> Axes:
     """Loss of the sparse plan and of its dense twins. From :func:`p2law.plan.sparse_pretraining`."""
+    style.check(found, "SparsePlan", "plan.sparse_pretraining")
     table = found.to_frame()
     names = [f"{name}\n{format_quantity(float(n))} on average" for name, n in table["N_avg"].items()]
     ax = _listed(ax, names, *(table[c].to_numpy(dtype=float) for c in ("loss", "loss_lower", "loss_upper")))
@@ -36,7 +37,7 @@ def sparse(found: "SparsePlan", ax: Axes | None = None) -> Axes:
 
 def _listed(ax: Axes | None, names: list[str], value: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Axes:
     """Losses with intervals, one line each."""
-    ax = style.new_axes() if ax is None else ax
+    ax = style.axes_of(ax)
     places = np.arange(len(names))
     ax.hlines(places, lower, upper, color=style.NAMED[0], linewidth=3, alpha=0.4)
     ax.plot(value, places, color=style.NAMED[0], marker="D", markersize=6, linestyle="")
@@ -49,7 +50,8 @@ def _listed(ax: Axes | None, names: list[str], value: np.ndarray, lower: np.ndar
 
 def sizes(found: "SizeCost", ax: Axes | None = None) -> Axes:
     """Loss given up by models of other sizes than the optimum, against size. From :func:`p2law.plan.overtraining`."""
-    ax = style.new_axes() if ax is None else ax
+    style.check(found, "SizeCost", "plan.overtraining")
+    ax = style.axes_of(ax)
     for (cost, part), colour in zip(found.to_frame().assign(C=found.C).groupby("C"), style.NAMED, strict=False):
         part = part.sort_values("N")
         ax.plot(part["N"], part["penalty"], color=colour, marker="o", linewidth=1.4, label=f"C = {cost:.3g} FLOPs")
@@ -62,7 +64,8 @@ def sizes(found: "SizeCost", ax: Axes | None = None) -> Axes:
 
 def parabola(found: "ParabolaBias", ax: Axes | None = None) -> Axes:
     """Optimal size read off parabolas against the law's own, per budget. From :func:`p2law.plan.parabola_bias`."""
-    ax = style.new_axes() if ax is None else ax
+    style.check(found, "ParabolaBias", "plan.parabola_bias")
+    ax = style.axes_of(ax)
     table = found.to_frame()
     ax.plot(table["N"], 100 * (table["ratio"] - 1), color=style.NAMED[0], marker="o", linewidth=1.4)
     ax.axhline(0.0, color=style.GREY, linewidth=0.9)
@@ -75,5 +78,5 @@ def parabola(found: "ParabolaBias", ax: Axes | None = None) -> Axes:
 def _sizes_along(ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_xlabel("parameters")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: format_quantity(v, 2)))
+    style.count_ticks(ax.xaxis, *ax.get_xlim())
     ax.grid(alpha=0.25)

@@ -36,7 +36,8 @@ def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    style.check(found, "Crossover", "p2law.crossover")
+    ax = style.axes_of(ax)
     table = found.to_frame()
     tokens, gap = table["tokens"].to_numpy(), table["difference"].to_numpy()
     ax.axhline(0.0, color="#000000", linewidth=0.8)
@@ -47,8 +48,9 @@ def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True
         ax.plot(tokens, np.where(inside, gap, np.nan), color=SIDES[side], linewidth=1.8)
     for at in found.crossings["tokens"]:
         ax.plot([at], [0.0], marker="o", markersize=6, color="#000000", zorder=3)
-        ax.annotate(format_quantity(at), (at, 0.0), (4, 6), textcoords="offset points", fontsize="small")
     _dress(ax, found, tokens)
+    for at in found.crossings["tokens"]:
+        style.beside(ax, format_quantity(at), (at, 0.0), 6)
     if legend:
         _legend(ax, found)
     return ax

@@ -65,7 +65,7 @@ def curves(
     if not extend >= 1:
         raise DataError(f"extend={extend}: give the factor beyond the last tokens, 1 or more.")
     chosen = view(fit, x=x, colour=colour, marker=marker, runs=runs)
-    ax = style.new_axes() if ax is None else ax
+    ax = style.axes_of(ax)
     drawn = lines(chosen, extend)
     for line, shade in zip(drawn, _shades(chosen, drawn), strict=True):
         _draw(ax, line, shade)

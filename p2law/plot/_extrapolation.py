@@ -42,7 +42,8 @@ def extrapolation(plan: "Extrapolation", ax: Axes | None = None, *, measured: pd
     FitError
         If there are more than eight models.
     """
-    ax = style.new_axes() if ax is None else ax
+    style.check(plan, "Extrapolation", "p2law.extrapolate")
+    ax = style.axes_of(ax)
     table, name = plan.table, plan.tokens
     curves = [rows for _, rows in table.groupby(list(plan.models), sort=False)] if plan.models else [table]
     if len(curves) > MOST:

@@ -58,13 +58,14 @@ def holdout(
     DataError
         If there is no such method or column.
     """
+    style.check(result, "Holdout", "p2law.holdout")
     method = result.law.name if method is None else method
     rival = _best(result) if rival is None else rival
     for name in (method, rival):
         if name and name not in result.methods:
             raise DataError(f"method={name!r}: choose one of {', '.join(result.methods)}.")
     x, rows = _x(result, x), result.rows[result.rows["method"] == method]
-    ax = style.new_axes() if ax is None else ax  # only now: a mistake must not leave an empty figure open
+    ax = style.axes_of(ax)  # only now: a mistake must not leave an empty figure open
     shades, by = _shades(rows)
     ax.axhline(0.0, color="#000000", linewidth=0.9, zorder=1)
     curves = rows.groupby(["fold", "run"], sort=False)

@@ -58,7 +58,7 @@ def isoflop(
     Axes
     """
     budgets = np.sort(positives("C", C))
-    ax = style.new_axes() if ax is None else ax
+    ax = style.axes_of(ax)
     found, best = profiles(source, budgets, reach=reach, **at), compute_optimal(source, budgets, level=level, **at)
     colours = [style.ORDERED(f) for f in np.linspace(0, 1, max(len(budgets), 2))]
     for (cost, curve), colour in zip(found.table.groupby("C", sort=True), colours, strict=False):
@@ -137,7 +137,7 @@ def isoloss(
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    ax = style.axes_of(ax)
     on = surface(source, at)
     sizes, tokens = (_range(source, role, given) for role, given in (("size", N), ("tokens", D)))
     grid_N, grid_D = np.geomspace(*sizes, 121), np.geomspace(*tokens, 121)

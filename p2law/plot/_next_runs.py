@@ -29,7 +29,8 @@ def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True)
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    style.check(found, "NextRuns", "p2law.next_runs")
+    ax = style.axes_of(ax)
     table, picks = found.ranking, found.picks
     if np.isfinite(found.now):
         ax.axhline(found.now, color=style.GREY, linewidth=1.0, linestyle=style.EXTRAPOLATED, label="now")
@@ -39,13 +40,11 @@ def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True)
     ax.plot(
         picks["spent"], picks["width"], color=style.NAMED[1], marker="o", markersize=5, linewidth=1.2, label="picks"
     )
-    for i, (spent, width) in enumerate(zip(picks["spent"], picks["width"], strict=True)):
-        if i < 3 or i == len(picks) - 1:
-            ax.annotate(
-                str(picks["run"].iloc[i]), (spent, width), (0, -13), textcoords="offset points", fontsize="small"
-            )
     ax.set_xscale("log")
     ax.set_ylim(bottom=0.0)
+    for i, (spent, width) in enumerate(zip(picks["spent"], picks["width"], strict=True)):
+        if i < 3 or i == len(picks) - 1:
+            style.beside(ax, str(picks["run"].iloc[i]), (spent, width), -13)
     if found.coin != "FLOPs":
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
         ax.xaxis.set_minor_formatter(NullFormatter())

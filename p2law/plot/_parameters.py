@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..checks import require_fit
 from . import _style as style
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def parameters(fit: "Fit", ax: Axes | None = None, *, level: float = 0.95, legen
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    require_fit("fit", fit)
+    ax = style.axes_of(ax)
     methods = ("wald", "bootstrap") if fit.draws is not None else ("wald",)
     names, reach = [p.name for p in fit.law.parameters], 0.05
     for i, method in enumerate(methods):

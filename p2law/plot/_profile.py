@@ -30,7 +30,8 @@ def profile(found: "Profile", ax: Axes | None = None, *, legend: bool = True) ->
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    style.check(found, "Profile", "fit.profile")
+    ax = style.axes_of(ax)
     points = found.points
     shown = points[points["rise"] <= HIGHEST * found.threshold]
     share = shown["rise"].to_numpy() / found.threshold

@@ -45,7 +45,7 @@ def residuals(
         If a column or a run does not exist.
     """
     chosen = view(fit, x=x, colour=colour, marker=marker, runs=runs)
-    ax = style.new_axes() if ax is None else ax
+    ax = style.axes_of(ax)
     rmse = fit.metrics["rmse"]
     ax.axhspan(-rmse, rmse, color="#000000", alpha=0.06, linewidth=0)
     ax.axhline(0.0, color="#000000", linewidth=0.8)

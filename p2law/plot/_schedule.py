@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..errors import DataError
 from ..schedules import LoggedSchedule, PruningSchedule
 from . import _style as style
 
@@ -27,7 +28,9 @@ def schedule(
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    if not isinstance(schedule, PruningSchedule | LoggedSchedule):
+        raise DataError(f"cannot draw {schedule!r:.60}: give a PruningSchedule, or what schedules.from_log returns.")
+    ax = style.axes_of(ax)
     t = np.linspace(0.0, 1.0, 1001)
     mean = schedule.average_density()
     if isinstance(schedule, PruningSchedule):

@@ -13,6 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, to_rg
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ..errors import DataError
 from ..laws import Variable
 from ..quantities import format_quantity
 from ._levels import Levels
@@ -28,8 +29,18 @@ EXTRAPOLATED = (0, (4, 2))
 BASELINE = (0, (1, 2))
 
 
-def new_axes() -> Axes:
-    """Axes on a new figure of pyplot's, so that notebooks show it."""
+def check(found: object, kind: str, source: str) -> None:
+    """Refuse to draw what another picture is for; ``kind`` is the class by name, so that none needs loading."""
+    if kind not in (each.__name__ for each in type(found).__mro__):
+        raise DataError(f"cannot draw {found!r:.60} ({type(found).__name__}): give what {source} returns.")
+
+
+def axes_of(ax: Axes | None) -> Axes:
+    """The axes given, or axes on a new figure of pyplot's, so that notebooks show it."""
+    if ax is not None and not isinstance(ax, Axes):
+        raise DataError(f"ax={ax!r:.60}: give matplotlib axes, e.g. those of pyplot.subplots().")
+    if ax is not None:
+        return ax
     from matplotlib import pyplot
 
     return pyplot.subplots(figsize=(8.0, 4.8), layout="constrained")[1]
@@ -98,6 +109,14 @@ def count_ticks(axis: Axis, low: float, high: float) -> None:
     axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def beside(ax: Axes, text: str, at: tuple[float, float], height: float) -> None:
+    """A few words by a point, so many typographic points above it, on the side where the axes have room for them."""
+    ax.get_xlim()  # settles the limits, which the place is taken from
+    right = ax.transAxes.inverted().transform(ax.transData.transform(at))[0] > 0.7
+    side = "right" if right else "left"
+    ax.annotate(text, at, (-4 if right else 4, height), textcoords="offset points", fontsize="small", ha=side)
 
 
 def grid(ax: Axes) -> None:

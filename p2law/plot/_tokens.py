@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..errors import FitError
+from ..plan.criteria import Price
 from ..plan.tokens import ANSWERS, TokenPlan, optimal_tokens
 from ..quantities import format_quantity
 from . import _style as style
@@ -56,7 +57,7 @@ def tokens(
         raise FitError("draw a plan, plot.tokens(plan), or give a fit its criterion, plot.tokens(fit, criterion=...).")
     if not isinstance(plan, TokenPlan):
         plan = optimal_tokens(plan, criterion=criterion, **at)  # type: ignore[arg-type]
-    ax = style.new_axes() if ax is None else ax
+    ax = style.axes_of(ax)
     x, measured = _range(plan)
     known = bool(plan.table["loss"].notna().any())
     base = 0.0 if known or plan.source.law.variable("loss") is None else 1.0  # the placeholder for an unknown parent
@@ -105,23 +106,22 @@ def _answer(ax: Axes, row: Any, loss: float, shade: Any, x: np.ndarray, label: s
 
 
 def _elsewhere(ax: Axes, plan: TokenPlan, loss: float, base: float) -> None:
-    """What half and twice the tokens would change."""
+    """What half and twice the tokens would change; in the legend, which finds room for words anywhere."""
     chosen = plan.value
     if not np.isfinite(chosen):
         ax.set_title(f"{ax.get_title()}: {plan.status}", fontsize="medium", wrap=True)
         return
     share = plan.table["cost"].iloc[0] / chosen if "cost" in plan.table else 0.0
-    for factor, word in ((0.5, "half"), (1.0, "chosen"), (2.0, "twice")):
+    for factor, word, marker in ((0.5, "half", "<"), (1.0, "chosen", "o"), (2.0, "twice", ">")):
         at = factor * chosen
         there = float(plan.curve.loss(at)[0]) - base
         change = f"{there - loss:+.2g} nats" if factor != 1.0 else f"{loss:.4g} nats"
-        money = f", cost {format_quantity(share * at)}" if share else ""
-        if factor != 1.0:
-            ax.plot([at], [there], marker="o", markersize=5, color=style.GREY, linestyle="")
-        place: dict[str, Any] = {"xytext": (7, 7)} if factor < 2 else {"xytext": (-7, -13), "ha": "right"}
+        money = f", cost {plan.criterion.money(share * at)}" if isinstance(plan.criterion, Price) else ""
+        looks: dict[str, Any] = {"color": style.GREY, "markersize": 6}
+        if factor == 1.0:
+            looks = {"color": style.NAMED[0], "markersize": 8, "markeredgecolor": "#ffffff"}
         text = f"{word}: {format_quantity(at)} tokens, {change}{money}"
-        paper = {"facecolor": "#ffffff", "alpha": 0.75, "linewidth": 0, "pad": 1}
-        ax.annotate(text, (at, there), textcoords="offset points", fontsize="small", bbox=paper, **place)
+        ax.plot([at], [there], marker=marker, linestyle="", label=text, **looks)
 
 
 def _slope(ax: Axes, plan: TokenPlan, x: np.ndarray) -> None:
@@ -149,7 +149,8 @@ def stop(plan: "StopPlan", ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    style.check(plan, "StopPlan", "p2law.stop_rule")
+    ax = style.axes_of(ax)
     shade, rest = style.NAMED[0], plan.to_frame()
     ax.plot(
         plan.seen["tokens"], plan.seen["loss"], marker="o", markersize=4, linestyle="", color="#000000", label="so far"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..checks import require_fit
 from ..errors import DataError
 from ._levels import MOST, Levels, levels
 
@@ -60,6 +61,7 @@ def view(
     runs: str | Sequence[str] | None = None,
 ) -> View:
     """Choose what to show; see :func:`p2law.plot.curves`."""
+    require_fit("fit", fit)
     names = [v.name for v in fit.law.variables]
     x = x or fit.law.variable("tokens") or names[0]
     if x not in names:

@@ -29,7 +29,8 @@ def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axe
     -------
     Axes
     """
-    ax = style.new_axes() if ax is None else ax
+    style.check(found, "Worth", "p2law.effective_tokens")
+    ax = style.axes_of(ax)
     table = found.to_frame()
     tokens, value, lower, upper = (table[name].to_numpy() for name in ("tokens", "effective", "lower", "upper"))
     ax.plot(tokens, tokens, color=style.GREY, linewidth=1.0, linestyle=style.BASELINE, label="as many as retrained")

@@ -43,6 +43,8 @@ def read(path: str | PathLike[str], *, columns: Mapping[str, str] | None = None)
     """
     from ..observations import rename
 
+    if not isinstance(path, str | PathLike):
+        raise DataError(f"read({path!r}): give the path of a file.")
     path = Path(path)
     suffix = next((s for s in reversed(path.suffixes) if s in FORMATS), None)
     if suffix is None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array
 from ..errors import DataError
 from ..flops import TRAINING, training_flops
 
@@ -25,12 +26,22 @@ def tokens(density: float, N: Any, C: Any, unpruned: Any) -> Any:
 
 def steps(density: float, N: Any, C: Any, batch_tokens: Any, unpruned: Any) -> int:
     """Whole optimiser steps within a budget of C FLOPs."""
-    return int(tokens(density, N, C, unpruned) / positive("batch_tokens", batch_tokens) * (1 + 1e-12))
+    for name, value in {"N": N, "C": C, "batch_tokens": batch_tokens}.items():
+        one(name, value)
+    one("unpruned", unpruned, zero=True)
+    return int(tokens(density, N, C, unpruned) / batch_tokens * (1 + 1e-12))
+
+
+def one(name: str, value: Any, *, zero: bool = False) -> float:
+    """A single count."""
+    if np.ndim(value):
+        raise DataError(f"{name}={value!r}: give a single number.")
+    return float(positive(name, value, zero=zero))
 
 
 def positive(name: str, value: Any, *, zero: bool = False) -> Any:
     """A count as float64; scalars stay scalars."""
-    number = np.asarray(value, dtype=float)
+    number = array(name, value)
     good = np.isfinite(number) & ((number >= 0) if zero else (number > 0))
     if not np.all(good):
         wanted = "0 or more" if zero else "a positive number"
@@ -40,7 +51,7 @@ def positive(name: str, value: Any, *, zero: bool = False) -> Any:
 
 def fractions(t: Any) -> np.ndarray:
     """Times as fractions of the steps of training."""
-    values = np.asarray(t, dtype=float)
+    values = array("t", t)
     if not np.all((values >= 0) & (values <= 1)):
         bad = values[~((values >= 0) & (values <= 1))].flat[0]
         raise DataError(f"t = {bad:g}: time is a fraction of all training steps, between 0 and 1.")

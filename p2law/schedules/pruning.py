@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..checks import number, whole_number
 from ..errors import DataError
 from ..quantities import format_quantity
 from . import bill
@@ -53,9 +54,11 @@ class PruningSchedule:
     shape: str | Share = "geometric"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.sparsity < 1:
-            raise DataError(f"sparsity={self.sparsity!r}: the fraction removed, 0 or more and below 1.")
-        if not 0 <= self.start <= self.end <= 1:
+        removed = "the fraction removed, 0 or more and below 1"
+        number("sparsity", self.sparsity, low=-1e-300, high=1, must=removed, error=DataError)
+        for name, value in (("start", self.start), ("end", self.end)):
+            number(name, value, low=0, high=1, closed=True, must="a fraction of training, 0 to 1", error=DataError)
+        if self.start > self.end:
             raise DataError(f"start={self.start!r}, end={self.end!r}: fractions of training, 0 <= start <= end <= 1.")
         if self.unit not in ("compute", "steps"):
             raise DataError(f"unit={self.unit!r}: choose 'compute' or 'steps'.")
@@ -127,7 +130,9 @@ class PruningSchedule:
         DataError
             If ``final`` is not between ``unpruned`` and all parameters.
         """
-        _between("final", final, unpruned, unpruned + bill.positive("N", N))
+        N, final = bill.one("N", N), bill.one("final", final)
+        unpruned = bill.one("unpruned", unpruned, zero=True)
+        _between("final", final, unpruned, unpruned + N)
         return replace(self, sparsity=1 - (final - unpruned) / N)
 
     def with_average_params(self, N: float, average: float, *, unpruned: float = 0.0) -> "PruningSchedule":
@@ -140,8 +145,10 @@ class PruningSchedule:
         """
         from scipy.optimize import brentq
 
+        N, average = bill.one("N", N), bill.one("average", average)
+        unpruned = bill.one("unpruned", unpruned, zero=True)
         sparsest = replace(self, sparsity=1 - 1e-12).average_params(N, unpruned=unpruned)
-        _between("average", average, sparsest, unpruned + bill.positive("N", N))
+        _between("average", average, sparsest, unpruned + N)
 
         def gap(kept: float) -> float:
             return replace(self, sparsity=-float(np.expm1(kept))).average_params(N, unpruned=unpruned) - average
@@ -156,8 +163,8 @@ class PruningSchedule:
         The staircase a training loop walks: the first pruning at the start of the window, the last at its end, the
         k-th of n going to progress k/n.
         """
-        if not (steps >= 1 and every >= 1):
-            raise DataError(f"steps={steps}, every={every}: give whole numbers from 1 on.")
+        whole_number("steps", steps, error=DataError)
+        whole_number("every", every, error=DataError)
         begin, finish = (round(fraction * steps) for fraction in self.window)
         count = (finish - begin) // every + 1
         pruned = np.clip((np.arange(steps) - begin) // every + 1, 0, count)
@@ -199,6 +206,7 @@ class PruningSchedule:
             f"  average density {self.average_density():.4g}, final density {1 - self.sparsity:.4g}",
         ]
         if N is not None:
+            N, unpruned = bill.one("N", N), bill.one("unpruned", unpruned, zero=True)
             average, final = (f(N, unpruned=unpruned) for f in (self.average_params, self.final_params))
             counted = "prunable and unpruned" if unpruned else "prunable"
             lines.append(
@@ -206,6 +214,7 @@ class PruningSchedule:
                 f"final {format_quantity(final)}"
             )
             if D is not None:
+                D = bill.one("D", D)
                 bought = self.flops(N, D, unpruned=unpruned)
                 lines.append(f"  {format_quantity(D)} tokens: {bought:.3g} FLOPs (6 x average parameters x tokens)")
         return "\n".join(lines)

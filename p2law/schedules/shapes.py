@@ -50,7 +50,7 @@ def shape_of(shape: str | Share) -> Shape:
     """
     if callable(shape):
         return _drawn(shape)
-    if shape not in SHAPES:
+    if not isinstance(shape, str) or shape not in SHAPES:
         raise DataError(f"shape={shape!r}: choose {', '.join(map(repr, SHAPES))}, or give a function of progress.")
     return SHAPES[shape]
 
@@ -61,6 +61,12 @@ def _drawn(share: Share) -> Shape:
     def done(p: np.ndarray) -> np.ndarray:
         return np.array([float(share(float(x))) for x in np.ravel(p)]).reshape(np.shape(p))
 
+    try:
+        done(np.zeros(1))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"shape={share!r}: give a function of progress (0 to 1) to a number; it says: {error}."
+        ) from error
     values = done(np.linspace(0.0, 1.0, 101))
     if not (abs(values[0]) < 1e-9 and abs(values[-1] - 1) < 1e-9 and values.min() > -1e-9 and values.max() < 1 + 1e-9):
         raise DataError(

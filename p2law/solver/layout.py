@@ -143,7 +143,7 @@ def coordinates(layout: Layout, box: Box, params: Mapping[str, float]) -> np.nda
             raise FitError(
                 f"the start lacks {parameter.name!r}: give a value for each of {layout.law.name}'s parameters."
             )
-        value = float(params[parameter.name])
+        value = params[parameter.name]
         if layout.scales[i] == "log":
             if not value > 0:
                 raise FitError(f"start {parameter.name} = {value}: must be positive.")
@@ -157,6 +157,10 @@ def ties(tied: Ties | None) -> tuple[tuple[str, ...], ...]:
     """Groups of parameters held equal, from ``[("alpha", "beta")]`` or ``{"alpha": "beta"}``."""
     if isinstance(tied, Mapping):
         return tuple((str(one), str(other)) for one, other in tied.items())
+    if not isinstance(tied, list | tuple | None) or any(
+        not isinstance(g, str | list | tuple | set) for g in tied or ()
+    ):
+        raise FitError(f"tied={tied!r}: give groups of names, e.g. tied=[('alpha', 'beta')].")
     return tuple(tuple([group] if isinstance(group, str) else group) for group in tied or ())
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from ..checks import generator, whole_number
 from ..errors import FitError, FitWarning
 from ..solver import Batch, Problem, coordinates, recentre
 from ..solver.problem import pad
@@ -54,8 +55,7 @@ class Draws:
 
 def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Scheme | None = None) -> Draws:
     """Draw the constants ``n`` times; see :meth:`p2law.result.Fit.bootstrap`."""
-    if not isinstance(n, int | np.integer) or n < 1:
-        raise FitError(f"bootstrap(n={n}): at least one draw is needed.")
+    whole_number("bootstrap's n", n)
     if fit.run_count < 2:
         raise FitError(
             "one run alone says nothing about the differences between runs: there is nothing to resample. "
@@ -77,11 +77,11 @@ def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Sch
         )
     chosen = scheme or ("runs" if fit.run_count >= FEW_RUNS or fit.run_count == fit.n else "wild")
     makers = {"runs": _resampled_runs, "wild": _wild, "residual": _exchanged}
-    if chosen not in makers:
+    if not isinstance(chosen, str) or chosen not in makers:
         raise FitError(f"scheme={chosen!r}: choose one of {', '.join(makers)}.")
     problem = fit.problem()
     start = coordinates(problem.layout, problem.box, fit.params)
-    samples = makers[chosen](fit, problem, np.random.default_rng(rng))
+    samples = makers[chosen](fit, problem, generator(rng))
     constants, objectives = refit(problem, start, samples, n)
     good = np.isfinite(objectives) & np.isfinite(constants).all(1)
     if not good.any():

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import array, require_fit
 from ..errors import FitError
+from ..part import joined
 from .intervals import LEAST_DOF, Method, check_level, draws_of, percentile
 from .quantiles import t_quantile
 from .quantity import gradient_along
@@ -82,9 +84,12 @@ def estimate(
         raise FitError(f"estimate({quantity!r}): give a function of the constants, e.g. lambda p: p['beta'].")
     if not fits:
         raise FitError("estimate(quantity, fit): give at least one fit.")
+    for fit in fits:
+        require_fit("estimate(quantity, fit): the fit", fit)
+    quantity, fits = joined(quantity, fits)
     if paired:
         _check_paired(fits)
-    value = np.asarray(quantity(*(fit.params for fit in fits)), dtype=float)
+    value = _asked(quantity, fits)
     chosen = method or ("bootstrap" if all(fit.draws is not None for fit in fits) else "wald")
     error, dof = _local(quantity, fits, value, paired and chosen == "wald")
     if chosen == "wald":
@@ -95,6 +100,20 @@ def estimate(
         raise FitError(f"method={method!r}: choose 'wald' or 'bootstrap' for a quantity of your own.")
     lower, upper = (end if value.ndim else float(end) for end in ends)
     return Estimate(value if value.ndim else float(value), lower, upper, level, chosen, defined)
+
+
+def _asked(quantity: Callable[..., Any], fits: tuple["Fit", ...]) -> np.ndarray:
+    """The quantity at the fitted constants, or what is wrong with it."""
+    names = "; ".join(", ".join(fit.params) for fit in fits)
+    try:
+        value = quantity(*(fit.params for fit in fits))
+    except KeyError as error:
+        raise FitError(f"the quantity asks for a constant {error.args[0]!r}; there are {names}.") from error
+    except TypeError as error:
+        raise FitError(
+            f"the quantity fails with TypeError: {error}. It takes one mapping of constants per fit, here {len(fits)}."
+        ) from error
+    return array("the quantity", value, error=FitError)
 
 
 def _check_paired(fits: tuple["Fit", ...]) -> None:

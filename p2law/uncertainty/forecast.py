@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import array, number
 from ..errors import DataError
 from ..observations import Table, as_frame, check_column
 from ..prediction import prediction_columns
@@ -50,6 +51,7 @@ class Forecast:
 
     def probability(self, within: float, of: int = -1) -> np.ndarray:
         """Probability that the loss at each point is at most ``within`` nats above that at point ``of``."""
+        number("within", within)
         gap, spread = self.gap(of)
         certain = spread <= 1e-12 * np.abs(self.loss)
         safe = np.where(certain, 1.0, spread)
@@ -90,10 +92,13 @@ def _ahead(fit: "Fit", seen: pd.DataFrame, name: str, tokens: Any, control: Any)
     for column in others:
         if column in seen.columns and seen[column].nunique() > 1:
             raise DataError(f"the rows of the run begun differ in {column!r}: a run has one; forecast each run alone.")
-    positions = np.atleast_1d(np.asarray(tokens, dtype=float))
+    positions = np.atleast_1d(array("tokens", tokens))
     base = fit.law.variable("loss")
     kept = [c for c in (*others, base) if c in seen.columns]
     ahead = pd.DataFrame({c: np.repeat(seen[c].iloc[-1], len(positions)) for c in kept}).assign(**{name: positions})
-    if fit.baseline == "control" and control is not None and not hasattr(control, "law"):
-        ahead[CONTROL] = np.broadcast_to(np.asarray(control, dtype=float), positions.shape)
+    if control is not None and not hasattr(control, "law"):
+        held = array("control", control)
+        if held.size not in (1, len(positions)):
+            raise DataError(f"control has {held.size} values for {len(positions)} tokens: give one, or as many.")
+        ahead[CONTROL] = np.broadcast_to(held, positions.shape)
     return ahead

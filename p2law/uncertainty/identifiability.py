@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import FitError
+from ..frozen import copied_tables
 from ..quantities import format_quantity
 from ..solver.search import OPEN
 from .intervals import is_free, parameters, predictions
@@ -22,6 +23,7 @@ WELL = 0.1
 """Error of a combination, in units of its plausible range, up to which it is determined."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Identifiability:
     """What the data fix and what they leave open."""
@@ -54,7 +56,7 @@ class Identifiability:
 
     def to_frame(self) -> pd.DataFrame:
         """The table of parameters."""
-        return self.parameters.copy()
+        return self.parameters
 
     def _repr_html_(self) -> str:
         said = "".join(f"<li>{escape(s)}</li>" for s in self.sentences)
@@ -80,6 +82,12 @@ def identifiability(fit: "Fit", *, level: float = 0.95, method: str = "profile")
     runs = informative(fit, around)
     said = (*_levels(fit), *_unknown(table, combinations), _predicted(fit, table, forecasts), _next(fit, runs))
     return Identifiability(table, combinations, forecasts, runs, tuple(s for s in said if s))
+
+
+def undetermined(fit: "Fit", *, level: float = 0.95) -> tuple[str, ...]:
+    """Constants that the data do not determine, judged by their local intervals."""
+    table = _judged(fit, parameters(fit, level=level, method="wald"))
+    return tuple(table["parameter"][table["verdict"] == "not determined"].tolist())
 
 
 def _judged(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:

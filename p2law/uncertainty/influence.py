@@ -35,6 +35,7 @@ def leave_one_run_out(fit: "Fit") -> pd.DataFrame:
 def influence(fit: "Fit", **at: Any) -> pd.DataFrame:
     """See :meth:`p2law.result.Fit.influence`."""
     from ..prediction import prediction_columns
+    from .identifiability import undetermined
     from .intervals import spread_of
     from .quantity import loss_gradient
     from .wald import of_fit
@@ -43,7 +44,9 @@ def influence(fit: "Fit", **at: Any) -> pd.DataFrame:
     if not at:
         scale = pd.Series({name: error or np.inf for name, error in fit.standard_errors.items()})
         moved = (without - pd.Series(dict(fit.params))) / scale
-        return moved.iloc[np.argsort(-moved.abs().max(axis=1).to_numpy())]
+        # An open constant wanders over decades, and its standard error is no measure of that.
+        moved[list(undetermined(fit))] = np.nan
+        return moved.iloc[np.argsort(-moved.abs().max(axis=1).fillna(0.0).to_numpy())]
     columns, _ = prediction_columns(fit, at=at)
     if len(next(iter(columns.values()))) != 1:
         raise FitError("influence on a forecast asks about one point: give single values.")

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import FitError
+from ..frozen import copied_tables
 from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.problem import huber
 from .bootstrap import stages
@@ -33,6 +34,7 @@ TOGETHER = 4
 """Points tried from the same start before going on from the last of them."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Profile:
     """A profile and the interval it gives."""
@@ -56,7 +58,7 @@ class Profile:
 
     def to_frame(self) -> pd.DataFrame:
         """The points of the profile."""
-        return self.points.copy()
+        return self.points
 
     def _repr_html_(self) -> str:
         return f"<div><b>{escape(self.summary())}</b>{self.points.to_html(index=False)}</div>"

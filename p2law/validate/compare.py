@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import DataError, P2LawError
 from ..fitting import fit
+from ..frozen import copied_tables
 from ..laws import Law, get
 from ..observations import Table, as_frame
 from ..result import Fit
@@ -21,6 +22,7 @@ SUPPORT = 2.0
 """Differences of AICc below this are no preference (Burnham and Anderson 2002)."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Laws held against each other on the same rows, best first. Made by :func:`p2law.compare`."""
@@ -57,7 +59,7 @@ class Comparison:
         coverage, constants (fitted), delta_aicc and delta_bic (above the best law's), warnings (of the fit to all
         rows), converged.
         """
-        return self.table.copy()
+        return self.table
 
     def summary(self) -> str:
         """Report as text."""
@@ -116,6 +118,8 @@ def compare(
     laws within the rows; only the hold-out error speaks of scale.
     """
     laws = [laws] if isinstance(laws, str | Law) else laws
+    if not isinstance(laws, list | tuple):
+        raise DataError(f"laws={laws!r}: give two laws or more, by name or as Law.")
     chosen = [get(law) for law in laws]
     if len(chosen) < 2 or len({law.name for law in chosen}) < len(chosen):
         raise DataError(f"compare needs two laws or more, of different names; got {[law.name for law in chosen]}.")

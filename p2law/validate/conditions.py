@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..checks import require_fit
 from ..laws import Law
 from ..quantities import format_quantity
 from ..uncertainty.estimate import estimate
@@ -113,6 +114,7 @@ def conditions(fit: "Fit", *, level: float = 0.95) -> Conditions:
     FitError
         If the level makes no sense.
     """
+    require_fit("fit", fit)
     grid = _Grid.over(fit)
     checked = tuple(_check(fit, grid, rule, level) for rule in RULES)
     return Conditions(fit.law, fit.baseline, level, checked)

@@ -10,6 +10,7 @@ import pandas as pd
 from ..baseline import CONTROL
 from ..errors import DataError, FitError, P2LawError
 from ..fitting import fit
+from ..frozen import copied_tables
 from ..laws import Law, get
 from ..observations import Observations, Table, observe
 from ..prediction import outside
@@ -33,6 +34,7 @@ class Fold:
     """Rows predicted."""
 
 
+@copied_tables
 @dataclass(frozen=True, eq=False)
 class Holdout:
     """Outcome of a hold-out test. Made by :func:`p2law.holdout`."""
@@ -187,18 +189,10 @@ def holdout(
             failed.append(f"{split.label}: {error}")
             continue
         folds.append(Fold(split.label, fitted, int(split.held.sum())))
-        parts.append(_predicted(fitted, part(made, split.seen), part(made, split.held), split, level))
+        parts.append(_predicted(fitted, made.rows(split.seen), made.rows(split.held), split, level))
     if not folds:
         raise DataError(f"no split leaves rows that can be fitted. {failed[0]}")
     return Holdout(law, baseline, level, tuple(folds), tuple(failed), pd.concat(parts, ignore_index=True))
-
-
-def part(rows: Observations, mask: np.ndarray) -> Observations:
-    """Some of the rows."""
-    columns = {name: values[mask] for name, values in rows.columns.items()}
-    return Observations(
-        rows.frame[mask], columns, rows.response[mask], rows.run[mask], rows.weight[mask], dropped=rows.dropped
-    )
 
 
 def _resolved(rows: Observations, law: Law) -> Observations:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..checks import numbers
+from ..checks import array, numbers
 from ..errors import DataError
 from ..laws import Law
 from ..laws._kinds import BY_NAME
@@ -37,6 +37,8 @@ def splits(law: Law, rows: Observations, by: By, fraction: float | Sequence[floa
     """The splits of a protocol; see :func:`p2law.holdout`."""
     if callable(by):
         return _chosen(rows, by)
+    if not isinstance(by, str):
+        raise DataError(f"by={by!r}: give the name of a column, or a function of the table.")
     fractions = _fractions(fraction)
     if by in ("run", run):
         return _each(by, rows.run)
@@ -62,9 +64,8 @@ def clusters(values: np.ndarray) -> np.ndarray:
 
 
 def _fractions(fraction: float | Sequence[float]) -> list[float]:
-    wanted = sorted({float(f) for f in np.atleast_1d(np.asarray(fraction, dtype=float))})
-    wrong = [f for f in wanted if not 0 < f < 1]
-    if wrong or not wanted:
+    wanted = sorted(set(np.ravel(array("fraction", fraction)).tolist()))
+    if not all(0 < f < 1 for f in wanted):
         raise DataError(f"fraction={fraction!r}: give the share that is fitted, between 0 and 1, e.g. 0.8.")
     return wanted
 

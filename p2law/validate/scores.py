@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 FAILS = 3.0
 """Held-out rms above this multiple of the fitted rows' rms: the law does not carry."""
 
-KNOWS = 0.9
-"""Share of the promised coverage that an interval must reach to be said to know."""
+BEYOND_CHANCE = 2.0
+"""Counting errors by which coverage may lie below its level before more than chance is blamed."""
 OUTSIDE = 1.01
 """Factors below this are realised values around a target."""
 
@@ -157,12 +157,15 @@ def _intervals(result: "Holdout", table: pd.DataFrame) -> list[str]:
         judged, kind = by_run(rows)["coverage"], unit(rows)
         missed = int((judged < 0.5).sum())
         # Rows of a run are one trial: a run counts as missed when most of it is.
+        chance = float(np.sqrt(result.level * (1 - result.level) / len(judged)))
         verdict = _too_many_missed(missed, len(judged), result.level, kind)
-        if not verdict and method == result.law.name and not carries(result):
-            knows = line["coverage"] >= KNOWS * result.level
-            verdict = ": it knows that the law is not to be trusted there" if knows else ": it does not know that"
+        if not verdict and line["coverage"] < result.level - BEYOND_CHANCE * chance:
+            verdict = ": too narrow, by more than chance"
+        elif not verdict and method == result.law.name and not carries(result):
+            verdict = ": wide enough for the law's errors there, as far as that count can say"
         wide = f"half-width {line['reach']:.2g} nats" if np.isfinite(line["reach"]) else "most without an end"
-        out.append(f"{covered} ({wide}){verdict}.")
+        counted = f"counting error of {len(judged)} {kind}{'s' * (len(judged) != 1)} ± {100 * chance:.2g} points"
+        out.append(f"{covered} ({wide}; {counted}){verdict}.")
     return out
 
 

@@ -183,7 +183,7 @@ def test_a_fit_that_has_not_converged_shows_in_the_exit_code(filled, fits, capsy
 
 
 MISTAKES = {
-    "plan tokens fit.json --remaining -1 --at N0=27M,rho=0.3": "must be positive",
+    "plan tokens fit.json --remaining -1 --at N0=27M,rho=0.3": "must be a positive number",
     "plan tokens fit.json --slope 1 --start 1M --at N0=27M,rho=0.3": "--start goes with --recovered",
     "plan tokens fit.json --recovered 0.9 --at N0=27M,rho=0.3": "add --start",
     "plan tokens fit.json --remaining 1 --at N0=27M,level=0.3": "there is no column 'level'",

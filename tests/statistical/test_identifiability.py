@@ -61,6 +61,17 @@ def test_spoilt_run_is_the_most_influential(pruned):
     assert forecast.loc[runs[3], "loss"] == pytest.approx(refitted.predict(N0=8e9, D=1e9, rho=0.5, L0=2.2), rel=1e-6)
 
 
+def test_constants_left_open_have_no_influence_in_numbers(pruned):
+    few = pruned[pruned["N0"].isin(sorted(pruned["N0"].unique())[:2])]
+    fit = p2law.fit("p2", few)
+    moved = fit.influence()
+    verdict = fit.identifiability(method="wald").parameters.set_index("parameter")["verdict"]
+    open_ = verdict[verdict == "not determined"].index
+    assert {"N_C", "alpha"} <= set(open_)
+    assert moved[open_].isna().all(axis=None)
+    assert moved.drop(columns=open_).abs().max(axis=None) < 20
+
+
 def test_influence_needs_runs(pruned):
     one = pruned[pruned["run"] == pruned["run"].iloc[0]]
     with pytest.raises(p2law.FitError, match="one run alone"):

@@ -1,5 +1,7 @@
 """Joint fits: shared constants recovered, the sum of the groups where all is shared apart, Welch's test both ways."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,3 +123,92 @@ def test_unknown_group_is_refused(joined):
         joined.predict(method="sparse", N0=2e9, D=1e8, rho=0.25, L0=2.5)
     with pytest.raises(p2law.DataError, match="say which group"):
         joined.predict(N0=2e9, D=1e8, rho=0.25, L0=2.5)
+
+
+POINT: dict[str, Any] = {"N0": 2e9, "rho": 0.25, "L0": 2.5}
+TOKENS: dict[str, Any] = {"criterion": p2law.plan.Remaining(0.02), "N0": 2e9, "rho": 0.25}
+
+
+def test_group_is_a_fit_of_the_law_with_the_joint_intervals(joined):
+    depth = joined.of("depth")
+    assert depth.law.name == "p2_without_size_term"
+    assert dict(depth.params) == joined.params.loc["depth"].to_dict()
+    assert depth.standard_errors["gamma"] == joined.fit.standard_errors["gamma[depth]"]
+    assert depth.n + joined.of("width").n == joined.fit.n
+    for kind in ("mean", "new"):
+        mine = depth.predict_interval(D=1e8, **POINT, kind=kind)
+        pd.testing.assert_frame_equal(mine, joined.predict_interval(method="depth", D=1e8, **POINT, kind=kind))
+    assert "depth, a group of a joint fit" in depth.summary()
+
+
+def test_objectives_of_the_groups_add_up(joined):
+    parts = sum(joined.of(group).objective_value for group in joined.groups)
+    assert parts == pytest.approx(joined.fit.objective_value, rel=1e-12)
+
+
+def test_errors_that_groups_share_cancel(joined):
+    depth, width = joined.of("depth"), joined.of("width")
+    same = p2law.estimate(lambda a, b: a["beta"] - b["beta"], depth, width)
+    assert (same.value, same.lower, same.upper) == (0.0, 0.0, 0.0)
+    apart = p2law.estimate(lambda a, b: a["gamma"] - b["gamma"], depth, width)
+    whole = p2law.estimate(lambda p: p["gamma[depth]"] - p["gamma[width]"], joined.fit)
+    assert (apart.lower, apart.upper) == (whole.lower, whole.upper)
+
+
+def test_group_draws_are_those_of_the_whole(joined):
+    drawn = joined.bootstrap(30)
+    np.testing.assert_array_equal(drawn.of("depth").draws["gamma"], drawn.fit.draws["gamma[depth]"])
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        lambda fit: p2law.optimal_tokens(fit, **TOKENS).lower,
+        lambda fit: p2law.extrapolate(fit, **POINT, D=[1e8, 1e9]).table["lower"].iloc[-1],
+        lambda fit: p2law.crossover(fit, _scratch(), **POINT).table["lower"].iloc[0],
+        lambda fit: p2law.effective_tokens(fit, _scratch(), [1e7], **POINT).to_frame()["effective"].iloc[0],
+        lambda fit: p2law.next_runs(fit, {**POINT, "D": [1e9]}, target={**POINT, "D": 1e10}).now,
+    ],
+    ids=["tokens", "extrapolate", "crossover", "worth", "next_runs"],
+)
+def test_plans_take_a_group(joined, plan):
+    assert np.isfinite(plan(joined.of("depth")))
+
+
+def _scratch() -> p2law.Fit:
+    tokens = np.geomspace(1e6, 1e9, 8)
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(8)
+    return p2law.fit("power", {"D": tokens, "loss": 2.5 + 100 * tokens**-0.3 + noise}, objective=p2law.Squared())
+
+
+def test_groups_are_ranked_together(joined):
+    methods = {group: joined.of(group) for group in joined.groups}
+    parents = p2law.plan.Parent(size=8e9, loss=2.5)
+    ranking = p2law.best_pruning(methods, parents, size=5e9, budget=1e9)
+    assert set(ranking.to_frame()["method"]) == {"depth", "width"}
+
+
+def test_what_refits_is_refused_for_a_group(joined):
+    depth = joined.of("depth")
+    for ask in (lambda: depth.profile("beta"), lambda: depth.bootstrap(3), depth.influence, depth.identifiability):
+        with pytest.raises(p2law.FitError, match="asked of the whole"):
+            ask()
+    with pytest.raises(p2law.FitError, match="saved with it"):
+        depth.to_json()
+
+
+def test_saved_joint_fit_comes_back(joined, tmp_path):
+    drawn = joined.bootstrap(20)
+    drawn.to_json(tmp_path / "joint.json")
+    loaded = p2law.Joint.from_json(tmp_path / "joint.json")
+    assert loaded.summary() == drawn.summary()
+    pd.testing.assert_frame_equal(loaded.intervals(), drawn.intervals())
+    pd.testing.assert_frame_equal(loaded.of("depth").intervals(), drawn.of("depth").intervals())
+    assert loaded.to_json() == drawn.to_json()
+
+
+def test_saved_fits_are_not_mistaken_for_each_other(joined):
+    with pytest.raises(p2law.FitError, match=r"load it with p2law\.Joint\.from_json"):
+        p2law.Fit.from_json(joined.to_json())
+    with pytest.raises(p2law.FitError, match=r"load it with p2law\.Fit\.from_json"):
+        p2law.Joint.from_json(joined.separate["depth"].to_json())

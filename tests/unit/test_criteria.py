@@ -10,17 +10,17 @@ from p2law.plan import Price, Recovered, Remaining, Slope, Target
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Slope(0.0), "must be positive"),
-        (lambda: Slope(float("nan")), "must be positive"),
-        (lambda: Slope("flat"), "must be a number"),
+        (lambda: Slope(0.0), "must be a positive number"),
+        (lambda: Slope(float("nan")), "must be a positive number"),
+        (lambda: Slope("flat"), "value='flat': must be a positive number"),
         (lambda: Slope(1e-9, per="epoch"), "choose 'token'"),
-        (lambda: Remaining(-0.1), "must be positive"),
+        (lambda: Remaining(-0.1), "must be a positive number"),
         (lambda: Recovered(90, start=1e6), "between 0 and 1"),
         (lambda: Recovered(0.9, start=0), "positive number of tokens"),
-        (lambda: Target(-2), "must be positive"),
-        (lambda: Price(per_nat=1e4), "exactly one positive cost"),
-        (lambda: Price(per_nat=1e4, per_token=1e-9, per_flop=1e-18), "exactly one positive cost"),
-        (lambda: Price(per_nat=1e4, per_token=-1e-9), "exactly one positive cost"),
+        (lambda: Target(-2), "must be a positive number"),
+        (lambda: Price(per_nat=1e4), "exactly one cost"),
+        (lambda: Price(per_nat=1e4, per_token=1e-9, per_flop=1e-18), "exactly one cost"),
+        (lambda: Price(per_nat=1e4, per_token=-1e-9), "per_token=-1e-09: must be a positive cost"),
         (lambda: Price(per_nat=1e4, per_gpu_hour=2.0), "needs mfu"),
         (lambda: Price(per_nat=1e4, per_gpu_hour=2.0, mfu=40, peak=1e15), "needs mfu"),
     ],
@@ -43,3 +43,11 @@ def test_costs_of_a_token():
 def test_words():
     assert str(Slope(0.02, per="doubling")) == "the loss falls by 0.02 nats per doubling or less"
     assert str(Recovered(0.9, start=1e6)) == "90 % of what can be recovered after 1M tokens is recovered"
+
+
+def test_price_names_its_currency():
+    named = Price(per_nat=1e6, per_token=1e-9, currency="USD")
+    assert str(named).endswith("at 1M USD per nat")
+    assert str(Price(per_nat=1e6, per_token=1e-9)).endswith("at 1M per nat")
+    with pytest.raises(p2law.FitError, match="currency=5"):
+        Price(per_nat=1e6, per_token=1e-9, currency=5)  # type: ignore[arg-type]

@@ -10,7 +10,6 @@ import p2law
 from p2law.plot._holdout import holdout as draw
 from p2law.validate import Holdout, holdout
 from p2law.validate.baselines import baselines
-from p2law.validate.holdout import part
 from p2law.validate.protocols import clusters
 
 matplotlib.use("Agg")
@@ -41,7 +40,7 @@ def test_depth_at_a_higher_rate_fails_and_the_interval_knows(by_rate):
     assert by_rate.to_frame().loc["p2", "rms"] == pytest.approx(0.164, abs=0.003)
     assert by_rate.coverage == 1.0
     assert "does not carry here" in by_rate.summary()
-    assert "it knows that the law is not to be trusted there" in by_rate.summary()
+    assert "wide enough for the law's errors there" in by_rate.summary()
 
 
 def test_width_carries_to_the_largest_size(by_size):
@@ -96,7 +95,7 @@ def test_baselines_by_hand(pruned):
     law = p2law.laws.get("p2")
     rows = p2law.observations.observe(law, pruned)
     largest = rows.columns["N0"] == 8e9
-    found = baselines(law, part(rows, ~largest), part(rows, largest))
+    found = baselines(law, rows.rows(~largest), rows.rows(largest))
     assert set(found) == {"nearest N0", "power law in N0"}
     ratio = (pruned["loss"] / pruned["L0"]).to_numpy()
     near = ratio[(pruned["N0"] == 2e9).to_numpy()] * pruned["L0"].to_numpy()[largest]
@@ -112,7 +111,7 @@ def test_own_power_law_recovers_a_power_law():
     law = p2law.laws.get("power")
     rows = p2law.observations.observe(law, table)
     seen = tokens < 1e8
-    found = baselines(law, part(rows, seen), part(rows, ~seen))
+    found = baselines(law, rows.rows(seen), rows.rows(~seen))
     np.testing.assert_allclose(found["run's own power law"], table["loss"][~seen], rtol=1e-4)
     np.testing.assert_array_equal(found["last value"], table["loss"][seen].iloc[-1])
 

@@ -85,14 +85,14 @@ NONSENSE = [
     ({"tied": ["alpha"]}, r"a tie needs two parameters or more"),
     ({"tied": [("alpha", "E")]}, r"alpha.*E|E.*alpha.*different kinds"),
     ({"fixed": {"alpha": -0.3}}, r"alpha cannot be held at -0.3: its domain is 0.01 to 10"),
-    ({"fixed": {"alpha": float("nan")}}, r"alpha cannot be held at nan"),
+    ({"fixed": {"alpha": float("nan")}}, r"fixed\['alpha'\]=nan: give a finite number"),
     ({"fixed": {"E": -1.0}}, r"E cannot be held at -1.0: its domain is 0 to inf"),
     ({"bounds": {"alpha": (0.5, 0.5)}}, r"bounds of alpha leave nothing between 0.5 and 0.5"),
     ({"bounds": {"alpha": (0.7, 0.5)}}, r"bounds of alpha leave nothing between 0.7 and 0.5"),
     ({"fixed": {"E": 1.7}, "bounds": {"E": (1, 2)}}, r"\['E'\] is both fixed and bounded: choose one"),
     ({"starts": {"E": 1.7}}, r"the start lacks 'A'"),
-    ({"starts": 0}, r"starts=0: at least one start is needed"),
-    ({"starts": []}, r"at least one start is needed"),
+    ({"starts": 0}, r"starts=0: give a whole number, 1 or more"),
+    ({"starts": []}, r"starts=0: give a whole number"),
     ({"baseline": "moving"}, r"baseline='moving': choose 'fixed'.*or 'control'"),
 ]
 

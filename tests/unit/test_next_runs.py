@@ -167,7 +167,7 @@ def test_an_undetermined_forecast_is_noted_and_can_be_mended(grid):
         ({"cost": "dollars"}, "no such column"),
         ({"cost": [1.0]}, "one cost per run"),
         ({"cost": [1.0, 1.0, 0.0, 1.0]}, "candidate 'near' costs 0"),
-        ({"budget": 0}, "positive budget"),
+        ({"budget": 0}, "budget=0: give a positive number"),
         ({"target": {"N": 1e9}}, "column 'D' is missing"),
         ({"target": lambda p: 1.0}, "no run can narrow it"),
     ],

@@ -61,7 +61,10 @@ def test_description_names_delta_and_space():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: p2law.Huber(0.0), r"positive delta, got 0.0; for least absolute residuals use LeastAbsolute"),
+        (
+            lambda: p2law.Huber(0.0),
+            r"delta=0.0: must be a positive delta; for least absolute residuals use LeastAbsolute",
+        ),
         (lambda: p2law.Huber(-1e-3), r"positive delta"),
         (lambda: p2law.Huber(float("nan")), r"positive delta"),
         (lambda: p2law.Squared("logarithmic"), r"unknown residual space 'logarithmic': choose one of log, linear, exc"),

@@ -31,6 +31,7 @@ def _arguments(parser: ArgumentParser) -> None:
     add("--per-gpu-hour", type=values.quantity, metavar="MONEY", help="or of one GPU-hour, with --mfu and --peak")
     add("--mfu", type=values.quantity, metavar="0.4", help="share of the peak that training reaches")
     add("--peak", type=values.quantity, metavar="990T", help="FLOPs per second of one GPU")
+    add("--currency", metavar="USD", help="with --per-nat: what to call the money")
     add("--control", metavar="FIT.json", help="baseline control: a fit of law power to the control's curve")
     sources.interval_arguments(parser)
 
@@ -39,7 +40,7 @@ def _criterion(options: Namespace) -> Criterion:
     costs = {name: getattr(options, name) for name in (*_COSTS, "mfu", "peak")}
     _only_with("--recovered", options.recovered, start=options.start)
     _only_with("--slope", options.slope, per=options.per)
-    _only_with("--per-nat", options.per_nat, **costs)
+    _only_with("--per-nat", options.per_nat, **costs, currency=options.currency)
     if options.remaining is not None:
         return Remaining(options.remaining)
     if options.slope is not None:
@@ -47,7 +48,7 @@ def _criterion(options: Namespace) -> Criterion:
     if options.target is not None:
         return Target(options.target)
     if options.per_nat is not None:
-        return Price(options.per_nat, **costs)
+        return Price(options.per_nat, **costs, currency=options.currency or "")
     if options.start is None:
         raise FitError("--recovered counts from some number of tokens: add --start, for example --start 1M.")
     return Recovered(options.recovered, start=options.start)
