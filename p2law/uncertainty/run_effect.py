@@ -105,12 +105,17 @@ def computed(fit: "Fit") -> RunEffect:
     FitError
         With fewer than three runs, or without several checkpoints per run.
     """
-    if fit.run_count < 3 or fit.run_count == fit.n:
+    if not _several(fit):
         raise FitError(
             f"a run effect needs three runs or more with several checkpoints each; there are {fit.run_count} runs "
             f"for {fit.n} rows. Name the curve of each row in a column 'run'."
         )
     return _estimate(_Sorted.of(fit))
+
+
+def _several(fit: "Fit") -> bool:
+    """Whether there are runs enough, of several checkpoints each, to see how they differ."""
+    return 3 <= fit.run_count < fit.n
 
 
 @dataclass(frozen=True)
@@ -234,11 +239,12 @@ def _floor(rows: _Sorted, theta: np.ndarray) -> float:
 def new_run_spread(fit: "Fit", columns: Mapping[str, np.ndarray]) -> Spread:
     """How far a checkpoint of a new run may lie from the law, beside the uncertainty of the law itself."""
     rows = len(next(iter(columns.values())))
-    if fit.run_count == fit.n or fit.run_count < 3:
+    whole = fit.part.whole if fit.part else fit
+    if not _several(fit) and not _several(whole):
         dof = max(fit.n - len(fit.law.parameters), 1)
         scale = fit.observations.response if fit.objective.space == "log" else np.ones(fit.n)
         relative = np.sqrt(np.average((fit.residuals / scale) ** 2, weights=fit.observations.weight) * fit.n / dof)
         loss = np.broadcast_to(fit.law(**columns, **fit.params), (rows,))
         return Spread(relative * (loss if fit.objective.space == "log" else np.ones(rows)), np.full(rows, float(dof)))
-    effect = run_effect(fit)
+    effect = run_effect(fit if _several(fit) else whole)  # a group of few runs borrows from the other groups
     return Spread(np.sqrt(np.diag(effect.covariance(*[points(fit, columns)] * 2))), np.full(rows, float(effect.dof)))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import p2law
+from p2law.uncertainty.run_effect import new_run_spread
 
 TRUTH = {"D_C": 300.0, "beta": 0.4, "E": 0.5, "gamma": -1.4, "delta": 0.05}
 
@@ -139,6 +140,24 @@ def test_group_is_a_fit_of_the_law_with_the_joint_intervals(joined):
         mine = depth.predict_interval(D=1e8, **POINT, kind=kind)
         pd.testing.assert_frame_equal(mine, joined.predict_interval(method="depth", D=1e8, **POINT, kind=kind))
     assert "depth, a group of a joint fit" in depth.summary()
+
+
+def test_a_group_of_two_runs_borrows_how_runs_differ(groups):
+    """Two runs alone cannot tell; those of the other group can."""
+    few = groups[(groups["method"] == "width") | groups["run"].isin(["depth 1e+08 0.15", "depth 8e+09 0.5"])]
+    both = p2law.joint(
+        "p2_without_size_term", few, by="method", shared=["beta", "delta", "E"], objective=p2law.Squared()
+    )
+    widths = {}
+    for name in ("depth", "width"):
+        fit = both.of(name)
+        mean, new = (fit.predict_interval(D=1e8, **POINT, kind=kind) for kind in ("mean", "new"))
+        assert new["upper"].item() > mean["upper"].item()
+        widths[name] = new_run_spread(fit, {k: np.array([v]) for k, v in {**POINT, "D": 1e8}.items()}).error.item()
+    excess = {name: both.of(name).predict(D=1e8, **POINT) - 2.5 for name in widths}
+    shares = {name: width / excess[name] for name, width in widths.items()}
+    assert 0.01 < shares["depth"] < 0.04
+    assert shares["depth"] == pytest.approx(shares["width"], rel=0.5)
 
 
 def test_objectives_of_the_groups_add_up(joined):
