@@ -1,6 +1,8 @@
 """Do the intervals hold the truth as often as they say? Simulated measurements of designs whose truth is known.
 
-    python benchmarks/coverage.py [replicates [methods]]        e.g. 600 wald,profile; default: all three
+    python benchmarks/coverage.py [replicates [methods [constants]]]    e.g. 600 wald,profile; default: all three
+
+With "constants": 95 % intervals of the constants of the P² designs instead of those of losses.
 
 Dense designs: independent rows, 1 % noise; the loss of a model twice the largest size and tokens. Pruned designs: three
 sizes (1B to 8B) at three rates, 20 checkpoints each, noise of 0.18 % that is correlated along a run by 0.9 from one
@@ -102,11 +104,34 @@ def measured(reps: int, methods: list[str]) -> list[tuple[str, ...]]:
     return body
 
 
+def constants(reps: int, methods: list[str]) -> None:
+    body = []
+    for label, law, table, truth, noise, _ in designs():
+        if law not in ("p2", "p2_without_size_term"):
+            continue
+        for objective, name in ((p2law.Squared(), "squares"), (p2law.Huber(), "Huber")):
+            fit = p2law.fit(law, table, objective=objective, starts=truth)
+            for method in methods:
+                n = reps if method == "wald" else reps // 3
+                found = coverage(fit, noise, reps=n, levels=(0.95,), method=method).set_index("quantity")["covered"]  # type: ignore[arg-type]
+                body.append(
+                    (law, label, name, method, *(f"{100 * found.get(c, np.nan):.0f} %" for c in PRUNED), str(n))
+                )
+                print(" ", *body[-1], sep=" | ", flush=True)
+    heading("Share of simulations whose 95 % interval holds the true constant")
+    rows(("law", "design", "objective", "method", *PRUNED, "simulations"), body)
+
+
 def main() -> None:
     reps = int(sys.argv[1]) if len(sys.argv) > 1 else 600
+    methods = sys.argv[2].split(",") if len(sys.argv) > 2 else ["wald", "profile", "bootstrap"]
     warnings.simplefilter("ignore", p2law.ExtrapolationWarning)
     print(machine())
-    body = measured(reps, sys.argv[2].split(",") if len(sys.argv) > 2 else ["wald", "profile", "bootstrap"])
+    (constants if "constants" in sys.argv else losses)(reps, methods)
+
+
+def losses(reps: int, methods: list[str]) -> None:
+    body = measured(reps, methods)
     bands = [
         "–".join(f"{100 * (level + s * 2.576 * (level * (1 - level) / n) ** 0.5):.0f}" for s in (-1, 1))
         for n in (reps, reps // 3)
