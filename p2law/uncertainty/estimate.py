@@ -172,7 +172,16 @@ def _along(quantity: Callable[..., Any], fit: "Fit", around: Local) -> tuple[np.
         lost = np.any(np.abs(moved) > 1e-3 * np.abs(np.asarray(quantity(fit.params)))[..., None], axis=-1)
     if around.rows_dof < 1:
         lost = np.ones(shape, dtype=bool)
-    return (flat @ around.root).reshape(*shape, -1), lost, dof
+    root = around.loose if _of_one_constant(quantity, fit) else around.root  # see Local.variance
+    return (flat @ root).reshape(*shape, -1), lost, dof
+
+
+def _of_one_constant(quantity: Callable[..., Any], fit: "Fit") -> bool:
+    """Whether a quantity is a constant in other words: exactly one of them moves it."""
+    here = np.asarray(quantity(fit.params))
+    moved = ({**fit.params, name: value + 1e-3 * (abs(value) or 1.0)} for name, value in fit.params.items())
+    with np.errstate(all="ignore"):
+        return sum(not np.array_equal(quantity(params), here, equal_nan=True) for params in moved) == 1
 
 
 def _step(fit: "Fit", directions: np.ndarray) -> np.ndarray:
