@@ -107,14 +107,11 @@ def _draws(draws: Draws | None, names: Mapping[str, str]) -> Draws | None:
 
 
 def joined(quantity: Callable[..., Any], fits: tuple[Fit, ...]) -> tuple[Callable[..., Any], tuple[Fit, ...]]:
-    """The same quantity by the constants of whole fits: groups of one joint fit share its errors."""
-    if all(fit.part is None for fit in fits):
-        return quantity, fits
+    """The same quantity by the constants of whole fits, each once: what fits share cancels."""
     asked = [fit if fit.part is None else fit.part.whole for fit in fits]
-    place = [
-        next(i for i, other in enumerate(asked) if other is whole) if fit.part else k
-        for k, (fit, whole) in enumerate(zip(fits, asked, strict=True))
-    ]
+    place = [next(i for i, other in enumerate(asked) if other is whole) for whole in asked]
+    if place == list(range(len(fits))) and all(fit.part is None for fit in fits):
+        return quantity, fits
     kept = sorted(set(place))
 
     def of_wholes(*constants: Mapping[str, float]) -> Any:

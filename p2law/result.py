@@ -304,7 +304,7 @@ class Fit:
         """
         from .uncertainty.run_effect import computed
 
-        return computed(self) if self.part is None else self.part.whole.run_effect
+        return computed(self)
 
     def profile(self, parameter: str | None = None, *, level: float = 0.95, **at: float) -> "Profile":
         """Profile of one constant, or of the loss predicted at ``N0=..., D=..., ...``; plot with ``plot.profile``.

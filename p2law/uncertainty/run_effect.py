@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from ..errors import FitError
 from .intervals import Spread
@@ -25,7 +26,9 @@ from .wald import of_fit
 if TYPE_CHECKING:
     from ..result import Fit
 
-_LOG_RATIO = (-40.0, 40.0)
+_LOG_RATIO = (-40.0, 28.0)
+SAME = 0.01
+"""Checkpoints nearer than this share of their usual spacing are taken for one."""
 MEMORY = 3.0
 """Noise forgets within a run's length over this: what lasts longer belongs to the run, not to its noise."""
 
@@ -115,7 +118,13 @@ def computed(fit: "Fit") -> RunEffect:
 
 def _several(fit: "Fit") -> bool:
     """Whether there are runs enough, of several checkpoints each, to see how they differ."""
-    return 3 <= fit.run_count < fit.n
+    if not 3 <= fit.run_count < fit.n:
+        return False
+    tokens = fit.law.variable("tokens")
+    if tokens is None:
+        return True
+    counted = pd.Series(fit.observations.columns[tokens]).groupby(fit.observations.run).nunique()
+    return int((counted > 1).sum()) >= 3
 
 
 @dataclass(frozen=True)
@@ -139,20 +148,27 @@ class _Sorted:
         at = points(fit, fit.observations.columns)
         codes = np.unique(fit.observations.run, return_inverse=True)[1]
         order = np.lexsort((at.log_tokens, codes))
-        around = of_fit(fit)
-        design = loss_gradient(fit, fit.observations.columns) @ around.turn
-        log_tokens, codes = at.log_tokens[order], codes[order]
+        columns = np.column_stack(
+            [
+                at.log_tokens,
+                codes,
+                at.excess,
+                fit.residuals,
+                loss_gradient(fit, fit.observations.columns) @ of_fit(fit).turn,
+            ]
+        )[order]
+        along = fit.law.variable("tokens") is not None
+        spacing = _spacing(columns[:, 0], columns[:, 1])
+        if along:
+            columns = _merged(columns, SAME * spacing)
+        log_tokens, codes, excess = columns[:, :3].T
         first = np.concatenate([[True], codes[1:] != codes[:-1]])
-        gap = np.where(first, np.inf, np.diff(log_tokens, prepend=0.0))
-        steps = gap[np.isfinite(gap) & (gap > 0)]
-        spacing = float(np.median(steps)) if steps.size else 1.0
-        centre = float(log_tokens.mean())
-        excess = at.excess[order]
+        gap = np.where(first | (not along), np.inf, np.diff(log_tokens, prepend=0.0))
+        centre, start = float(log_tokens.mean()), np.flatnonzero(first)
         effects = np.stack([excess, excess * (log_tokens - centre)], 1)
-        start = np.flatnonzero(first)
         length = max(len(gap) / len(start) - 1, 1.0)
         longest = float(np.exp(-MEMORY / length))
-        return cls(design[order], fit.residuals[order], effects, gap / spacing, start, spacing, centre, longest)
+        return cls(_basis(columns[:, 4:]), columns[:, 3], effects, gap / spacing, start, spacing, centre, longest)
 
     def whiten(self, persistence: float, columns: np.ndarray) -> tuple[np.ndarray, float]:
         """Columns decorrelated under the noise alone, and the log determinant of its correlation."""
@@ -160,6 +176,29 @@ class _Sorted:
         left = np.maximum(1 - carry**2, 1e-9)
         previous = np.concatenate([np.zeros((1, columns.shape[1])), columns[:-1]])
         return (columns - carry[:, None] * previous) / np.sqrt(left)[:, None], float(np.log(left).sum())
+
+
+def _spacing(log_tokens: np.ndarray, codes: np.ndarray) -> float:
+    """Typical distance from one checkpoint of a run to its next."""
+    steps = np.diff(log_tokens)[codes[1:] == codes[:-1]]
+    steps = steps[steps > 0]
+    return float(np.median(steps)) if steps.size else 1.0
+
+
+def _merged(columns: np.ndarray, least: float) -> np.ndarray:
+    """Rows of one run (column 1) at the same tokens (column 0) averaged: two evaluations of one checkpoint.
+
+    Their difference is no noise along the run: taken for it, it would have arisen over no tokens at all.
+    """
+    apart = (np.diff(columns[:, 1]) != 0) | (np.diff(columns[:, 0]) > least)
+    place = np.concatenate([[0], np.cumsum(apart)])
+    return np.stack([np.bincount(place, column) for column in columns.T], 1) / np.bincount(place)[:, None]
+
+
+def _basis(design: np.ndarray) -> np.ndarray:
+    """Orthonormal columns that span the same: one group of a joint fit has fewer directions than the whole."""
+    left, singular, _ = np.linalg.svd(design, full_matrices=False)
+    return left[:, singular > 1e-10 * singular.max(initial=0.0)]
 
 
 def _criterion(rows: _Sorted, persistence: float, ratios: np.ndarray) -> tuple[float, float]:

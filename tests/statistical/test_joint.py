@@ -160,6 +160,23 @@ def test_a_group_of_two_runs_borrows_how_runs_differ(groups):
     assert shares["depth"] == pytest.approx(shares["width"], rel=0.5)
 
 
+def test_a_group_of_many_runs_has_its_own_run_effect(groups):
+    """Levels of depth are made ten times as far apart as those of width."""
+    rng = np.random.default_rng(7)
+    level = dict(zip(groups["run"].unique(), 0.2 * rng.standard_normal(groups["run"].nunique()), strict=True))
+    wide = np.where(groups["method"] == "depth", groups["run"].map(level), 0.0)
+    table = groups.assign(loss=groups["loss"] + wide * (groups["loss"] - 2.5))
+    both = p2law.joint("p2_without_size_term", table, by="method", shared=["beta"], objective=p2law.Squared())
+    assert both.of("depth").run_effect.offset > 4 * both.of("width").run_effect.offset
+
+
+def test_one_fit_given_twice_cancels(joined):
+    depth = joined.of("depth")
+    for pair in ((depth, depth), (joined.fit, joined.fit)):
+        apart = p2law.estimate(lambda one, other: next(iter(one.values())) - next(iter(other.values())), *pair)
+        assert apart.lower == apart.upper == 0
+
+
 def test_objectives_of_the_groups_add_up(joined):
     parts = sum(joined.of(group).objective_value for group in joined.groups)
     assert parts == pytest.approx(joined.fit.objective_value, rel=1e-12)

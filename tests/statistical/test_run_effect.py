@@ -64,3 +64,27 @@ def test_run_begun_is_forecast_better_than_by_the_law_alone():
 def test_runs_are_needed(dense_fit):
     with pytest.raises(p2law.FitError, match="three runs"):
         _ = dense_fit.run_effect
+
+
+def test_a_checkpoint_logged_twice_changes_little():
+    runs = p2law.datasets.load("mini-pruning", method="width")
+    twice = runs.iloc[[5]].assign(loss=runs["loss"].iloc[5] + 1e-3)
+    once, more = (
+        p2law.fit("p2_without_size_term", table).run_effect
+        for table in (runs, pd.concat([runs, twice], ignore_index=True))
+    )
+    assert more.noise == pytest.approx(once.noise, rel=0.1)
+    assert more.offset == pytest.approx(once.offset, rel=0.1)
+
+
+def test_two_rows_of_one_run_among_thirty_runs_say_nothing_of_runs():
+    rng = np.random.default_rng(5)
+    size, tokens = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e8, 1e10, 6), np.geomspace(1e9, 1e11, 5)))
+    loss = (1.7 + 400 * size**-0.34 + 400 * tokens**-0.28) * np.exp(0.005 * rng.standard_normal(30))
+    run = np.arange(30)
+    run[1] = 0
+    fit = p2law.fit("chinchilla", {"N": size, "D": tokens, "loss": loss, "run": run})
+    with pytest.raises(p2law.FitError, match="three runs or more"):
+        fit.run_effect  # noqa: B018
+    ends = fit.predict_interval(N=1e9, D=1e10, kind="new")
+    assert 0.01 < (ends["upper"] - ends["lower"]).item() < 0.2
