@@ -201,8 +201,9 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
         raise FitError("joint fits take no tied= or starts=: what is shared is tied, and starts come from each group.")
     frame = as_frame(table, options.pop("columns", None))
     require(frame, by, "joint(by=...) groups the rows by it")
-    labels = frame[by].astype(str).to_numpy()
     control = _control_rows(law, frame, options)
+    _check_named(frame.loc[~control, by], by)
+    labels = frame[by].astype(str).to_numpy()
     groups = tuple(sorted(str(label) for label in set(labels[~control])))
     if len(groups) < 2:
         raise DataError(
@@ -215,6 +216,14 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
     found = _together(law, frame.assign(**{GROUP: codes}), kept, rows, separate, options)
     said = tuple(w for w in found.warnings if f"values of {by!r}" not in w)
     return Joint(replace(found, warnings=said), by, groups, kept, MappingProxyType(separate))
+
+
+def _check_named(labels: pd.Series, by: str) -> None:
+    """Refuse rows that belong to no group."""
+    if labels.isna().any():
+        raise DataError(
+            f"column {by!r}, row {labels.isna().idxmax()!r}: the group has no name; name it or drop the row."
+        )
 
 
 def _control_rows(law: Law, frame: pd.DataFrame, options: Mapping[str, Any]) -> np.ndarray:

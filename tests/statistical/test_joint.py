@@ -119,6 +119,12 @@ def test_one_group_is_refused(groups):
         p2law.joint("p2_without_size_term", groups[groups["method"] == "width"], by="method", shared=["beta"])
 
 
+def test_group_without_a_name_is_refused(groups):
+    odd = groups.assign(method=groups["method"].where(groups.index > 0))
+    with pytest.raises(p2law.DataError, match="column 'method', row 0: the group has no name; name it or drop the row"):
+        p2law.joint("p2_without_size_term", odd, by="method", shared=["beta"])
+
+
 def test_unknown_group_is_refused(joined):
     with pytest.raises(p2law.DataError, match="was not fitted"):
         joined.predict(method="sparse", N0=2e9, D=1e8, rho=0.25, L0=2.5)
