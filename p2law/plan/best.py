@@ -221,8 +221,8 @@ def _ranked(ways: list[_Way], level: float, method: Any) -> pd.DataFrame:
         for k, names in enumerate((_COLUMNS[4:7], _COLUMNS[7:])):
             ends = [np.where(open_, -np.inf, found.lower[:, k]), np.where(open_, np.inf, found.upper[:, k])]
             table.loc[where, names] = np.stack([found.value[:, k], *ends], axis=1)
-    last = pd.Series(False, index=table.index)
-    last.iloc[where] = open_
+    last = np.zeros(len(table), dtype=bool)
+    last[where] = open_
     return table.iloc[np.lexsort((table["loss"], last))].reset_index(drop=True)
 
 

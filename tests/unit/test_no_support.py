@@ -48,7 +48,7 @@ def test_a_way_without_support_is_not_ranked_above_others(width, single):
     table = ranking.to_frame()
     assert table["method"].tolist() == ["width", "2:4"]
     assert table["behind"].iloc[0] == 0
-    assert table.loc[1, ["lower", "upper", "behind_lower", "behind_upper"]].tolist() == [-np.inf, np.inf] * 2
+    assert table[["lower", "upper", "behind_lower", "behind_upper"]].iloc[1].to_list() == [-np.inf, np.inf] * 2
     assert REASON in table["status"].iloc[1]
     assert ranking.tied == [("2:4", "27M")]
 
@@ -65,7 +65,7 @@ def test_worth_is_open_without_support(width, single):
     table = p2law.effective_tokens(single, width, [1e6, 4e5], **FAR).to_frame()
     assert (table["lower"] == 0).all()
     assert (table["upper"] == np.inf).all()
-    assert table["status"].str.contains(f"the pruned curve has {REASON}", regex=False).all()
+    assert all(f"the pruned curve has {REASON}" in said for said in table["status"])
 
 
 def test_forecast_is_open_at_another_rate(runs, single):
