@@ -76,7 +76,8 @@ class Joint:
             If there is no such group.
         """
         code = int(_codes(pd.Series([group]), self.groups, self.by)[0])
-        return group_fit(self.fit, self._law, code, self.groups[code], self.shared)
+        label = self.groups[code]
+        return group_fit(self.fit, self._law, code, label, self.shared, _held(self.separate[label], self.shared))
 
     def predict(self, table: Table | None = None, **at: Any) -> np.ndarray | float:
         """As :meth:`Fit.predict`, with the group as a column or keyword: ``predict(method="width", N0=8e9, ...)``."""
@@ -87,8 +88,19 @@ class Joint:
         self, table: Table | None = None, *, level: float = 0.95, kind: str = "mean", **at: Any
     ) -> pd.DataFrame:
         """As :meth:`Fit.predict_interval`, with the group as a column or keyword."""
+        from .prediction import prediction_columns, warn_outside
+        from .uncertainty.intervals import predictions
+
         rows, given = self._asked(table, at)
-        return self.fit.predict_interval(*rows, **given, level=level, kind=kind)
+        values, _ = prediction_columns(self.fit, *rows, at=given)
+        warn_outside(self.fit, values)
+        parts = []
+        for code in np.unique(values[GROUP]).tolist():
+            place = np.flatnonzero(values[GROUP] == code)
+            columns = {name: column[place] for name, column in values.items() if name != GROUP}
+            found = predictions(self.of(self.groups[int(code)]), columns, level=level, kind=kind, method=None)
+            parts.append(found.set_axis(place, axis=0))
+        return pd.concat(parts).sort_index().reset_index(drop=True)
 
     def bootstrap(self, n: int = 1000, **options: Any) -> "Joint":
         """As :meth:`Fit.bootstrap`."""
@@ -201,8 +213,9 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
         raise FitError("joint fits take no tied= or starts=: what is shared is tied, and starts come from each group.")
     frame = as_frame(table, options.pop("columns", None))
     require(frame, by, "joint(by=...) groups the rows by it")
-    labels = frame[by].astype(str).to_numpy()
     control = _control_rows(law, frame, options)
+    _check_named(frame.loc[~control, by], by)
+    labels = frame[by].astype(str).to_numpy()
     groups = tuple(sorted(str(label) for label in set(labels[~control])))
     if len(groups) < 2:
         raise DataError(
@@ -214,7 +227,16 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
     codes = _codes(pd.Series(np.where(control, groups[0], labels)), groups, by)
     found = _together(law, frame.assign(**{GROUP: codes}), kept, rows, separate, options)
     said = tuple(w for w in found.warnings if f"values of {by!r}" not in w)
+    said += tuple(w for g in groups for w in _held_warnings(separate[g], g, kept))
     return Joint(replace(found, warnings=said), by, groups, kept, MappingProxyType(separate))
+
+
+def _check_named(labels: pd.Series, by: str) -> None:
+    """Refuse rows that belong to no group."""
+    if labels.isna().any():
+        raise DataError(
+            f"column {by!r}, row {labels.isna().idxmax()!r}: the group has no name; name it or drop the row."
+        )
 
 
 def _control_rows(law: Law, frame: pd.DataFrame, options: Mapping[str, Any]) -> np.ndarray:
@@ -282,9 +304,20 @@ def _own_options(
                 bounds[name] = options["bounds"][p.name]
             if p.name in (options.get("fixed") or {}):
                 fixed[name] = options["fixed"][p.name]
-            elif p.name not in shared and p.name in separate[g].options.held:
+            elif p.name in _held(separate[g], shared):
                 fixed[name] = separate[g].options.held[p.name]
     return {"fixed": fixed, "bounds": bounds}
+
+
+def _held(alone: Fit, shared: Sequence[str]) -> dict[str, float]:
+    """A group's own constants that it cannot tell, at the values they are held at."""
+    return {name: at for name, at in alone.options.held.items() if name not in shared}
+
+
+def _held_warnings(alone: Fit, group: str, shared: Sequence[str]) -> list[str]:
+    """What the group's own fit says of them, with the group's name."""
+    names = _held(alone, shared)
+    return [f"{group}: {said}" for said in alone.warnings if any(f"{name} at" in said for name in names)]
 
 
 def _welch(name: str, separate: Mapping[str, Fit]) -> dict[str, Any]:

@@ -55,8 +55,8 @@ class Part:
         return replace(around, turn=around.turn[self.rows], raw=around.raw[self.rows])
 
 
-def group_fit(whole: Fit, law: Law, code: int, label: str, shared: tuple[str, ...]) -> Fit:
-    """One group of a joint fit."""
+def group_fit(whole: Fit, law: Law, code: int, label: str, shared: tuple[str, ...], held: Mapping[str, float]) -> Fit:
+    """One group of a joint fit; ``held``: what it alone cannot tell, which the whole was given as fixed."""
     names = {p.name: own_name(p.name, label, shared) for p in law.parameters}
     part = Part(whole, MappingProxyType(names))
     seen = whole.observations
@@ -70,7 +70,7 @@ def group_fit(whole: Fit, law: Law, code: int, label: str, shared: tuple[str, ..
         params=params,
         objective_value=_objective(whole, law, params, columns, rows.response, rows.weight),
         status=f"{label}, a group of a joint fit: {whole.status}",
-        options=_options(whole.options, names),
+        options=_options(whole.options, names, held),
         observations=rows,
         resampled=_draws(whole.resampled, names),
         part=part,
@@ -90,13 +90,14 @@ def _objective(
     return value(whole.objective, residuals(whole.objective, y, law(**columns, **params), scale), weight)
 
 
-def _options(options: Options, names: Mapping[str, str]) -> Options:
+def _options(options: Options, names: Mapping[str, str], held: Mapping[str, float]) -> Options:
     """How the group's constants were treated."""
-    fixed, held, bounds = (
+    fixed, open_, bounds = (
         {mine: given[name] for mine, name in names.items() if name in given}
         for given in (options.fixed, options.held, options.bounds)
     )
-    return replace(options, fixed=fixed, held=held, bounds=bounds)
+    fixed = {name: at for name, at in fixed.items() if name not in held}
+    return replace(options, fixed=fixed, held={**open_, **held}, bounds=bounds)
 
 
 def _draws(draws: Draws | None, names: Mapping[str, str]) -> Draws | None:

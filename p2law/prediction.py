@@ -109,10 +109,24 @@ def outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 
 def unsupported(fit: "Fit", values: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows at another value of a column that had one level among the rows fitted, so that its constants were held."""
-    factors = outside(fit, values) if fit.options.held else {}
-    single = single_levels(fit.observations, fit.law) if fit.options.held else {}
-    away = [factors[name] > ONE_LEVEL for name in single]
+    away = list(_away(fit, values).values())
     return np.any(away, axis=0) if away else np.zeros(len(next(iter(values.values()))), dtype=bool)
+
+
+def no_support(fit: "Fit", values: Mapping[str, np.ndarray]) -> str:
+    """Why some of these rows are unsupported, e.g. ``no support: fitted at one rho (0.5)``; empty if none is."""
+    fitted = fit.observations.columns
+    names = [name for name, away in _away(fit, values).items() if np.any(away)]
+    levels = [f"one {name} ({float(fitted[name].mean()):.4g})" for name in names]
+    return f"no support: fitted at {' and '.join(levels)}" if names else ""
+
+
+def _away(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Which rows are away from the one fitted level of a column; only where constants were held for want of two."""
+    if not fit.options.held:
+        return {}
+    factors = outside(fit, values)
+    return {name: factors[name] > ONE_LEVEL for name in single_levels(fit.observations, fit.law)}
 
 
 def warn_outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> None:

@@ -6,7 +6,7 @@ draw of them. Arms that share a fit share its uncertainty, which then cancels wh
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from ..checks import require_fit
 from ..errors import DataError, FitError
 from ..laws import Constants
 from ..observations import check_column
+from ..prediction import no_support, outside, unsupported
 from .bills import Parent
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FOREVER = 1e300
 """Tokens that stand for infinity where no closed form is known."""
+FAR = 1.01
+"""From this factor outside the fitted range on a plan says so."""
 Lookup = Callable[[Any], Mapping[str, float]]
 """The constants of a source: its own, or those of a draw."""
 
@@ -70,10 +73,36 @@ class Arm:
         tokens = self.source.observations.columns[str(self.source.law.variable("tokens"))]
         return float(tokens.min()), float(tokens.max())
 
-    def beyond(self, tokens: float) -> float:
-        """Factor by which tokens lie outside the fitted ones (1 inside)."""
-        seen = self.measured()
-        return 1.0 if seen is None else max(tokens / seen[1], seen[0] / tokens, 1.0)
+    def columns(self, tokens: Any) -> dict[str, np.ndarray]:
+        """The law's columns at these tokens; the baseline, which no range is held against, is 1 where it moves."""
+        positions = np.atleast_1d(np.asarray(tokens, dtype=float))
+        values = {**self.at, str(self.source.law.variable("tokens")): positions}
+        return {v.name: np.broadcast_to(values.get(v.name, 1.0), positions.shape) for v in self.source.law.variables}
+
+    def unsupported(self, tokens: Any) -> np.ndarray:
+        """Where the curve is asked at another value of a column that had one level among the rows fitted."""
+        found = np.zeros(np.shape(tokens), dtype=bool)
+        for source, columns in self._asked(np.ravel(tokens)):
+            found = found | unsupported(source, columns).reshape(found.shape)
+        return found
+
+    def no_support(self, tokens: Any) -> str:
+        """Why the curve has no support at some of these tokens; empty where it has."""
+        said = [no_support(source, columns) for source, columns in self._asked(np.ravel(tokens))]
+        return "; ".join(sentence for sentence in said if sentence)
+
+    def _asked(self, tokens: np.ndarray) -> "list[tuple[Fit, dict[str, np.ndarray]]]":
+        """The fits behind the curve, each with its columns."""
+        control = [] if self.control is None else [Arm(self.control, {})]
+        sides = [side for side in (self, *control) if not isinstance(side.source, Constants)]
+        return [(cast("Fit", side.source), side.columns(tokens)) for side in sides]
+
+    def beyond(self, tokens: Any) -> dict[str, float]:
+        """Largest factor by which each column lies outside the fitted range, for those that do."""
+        if isinstance(self.source, Constants):
+            return {}
+        factors = outside(self.source, self.columns(tokens))
+        return {name: float(factor.max()) for name, factor in factors.items() if factor.max() > FAR}
 
 
 def own(source: Any) -> Mapping[str, float]:

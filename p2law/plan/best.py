@@ -11,7 +11,6 @@ from ..checks import mapping, number, plain, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Constants
-from ..prediction import outside
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, arm, estimated
 from .bills import Architecture, Charge, Parent, bill
@@ -49,7 +48,9 @@ class Ranking:
         """One row per method and parent.
 
         Columns method, parent, rate, tokens (after the parent is paid), loss, lower, upper (of the law), behind (loss
-        above that of the best), behind_lower, behind_upper, status. Impossible ways come last, with nan and the reason.
+        above that of the best), behind_lower, behind_upper, status. Ways at columns of which the fit says nothing (a
+        rate where it saw another one only) come after the others, with infinite intervals; impossible ways come last,
+        with nan and the reason.
         """
         return self.table
 
@@ -202,13 +203,15 @@ def _way(
 
 
 def _ranked(ways: list[_Way], level: float, method: Any) -> pd.DataFrame:
-    """The ways with their losses, lowest first, each compared with the best."""
+    """The ways with their losses, lowest first (those without support after the others), compared with the best."""
     table = pd.DataFrame([{name: getattr(way, name) for name in (*_COLUMNS[:4], "status")} for way in ways])
     table = table.reindex(columns=[*_COLUMNS, "status"])
     where = [i for i, way in enumerate(ways) if way.arm is not None]
     arms = [(way.arm, way.tokens) for way in ways if way.arm is not None]
+    open_ = np.array([bool(each.unsupported(tokens)) for each, tokens in arms], dtype=bool)
     if arms:
-        best = int(np.argmin([float(each.best(tokens)) for each, tokens in arms]))
+        losses = np.array([float(each.best(tokens)) for each, tokens in arms])
+        best = int(np.lexsort((losses, open_))[0])
 
         def compared(of: Lookup) -> np.ndarray:
             loss = np.array([float(each.loss(tokens, of)) for each, tokens in arms])
@@ -216,18 +219,17 @@ def _ranked(ways: list[_Way], level: float, method: Any) -> pd.DataFrame:
 
         found = estimated(compared, tuple(each for each, _ in arms), level=level, method=method)
         for k, names in enumerate((_COLUMNS[4:7], _COLUMNS[7:])):
-            table.loc[where, names] = np.stack([v[:, k] for v in (found.value, found.lower, found.upper)], axis=1)
-    return table.sort_values("loss", ignore_index=True)
+            ends = [np.where(open_, -np.inf, found.lower[:, k]), np.where(open_, np.inf, found.upper[:, k])]
+            table.loc[where, names] = np.stack([found.value[:, k], *ends], axis=1)
+    last = np.zeros(len(table), dtype=bool)
+    last[where] = open_
+    return table.iloc[np.lexsort((table["loss"], last))].reset_index(drop=True)
 
 
 def _support(made: Arm, tokens: float) -> str:
     """Which columns lie outside the fitted range."""
     if isinstance(made.source, Constants):
         return "from published constants"
-    law = made.source.law
-    values = {v.name: np.array([made.at.get(v.name, 1.0)]) for v in law.variables}
-    values[str(law.variable("tokens"))] = np.array([tokens])
-    far = {k: float(f[0]) for k, f in outside(made.source, values).items() if f[0] > 1.01}
-    if not far:
-        return ""
-    return "extrapolated: " + ", ".join(f"{k} {factor:.3g} times outside the fitted range" for k, factor in far.items())
+    far = [f"{k} {factor:.3g} times outside the fitted range" for k, factor in made.beyond(tokens).items()]
+    where = "extrapolated: " + ", ".join(far) if far else ""
+    return "; ".join(said for said in (made.no_support(tokens), where) if said)

@@ -57,8 +57,11 @@ class Crossover:
     """And at its end."""
     at_large: Winner
     """Which of them tends to the lower loss, as far as the data determine it."""
-    beyond: Mapping[str, float]
-    """By which factor a curve is used outside its fitted tokens where the verdict rests on it; empty if neither is."""
+    beyond: Mapping[str, Mapping[str, float]]
+    """By side and column, the factor by which a curve is used outside its fitted range where the verdict rests on it:
+    ``{"pruned": {"D": 3.2}}``; empty if neither is."""
+    no_support: Mapping[str, str]
+    """By side, why its fit says nothing here (it saw one other level of a column); empty if both do."""
     bill: Bill
     crossings: pd.DataFrame = field(repr=False)
     """Every crossing of the fitted curves in the range: tokens, lower, upper, total (the bill), below, above."""
@@ -177,6 +180,9 @@ def crossover(
         return np.append(met.gap(tokens, of), first.floor(of) - second.floor(of))
 
     found = estimated(differences, (first, second), level=level, method=method)
+    open_ = met.unsupported(tokens)
+    open_ = np.append(open_, open_.any())
+    lower, upper = np.where(open_, -np.inf, found.lower), np.where(open_, np.inf, found.upper)
     table = pd.DataFrame(
         {
             "tokens": tokens,
@@ -185,11 +191,11 @@ def crossover(
             "pruned": first.best(tokens),
             "scratch": second.best(chosen.scratch_tokens(tokens)),
             "difference": found.value[:-1],
-            "lower": found.lower[:-1],
-            "upper": found.upper[:-1],
+            "lower": lower[:-1],
+            "upper": upper[:-1],
         }
     )
-    at_large = winner(found.value[-1], found.lower[-1], found.upper[-1])
+    at_large = winner(found.value[-1], lower[-1], upper[-1])
     return _judged(met, table, at_large, level, found.method)
 
 
@@ -255,13 +261,21 @@ class Meeting:
         gap = self.gap(np.geomspace(tokens[0] * 1e-6, tokens[-1] * 1e15, 4 * POINTS))
         return bool(np.all(gap > 0) or np.all(gap < 0))
 
-    def beyond(self, tokens: list[float]) -> dict[str, float]:
-        """Factor by which each curve is used outside its fitted tokens."""
-        scratch = [float(self.bill.scratch_tokens(t)) for t in tokens]
-        return {
-            "pruned": max(self.pruned.beyond(t) for t in tokens),
-            "scratch": max(self.scratch.beyond(t) for t in scratch),
-        }
+    def beyond(self, tokens: list[float]) -> dict[str, dict[str, float]]:
+        """Factors by which each curve is used outside its fitted range; sides within it are left out."""
+        scratch = self.bill.scratch_tokens(np.array(tokens))
+        sides = {"pruned": self.pruned.beyond(tokens), "scratch": self.scratch.beyond(scratch)}
+        return {side: factors for side, factors in sides.items() if factors}
+
+    def unsupported(self, tokens: np.ndarray) -> np.ndarray:
+        """At which of these retraining tokens one of the fits says nothing."""
+        return self.pruned.unsupported(tokens) | self.scratch.unsupported(self.bill.scratch_tokens(tokens))
+
+    def no_support(self, tokens: np.ndarray) -> dict[str, str]:
+        """Why, for each side of which that is so."""
+        scratch = self.bill.scratch_tokens(tokens)
+        said = {"pruned": self.pruned.no_support(tokens), "scratch": self.scratch.no_support(scratch)}
+        return {side: why for side, why in said.items() if why}
 
 
 def _judged(met: Meeting, table: pd.DataFrame, at_large: Winner, level: float, method: str) -> Crossover:
@@ -291,7 +305,8 @@ def _judged(met: Meeting, table: pd.DataFrame, at_large: Winner, level: float, m
         below=below,
         above=above,
         at_large=at_large,
-        beyond={side: factor for side, factor in met.beyond(ends).items() if factor > 1.01},
+        beyond=met.beyond(ends),
+        no_support=met.no_support(tokens),
         bill=met.bill,
         crossings=crossings,
         table=table,

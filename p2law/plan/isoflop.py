@@ -12,6 +12,7 @@ from ..frozen import copied_tables
 from ..quantities import format_quantity
 from . import answer
 from .allocate import allocate
+from .compute import compute_optimal
 from .surface import surface
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class IsoFlop:
 
     law: str
     optima: pd.DataFrame = field(repr=False)
-    """One row per budget: C, N, D, loss at the optimum."""
+    """One row per budget: C, N, D, loss at the optimum, and status: what it rests on."""
     table: pd.DataFrame = field(repr=False)
     """One row per budget and size: C, N, D, loss, penalty (nats above the budget's optimum)."""
 
@@ -39,7 +40,8 @@ class IsoFlop:
         lines = [f"IsoFLOP profiles by {self.law}"]
         for row in self.optima.to_dict("records"):
             N, D = format_quantity(row["N"]), format_quantity(row["D"])
-            lines.append(f"  C = {row['C']:.4g} FLOPs: least loss {row['loss']:.4f} nats/token at N = {N}, D = {D}")
+            least = f"least loss {row['loss']:.4f} nats/token at N = {N}, D = {D}"
+            lines.append(f"  C = {row['C']:.4g} FLOPs: {least}; {row['status']}")
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -84,5 +86,6 @@ def isoflop(source: "Fit | Constants", C: Any, N: Any = None, *, reach: float = 
     loss = on.loss(sizes, D)
     columns = {"N": sizes, "D": D, "loss": loss, "penalty": loss - best_loss[:, None]}
     table = {"C": np.repeat(budgets, sizes.shape[1])} | {name: v.ravel() for name, v in columns.items()}
-    optima = {"C": budgets, "N": best_N, "D": best_D, "loss": best_loss}
+    status = compute_optimal(source, budgets, method="wald", **at).table["status"].to_numpy()
+    optima = {"C": budgets, "N": best_N, "D": best_D, "loss": best_loss, "status": status}
     return IsoFlop(on.law.title, pd.DataFrame(optima), pd.DataFrame(table))

@@ -13,7 +13,7 @@ from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Law
 from ..observations import check_column
-from ..prediction import outside
+from ..prediction import no_support, outside, unsupported
 from ..quantities import format_quantity
 from ..uncertainty.intervals import check_level
 
@@ -56,7 +56,7 @@ class Extrapolation:
             at = ", ".join(f"{name} = {format_quantity(float(last[name]))}" for name in (*self.models, self.tokens))
             law = f"the law [{last['lower']:.4g}, {last['upper']:.4g}]"
             run = f"a new run [{last['new_lower']:.4g}, {last['new_upper']:.4g}]"
-            lines.append(f"  {at}: {last['loss']:.4g} nats per token, {law}, {run}: {_place(last)}")
+            lines.append(f"  {at}: {last['loss']:.4g} nats per token, {law}, {run}: {_place(self.fit, last)}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -68,10 +68,14 @@ class Extrapolation:
         return self.summary()
 
 
-def _place(row: Any) -> str:
+def _place(fit: "Fit", row: Any) -> str:
+    """How far outside the fitted range a row lies, and whether the fit says anything there."""
     out = [(name.removeprefix("outside_"), row[name]) for name in row.index if name.startswith("outside_")]
     far = [f"{name} {factor:.3g} times outside" for name, factor in out if factor > 1.01]
-    return ", ".join(far) + " the fitted range" if far else "inside the fitted range"
+    where = ", ".join(far) + " the fitted range" if far else "inside the fitted range"
+    columns = {v.name: np.array([row[v.name]]) for v in fit.law.variables if v.name in row.index}
+    reason = no_support(fit, columns)
+    return f"{reason}; {where}" if reason else where
 
 
 def extrapolate(
@@ -240,12 +244,16 @@ def _forecast(
     apart = [new_run_spread(fit, columns).reach(level)]
     if below is not None and fit.baseline == "fixed":  # the parent, too, is a run of its own
         apart.append(new_run_spread(below, under).reach(level))
-    value, below_it, above = found.value, found.value - found.lower, found.upper - found.value
+    open_ = unsupported(fit, columns)
+    if below is not None:
+        open_ = open_ | unsupported(below, under)
+    value = found.value
+    below_it, above = (np.where(open_, np.inf, reach) for reach in (value - found.lower, found.upper - value))
     table = frame.assign(
         **{name: column for name, column in columns.items() if name == base},
         loss=value,
-        lower=found.lower,
-        upper=found.upper,
+        lower=value - below_it,
+        upper=value + above,
         new_lower=value - np.sqrt(below_it**2 + sum(a**2 for a in apart)),
         new_upper=value + np.sqrt(above**2 + sum(a**2 for a in apart)),
         **{f"outside_{k}": v for k, v in outside(fit, columns).items()},

@@ -1,5 +1,6 @@
 """The verdict on a crossover in words."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,8 +71,13 @@ def total(bill: Bill, value: float) -> str:
     return f"{format_quantity(value)} tokens" if bill.unit == "tokens" else f"{value:.3g} {bill.unit}"
 
 
+def outside_words(side: str, factors: Mapping[str, float]) -> str:
+    """By how much a curve is used outside its fitted range."""
+    far = " and ".join(f"{name} {factor:.3g} times" for name, factor in factors.items())
+    return f"the {side} curve is used with {far} outside its fitted range"
+
+
 def _beyond(found: "Crossover") -> str:
-    return "".join(
-        f"; extrapolated: the {side} curve is used {factor:.3g} times outside its fitted tokens"
-        for side, factor in found.beyond.items()
-    )
+    lost = [f"; the {side} curve has {why}" for side, why in found.no_support.items()]
+    far = [f"; extrapolated: {outside_words(side, factors)}" for side, factors in found.beyond.items()]
+    return "".join(lost + far)

@@ -19,6 +19,7 @@ from .arms import Arm, Lookup, estimated
 from .bills import Parent
 from .crossover import arms, limits
 from .meeting import roots, undecided
+from .wording import outside_words
 
 if TYPE_CHECKING:
     from ..laws import Constants
@@ -102,7 +103,9 @@ def effective_tokens(
         return second.loss(grids, of) - first.loss(asked[:, None], of)
 
     found = estimated(gaps, (first, second), level=level, method=method)
-    each = zip(asked.tolist(), grids, found.value, found.lower, found.upper, strict=True)
+    open_ = first.unsupported(asked)[:, None] | second.unsupported(grids)
+    lower, upper = np.where(open_, -np.inf, found.lower), np.where(open_, np.inf, found.upper)
+    each = zip(asked.tolist(), grids, found.value, lower, upper, strict=True)
     rows = [_row(first, second, *row) for row in each]
     columns = pd.Index(["tokens", "loss", "effective", "lower", "upper", "transferred", "status"])
     return Worth(level, found.method, pd.DataFrame(rows, columns=columns))
@@ -116,7 +119,7 @@ def _row(
     met = roots(lambda t: float(second.best(t)) - loss, grid, gap)
     effective = met[0] if met else np.inf if gap[-1] > 0 else np.nan
     stretches = undecided(grid, lower, upper)
-    low, high = _around(effective, stretches, known=bool(np.isfinite(lower).any()))
+    low, high = _around(effective, stretches, known=not np.isnan(lower).all())
     return tokens, loss, effective, low, high, effective - tokens, _status(first, second, tokens, effective)
 
 
@@ -130,13 +133,19 @@ def _around(value: float, stretches: list[tuple[float, float]], *, known: bool) 
 
 
 def _status(first: Arm, second: Arm, tokens: float, effective: float) -> str:
+    """What the answer rests on: support, then how the curves meet and how far outside."""
+    used = effective if np.isfinite(effective) else tokens
+    sides = {"pruned": first.no_support(tokens), "scratch": second.no_support(used)}
+    lost = [f"the {side} curve has {why}" for side, why in sides.items() if why]
+    return "; ".join([*lost, *filter(None, [_met(first, second, tokens, effective)])])
+
+
+def _met(first: Arm, second: Arm, tokens: float, effective: float) -> str:
+    """How the curves meet, and how far outside the fitted ranges."""
     if np.isinf(effective):
         return "the fitted scratch curve never gets there"
     if np.isnan(effective):
         return "no answer: training from scratch starts below this loss"
-    parts = []
-    for side, arm, used in (("pruned", first, tokens), ("scratch", second, effective)):
-        factor = arm.beyond(used)
-        if factor > 1.01:
-            parts.append(f"the {side} curve is used {factor:.3g} times outside its fitted tokens")
+    sides = {"pruned": first.beyond(tokens), "scratch": second.beyond(effective)}
+    parts = [outside_words(side, factors) for side, factors in sides.items() if factors]
     return f"extrapolated: {' and '.join(parts)}" if parts else ""

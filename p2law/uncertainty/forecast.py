@@ -6,7 +6,7 @@ noise along tokens as estimated from the fitted runs (run_effect), conditioned o
 from its checkpoints the forecast returns to the law; a run not begun gets the law itself.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 from ..checks import array, number
 from ..errors import DataError
 from ..observations import Table, as_frame, check_column
-from ..prediction import prediction_columns
+from ..prediction import prediction_columns, unsupported
 from .intervals import check_level
 from .quantiles import t_quantile, t_share
 from .quantity import loss_gradient
@@ -35,11 +35,14 @@ class Forecast:
     covariance: np.ndarray
     """(points, points), nats squared."""
     dof: float
+    unsupported: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=bool))
+    """Points at another value of a column that had one level among the rows fitted: nothing is known there."""
 
     def interval(self, level: float = 0.95) -> pd.DataFrame:
         """Columns tokens, loss, lower, upper."""
         check_level(level)
         reach = t_quantile(self.dof, 0.5 + level / 2) * np.sqrt(np.diag(self.covariance))
+        reach = np.where(self.unsupported, np.inf, reach)
         return pd.DataFrame(
             {"tokens": self.tokens, "loss": self.loss, "lower": self.loss - reach, "upper": self.loss + reach}
         )
@@ -79,7 +82,8 @@ def forecast(fit: "Fit", begun: Table, tokens: Any, *, control: "Fit | Any | Non
     known = covariance[:n, :n] + 1e-10 * np.trace(covariance[:n, :n]) / n * np.eye(n)
     weights = np.linalg.solve(known, covariance[:n, n:]).T
     left = covariance[n:, n:] - weights @ covariance[:n, n:]
-    return Forecast(future[name], mean[n:] + weights @ (loss - mean[:n]), 0.5 * (left + left.T), float(effect.dof))
+    ahead_loss, spread = mean[n:] + weights @ (loss - mean[:n]), 0.5 * (left + left.T)
+    return Forecast(future[name], ahead_loss, spread, float(effect.dof), unsupported(fit, future))
 
 
 def _ahead(fit: "Fit", seen: pd.DataFrame, name: str, tokens: Any, control: Any) -> pd.DataFrame:

@@ -119,6 +119,12 @@ def test_one_group_is_refused(groups):
         p2law.joint("p2_without_size_term", groups[groups["method"] == "width"], by="method", shared=["beta"])
 
 
+def test_group_without_a_name_is_refused(groups):
+    odd = groups.assign(method=groups["method"].where(groups.index > 0))
+    with pytest.raises(p2law.DataError, match="column 'method', row 0: the group has no name; name it or drop the row"):
+        p2law.joint("p2_without_size_term", odd, by="method", shared=["beta"])
+
+
 def test_unknown_group_is_refused(joined):
     with pytest.raises(p2law.DataError, match="was not fitted"):
         joined.predict(method="sparse", N0=2e9, D=1e8, rho=0.25, L0=2.5)
@@ -248,3 +254,28 @@ def test_saved_fits_are_not_mistaken_for_each_other(joined):
         p2law.Fit.from_json(joined.to_json())
     with pytest.raises(p2law.FitError, match=r"load it with p2law\.Fit\.from_json"):
         p2law.Joint.from_json(joined.separate["depth"].to_json())
+
+
+@pytest.fixture(scope="module")
+def one_rate() -> p2law.Joint:
+    """Real runs: one method at a single rate, whose own gamma is held, beside two at several."""
+    return p2law.joint("p2_without_size_term", p2law.datasets.load("mini-pruning"), by="method", shared=["beta"])
+
+
+@pytest.mark.filterwarnings("ignore::p2law.ExtrapolationWarning")
+def test_a_group_at_one_rate_says_nothing_of_others(one_rate):
+    group, at = one_rate.of("2:4"), {"N0": 27.1e6, "D": 5e6, "L0": 3.27}
+    assert "gamma" in group.options.held
+    assert "gamma" not in group.options.fixed
+    both = one_rate.predict_interval(method=["width", "2:4"], rho=[0.3, 0.3], **at)
+    for found in (group.predict_interval(rho=0.3, **at), both.iloc[[1]]):
+        assert np.isinf(found[["lower", "upper"]].to_numpy()).all()
+    assert np.isfinite(both.iloc[0]).all()
+    assert np.isfinite(one_rate.predict_interval(method="2:4", rho=0.4995, **at)).all(axis=None)
+    assert any(w.startswith("2:4: gamma cannot be told from one value of rho") for w in one_rate.fit.warnings)
+
+
+def test_intervals_of_a_table_of_groups_keep_its_order(joined, groups):
+    rows = groups.iloc[[200, 3, 150, 7]]
+    mine = joined.predict_interval(rows, kind="new")
+    pd.testing.assert_frame_equal(mine, joined.fit.predict_interval(joined._asked(rows, {})[0][0], kind="new"))

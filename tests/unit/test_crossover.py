@@ -219,8 +219,8 @@ class TestLaws:
 
     def test_extrapolation_is_said(self, pruned_fit, dense_fit):
         found = crossover(pruned_fit, dense_fit, N0=2e9, rho=0.5, L0=2.4)
-        assert found.beyond == {"scratch": pytest.approx(100.0)}  # fitted from 1e8 tokens on, asked from 1e6
-        assert "the scratch curve is used 100 times outside its fitted tokens" in found.status
+        assert found.beyond == {"scratch": {"D": pytest.approx(100.0)}}  # fitted from 1e8 tokens on, asked from 1e6
+        assert "the scratch curve is used with D 100 times outside its fitted range" in found.status
 
 
 class TestWorth:
@@ -236,6 +236,14 @@ class TestWorth:
         truth = effective_tokens(PRUNED, SCRATCH, asked).to_frame()["effective"]
         worth = effective_tokens(*fits, asked).to_frame()
         assert np.all((worth["lower"] < truth) & (truth < worth["upper"]))
+
+    def test_every_column_outside_its_range_is_named(self, pruned_fit, dense_fit):
+        at = {"N0": 5e12, "rho": 0.95, "L0": 1.9, "N": 8e11}
+        found = crossover(pruned_fit, dense_fit, **at)
+        assert set(found.beyond["pruned"]) == {"N0", "rho"}
+        assert set(found.beyond["scratch"]) == {"N", "D"}
+        assert f"N0 {found.beyond['pruned']['N0']:.3g} times and rho" in found.status
+        assert "the pruned curve is used with N0" in effective_tokens(pruned_fit, dense_fit, **at).summary()
 
     def test_beyond_all_training_from_scratch(self):
         fits = sampled(power(2.0, 1100.0, 0.348), noise=1e-4), sampled(SCRATCH, noise=1e-4)
