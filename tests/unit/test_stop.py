@@ -58,6 +58,26 @@ def test_gain_intervals_cover_simulated_curves():
     assert hits / 200 >= 0.895
 
 
+@pytest.mark.parametrize("noise", [5e-5, 2e-5, 1e-6])
+def test_gain_intervals_cover_curves_of_little_noise(noise):
+    # The curve tells powers apart more finely than the coarse grid: 95 % must hold still.
+    seen, ends, hits = np.geomspace(1e6, 1e7, 20), np.array([1e7, 1e8]), 0
+    truth = -np.diff(curve(ends)["loss"])[0]
+    for seed in range(40):
+        run = curve(seen, noise, seed)
+        mean, covariance, dof = one_run(seen, run["loss"].to_numpy(), ends)
+        spread = np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+        hits += abs(mean[0] - mean[1] - truth) <= stdtrit(dof, 0.975) * spread
+        assert spread < 20 * noise
+    assert hits >= 35
+
+
+def test_a_clean_curve_is_carried_on_to_its_true_end():
+    tokens = np.geomspace(1e6, 1e7, 10)
+    plan = stop_rule({"D": tokens, "loss": 2 + 50 * tokens**-0.3}, tokens=1e8, eps=0.01)
+    assert plan.gain == pytest.approx(50 * (1e7**-0.3 - 1e8**-0.3), rel=1e-4)
+
+
 def test_a_flat_run_may_stop_and_a_falling_one_may_not():
     flat = curve(np.geomspace(1e9, 2e10, 12), 1e-4)
     assert stop_rule(flat, tokens=2.5e10, eps=0.01).stop
