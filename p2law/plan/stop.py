@@ -77,8 +77,13 @@ class StopPlan:
     def enough(self, probability: float = 0.5) -> float:
         """Least tokens from which on the loss is within eps of its planned end with this probability."""
         number("probability", probability, low=0, high=1)
-        short = np.flatnonzero(self.ahead.probability(self.eps) < probability)
-        return float(self.ahead.tokens[min(short[-1] + 1, len(self.ahead.tokens) - 1)]) if short.size else self.now
+        gap, spread = self.ahead.gap()
+        spare = self.eps - gap - t_quantile(self.ahead.dof, probability) * spread
+        short = np.flatnonzero(spare[:-1] < 0)
+        if not short.size:
+            return self.now
+        around = slice(short[-1], short[-1] + 2)
+        return float(np.exp(np.interp(0.0, spare[around], np.log(self.ahead.tokens[around]))))
 
     def to_frame(self) -> pd.DataFrame:
         """The rest of the curve: tokens, loss, lower, upper, and the probability of being within eps of the end."""

@@ -43,7 +43,7 @@ def test_a_noiseless_power_law_is_carried_on():
     assert plan.probability < 0.01
     assert not plan.stop
     exact = ((0.01 + 40 * 1e8**-0.35) / 40) ** (-1 / 0.35)
-    assert plan.enough() == pytest.approx(exact, rel=0.06)
+    assert plan.enough() == pytest.approx(exact, rel=0.005)
 
 
 def test_gain_intervals_cover_simulated_curves():
@@ -133,6 +133,14 @@ def test_columns_may_have_other_names(begun):
     plan = stop_rule(renamed, columns={"D": "tokens", "loss": "val"}, tokens=1e7, eps=0.01)
     assert plan.gain == stop_rule(begun, tokens=1e7, eps=0.01).gain
     assert plan.gain == stop_rule(begun.sample(frac=1, random_state=0), tokens=1e7, eps=0.01).gain
+
+
+def test_enough_lies_between_the_points_looked_at(begun):
+    plan = stop_rule(begun, tokens=1e7, eps=0.01)
+    frame, at = plan.to_frame(), plan.enough(0.9)
+    assert np.interp(np.log(at), np.log(frame["tokens"]), frame["within_eps"]) == pytest.approx(0.9, abs=0.005)
+    assert plan.now < plan.enough(0.01 + plan.probability) < at < plan.planned
+    assert plan.enough(0.99 * plan.probability) == plan.now
 
 
 def test_bad_requests_are_refused(width, begun):
