@@ -176,4 +176,19 @@ def test_a_rising_run_is_called_rising():
     tokens = np.geomspace(1e6, 1e8, 12)
     plan = p2law.stop_rule({"D": tokens, "loss": 3 + 0.2 * np.log(tokens / 1e6)}, tokens=1e9, eps=0.01)
     assert plan.stop
+    assert str(plan).startswith("Look at the run first: 100M of 1B tokens done")
     assert "forecast to rise" in str(plan)
+
+
+def test_a_run_rising_ever_faster_is_not_told_to_go_on():
+    plan = stop_rule({"D": np.linspace(1e6, 1e7, 10), "loss": np.linspace(3, 4, 10)}, tokens=1e8, eps=0.01)
+    assert plan.gain < 0
+    assert plan.advice == "Look at the run first"
+    assert "Go on" not in str(plan)
+
+
+def test_probabilities_next_to_0_and_1_are_printed_as_such():
+    tokens = np.geomspace(1e6, 1e7, 10)
+    run = {"D": tokens, "loss": 2 + 50 * tokens**-0.3}
+    assert "0.01 nats or less: below 0.1 %\n" in str(stop_rule(run, tokens=1e8, eps=0.01))
+    assert "0.5 nats or less: above 99.9 %\n" in str(stop_rule(run, tokens=1e8, eps=0.5))
