@@ -116,7 +116,7 @@ def observe(
         frame = _after(frame, law, min_tokens)
     dropped = before - len(frame)
     frame = control_loss(frame, control, law) if baseline == "control" else frame
-    values = {v.name: check_column(frame, v, law) for v in law.variables}
+    values = {v.name: _fitted_column(frame, v, law) for v in law.variables}
     response = check_column(frame, law.response, law)
     return Observations(
         frame=frame,
@@ -126,6 +126,17 @@ def observe(
         weight=_weights(frame),
         dropped=dropped,
     )
+
+
+def _fitted_column(frame: pd.DataFrame, variable: Variable, law: Law) -> np.ndarray:
+    """A column to be fitted: inside its domain, and of a size that fits its unit."""
+    values, kind = check_column(frame, variable, law), variable.kind
+    if len(values) and values.max() < kind.largest:
+        raise DataError(
+            f"column {variable.name!r}: the largest value is {values.max():g}, too small for {kind.label}; "
+            f"{variable.name} counts single {kind.unit}: multiply by 1e9 if it is in billions, by 1e6 if in millions."
+        )
+    return values
 
 
 def check_column(frame: pd.DataFrame, variable: Variable, law: Law) -> np.ndarray:

@@ -242,3 +242,15 @@ def test_a_list_is_no_name(dense):
 def test_run_names_of_one_kind_stay_as_they_are(dense):
     for names in (np.arange(len(dense)), [f"r{i}" for i in range(len(dense))]):
         assert observe(CHINCHILLA, dense.assign(run=names)).run.tolist() == list(names)
+
+
+@pytest.mark.parametrize("unit", [1e6, 1e9])
+def test_tokens_in_millions_or_billions_are_refused(pruned, unit):
+    with pytest.raises(p2law.DataError, match=r"column 'D': the largest value is .*counts single tokens.* by 1e9"):
+        p2law.fit("p2", pruned.assign(D=pruned["D"] / pruned["D"].max() * 9e9 / unit))
+
+
+def test_a_log_may_begin_with_few_tokens(pruned):
+    first = pruned["D"].to_numpy().copy()
+    first[0] = 512.0
+    assert observe(P2, pruned.assign(D=first)).columns["D"][0] == 512
