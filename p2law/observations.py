@@ -1,6 +1,6 @@
 """The table: columns checked against the law, every complaint with column, row, value and remedy."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .baseline import control_loss, split_control
-from .checks import array, finite, mapping, number, numbers, refuse, require
+from .checks import array, finite, mapping, number, numbers, refuse, require, row
 from .errors import DataError
 from .laws import Law, Variable
 
@@ -116,7 +116,7 @@ def observe(
         frame = _after(frame, law, min_tokens)
     dropped = before - len(frame)
     frame = control_loss(frame, control, law) if baseline == "control" else frame
-    values = {v.name: check_column(frame, v, law) for v in law.variables}
+    values = {v.name: _fitted_column(frame, v, law) for v in law.variables}
     response = check_column(frame, law.response, law)
     return Observations(
         frame=frame,
@@ -126,6 +126,17 @@ def observe(
         weight=_weights(frame),
         dropped=dropped,
     )
+
+
+def _fitted_column(frame: pd.DataFrame, variable: Variable, law: Law) -> np.ndarray:
+    """A column to be fitted: inside its domain, and of a size that fits its unit."""
+    values, kind = check_column(frame, variable, law), variable.kind
+    if len(values) and values.max() < kind.largest:
+        raise DataError(
+            f"column {variable.name!r}: the largest value is {values.max():g}, too small for {kind.label}; "
+            f"{variable.name} counts single {kind.unit}: multiply by 1e9 if it is in billions, by 1e6 if in millions."
+        )
+    return values
 
 
 def check_column(frame: pd.DataFrame, variable: Variable, law: Law) -> np.ndarray:
@@ -172,7 +183,22 @@ def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
         raise DataError(
             f"column {run!r}, row {labels.isna().idxmax()!r}: the run has no name; name it or drop the row."
         )
-    return labels.to_numpy()
+    wrong = [i for i, label in enumerate(labels) if not isinstance(label, Hashable)]
+    if wrong:
+        raise DataError(f"column {run!r}, row {row(frame, wrong[0])}: {labels.iloc[wrong[0]]!r} is no name: give text.")
+    return _sortable(labels.to_numpy())
+
+
+def _sortable(labels: np.ndarray) -> np.ndarray:
+    """Run names as they are; those that have no order among them (of mixed type, tuples) as text."""
+    kinds = {type(label) for label in labels.tolist()}
+    if labels.dtype != object or (len(kinds) == 1 and kinds <= {str, int, float}):
+        return labels
+    codes, names = pd.factorize(labels)
+    text = [str(name) for name in names]
+    if len(set(text)) < len(text):  # 1 and "1" are two runs
+        text = [f"{name!r} (run {k})" for k, name in enumerate(names, start=1)]
+    return np.array(text, dtype=object)[codes]
 
 
 def _weights(frame: pd.DataFrame) -> np.ndarray:

@@ -30,3 +30,8 @@ def format_quantity(value: float, digits: int = 3) -> str:
         if limit <= abs(rounded) < 1e3 * limit:
             return f"{rounded / limit:.12g}{suffix}"
     return f"{rounded:g}"
+
+
+def format_probability(value: float) -> str:
+    """Write a probability in per cent: 0.957 is ``95.7 %``; beyond 0.1 and 99.9 % only that it is."""
+    return "below 0.1 %" if value < 0.001 else "above 99.9 %" if value > 0.999 else f"{100 * value:.3g} %"

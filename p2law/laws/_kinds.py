@@ -19,6 +19,8 @@ class VariableKind:
     """Open interval of legal values."""
     smallest: float = -inf
     """Below this a value is a mistake of units, not data."""
+    largest: float = -inf
+    """A fitted column whose largest value is below this is a mistake of units: single values may be smaller."""
     role: Literal["size", "tokens", "rate", "loss", "number"] = "number"
 
 
@@ -72,7 +74,7 @@ def _inside(default: tuple[float, float], lower: float, upper: float) -> tuple[f
 
 
 PARAMS = VariableKind("parameter count", "parameters", lower=0.0, smallest=1e4, role="size")
-TOKENS = VariableKind("tokens", "tokens", lower=0.0, role="tokens")
+TOKENS = VariableKind("tokens", "tokens", lower=0.0, largest=1e4, role="tokens")
 RATE = VariableKind("pruning rate", "fraction", lower=0.0, upper=1.0, role="rate")
 LOSS = VariableKind("loss", "nats/token", lower=0.0, role="loss")
 NUMBER = VariableKind("number")

@@ -12,7 +12,7 @@ from ..checks import finite, number, refuse, require, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..observations import Table, as_frame
-from ..quantities import format_quantity
+from ..quantities import format_probability, format_quantity
 from ..uncertainty.forecast import Forecast
 from ..uncertainty.intervals import check_level
 from ..uncertainty.quantiles import t_quantile
@@ -74,11 +74,21 @@ class StopPlan:
         """Whether that probability reaches the level."""
         return self.probability >= self.level
 
+    @property
+    def advice(self) -> str:
+        """In words: stop, go on, or first find out why the loss is forecast to rise."""
+        return "Look at the run first" if self.gain < 0 else "Stop" if self.stop else "Go on"
+
     def enough(self, probability: float = 0.5) -> float:
         """Least tokens from which on the loss is within eps of its planned end with this probability."""
         number("probability", probability, low=0, high=1)
-        short = np.flatnonzero(self.ahead.probability(self.eps) < probability)
-        return float(self.ahead.tokens[min(short[-1] + 1, len(self.ahead.tokens) - 1)]) if short.size else self.now
+        gap, spread = self.ahead.gap()
+        spare = self.eps - gap - t_quantile(self.ahead.dof, probability) * spread
+        short = np.flatnonzero(spare[:-1] < 0)
+        if not short.size:
+            return self.now
+        around = slice(short[-1], short[-1] + 2)
+        return float(np.exp(np.interp(0.0, spare[around], np.log(self.ahead.tokens[around]))))
 
     def to_frame(self) -> pd.DataFrame:
         """The rest of the curve: tokens, loss, lower, upper, and the probability of being within eps of the end."""
@@ -88,15 +98,15 @@ class StopPlan:
         """Text: the gain left, the probability, the advice."""
         low, high = self.gain_interval
         done = f"{format_quantity(self.now)} of {format_quantity(self.planned)} tokens"
-        within = f"{100 * self.probability:.3g} %"
+        likely = format_probability(self.probability)
         more = f"within {self.eps:g} nats of the end from about {format_quantity(self.enough())} tokens on"
         sure = f"with {100 * self.level:g} % probability from {format_quantity(self.enough(self.level))}"
-        rising = ["  the loss is forecast to rise: look at the run before going on"] if self.gain < 0 else []
+        rising = ["  the loss is forecast to rise: find out why before going on or stopping"] if self.gain < 0 else []
         return "\n".join(
             [
-                f"{'Stop' if self.stop else 'Go on'}: {done} done, forecast from {self.basis}",
+                f"{self.advice}: {done} done, forecast from {self.basis}",
                 f"  gain left: {self.gain:.4f} nats per token, {100 * self.level:g} % interval {low:.4f} to {high:.4f}",
-                f"  probability that stopping now loses {self.eps:g} nats or less: {within}",
+                f"  probability that stopping now loses {self.eps:g} nats or less: {likely}",
                 f"  {more}, {sure}",
                 *rising,
             ]

@@ -7,6 +7,10 @@ import numpy as np
 from ..checks import array
 from ..errors import DataError
 from ..flops import TRAINING, training_flops
+from ..quantities import format_quantity
+
+SLACK = 1 + 1e-12
+"""Rounding forgiven where whole things are counted."""
 
 
 def average_params(density: float, N: Any, unpruned: Any) -> Any:
@@ -20,16 +24,27 @@ def flops(density: float, N: Any, D: Any, unpruned: Any) -> Any:
 
 
 def tokens(density: float, N: Any, C: Any, unpruned: Any) -> Any:
-    """Tokens that a budget of C FLOPs pays for."""
-    return positive("C", C) / (TRAINING * average_params(density, N, unpruned))
+    """Tokens that a budget of C FLOPs pays for: at least one."""
+    return _paid("token", C, TRAINING * average_params(density, N, unpruned))
 
 
 def steps(density: float, N: Any, C: Any, batch_tokens: Any, unpruned: Any) -> int:
-    """Whole optimiser steps within a budget of C FLOPs."""
+    """Whole optimiser steps within a budget of C FLOPs: at least one."""
     for name, value in {"N": N, "C": C, "batch_tokens": batch_tokens}.items():
         one(name, value)
     one("unpruned", unpruned, zero=True)
-    return int(tokens(density, N, C, unpruned) / batch_tokens * (1 + 1e-12))
+    price = TRAINING * average_params(density, N, unpruned) * batch_tokens
+    return int(_paid(f"step of {format_quantity(float(batch_tokens))} tokens", C, price) * SLACK)
+
+
+def _paid(what: str, C: Any, price: Any) -> Any:
+    """How many of something C FLOPs pay for; a budget that does not pay for one is refused."""
+    bought = positive("C", C) / price
+    short = bought * SLACK < 1
+    if np.any(short):
+        budget, cost = (float(a[short].flat[0]) for a in np.broadcast_arrays(C, price))
+        raise DataError(f"C = {budget:g} FLOPs does not pay for one {what}, which costs {cost:.3g} FLOPs: give more.")
+    return bought
 
 
 def one(name: str, value: Any, *, zero: bool = False) -> float:

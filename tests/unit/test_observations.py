@@ -208,3 +208,49 @@ def test_later_changes_of_the_callers_table_do_not_reach_the_fit(dense):
     assert "note" not in fit.table
     assert fit.observations.response[0] != 99.0
     np.testing.assert_array_equal(p2law.Fit.from_json(fit.to_json()).residuals, before)
+
+
+NAMES = {
+    "numbers and text": lambda code: code if code % 2 else str(code),
+    "tuples": lambda code: (code, "width"),
+    "the same text": lambda code: code // 2 if code % 2 else str(code // 2),
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_run_names_may_be_of_any_kind(dense, kind):
+    codes = np.arange(len(dense)) // 4
+    names = pd.Series([NAMES[kind](code) for code in codes.tolist()], index=dense.index, dtype=object)
+    rows = observe(CHINCHILLA, dense.assign(run=names))
+    assert len(np.unique(rows.run)) == codes.max() + 1
+    np.testing.assert_array_equal(pd.factorize(rows.run)[0], codes)
+
+
+def test_fits_and_intervals_do_not_depend_on_how_runs_are_named(dense):
+    codes = (np.arange(len(dense)) // 4).tolist()
+    named = dense.assign(run=pd.Series([(code, "a") for code in codes], index=dense.index, dtype=object))
+    ends = [p2law.fit("chinchilla", t).intervals()["upper"] for t in (dense.assign(run=codes), named)]
+    np.testing.assert_allclose(*ends, rtol=1e-6)
+
+
+def test_a_list_is_no_name(dense):
+    lists = pd.Series([[1]] * len(dense), index=dense.index, dtype=object)
+    with pytest.raises(p2law.DataError, match=r"column 'run', row 0: \[1\] is no name"):
+        observe(CHINCHILLA, dense.assign(run=lists))
+
+
+def test_run_names_of_one_kind_stay_as_they_are(dense):
+    for names in (np.arange(len(dense)), [f"r{i}" for i in range(len(dense))]):
+        assert observe(CHINCHILLA, dense.assign(run=names)).run.tolist() == list(names)
+
+
+@pytest.mark.parametrize("unit", [1e6, 1e9])
+def test_tokens_in_millions_or_billions_are_refused(pruned, unit):
+    with pytest.raises(p2law.DataError, match=r"column 'D': the largest value is .*counts single tokens.* by 1e9"):
+        p2law.fit("p2", pruned.assign(D=pruned["D"] / pruned["D"].max() * 9e9 / unit))
+
+
+def test_a_log_may_begin_with_few_tokens(pruned):
+    first = pruned["D"].to_numpy().copy()
+    first[0] = 512.0
+    assert observe(P2, pruned.assign(D=first)).columns["D"][0] == 512

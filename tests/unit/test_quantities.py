@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2law.quantities import format_quantity, parse_quantity
+from p2law.quantities import format_probability, format_quantity, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,11 @@ def test_quantities_are_written_as_people_read_them(value, text):
 @given(st.floats(1e-3, 9e14))
 def test_writing_and_reading_agree_to_the_digits_shown(value):
     assert parse_quantity(format_quantity(value)) == pytest.approx(value, rel=5.1e-3)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "below 0.1 %"), (1e-18, "below 0.1 %"), (0.001, "0.1 %"), (0.957, "95.7 %"), (0.9995, "above 99.9 %")],
+)
+def test_probabilities_are_written_in_per_cent(value, text):
+    assert format_probability(value) == text

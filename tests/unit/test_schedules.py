@@ -194,6 +194,17 @@ def test_counts_must_be_positive(arguments):
         PruningSchedule().tokens(**arguments)
 
 
+def test_a_budget_pays_for_one_token_and_one_step_or_is_refused():
+    schedule = PruningSchedule(0.5)
+    price = 6 * schedule.average_params(1e9)
+    assert schedule.tokens(1e9, price) == pytest.approx(1)
+    assert schedule.steps(1e9, 1e6 * price, batch_tokens=1e6) == 1
+    with pytest.raises(DataError, match=r"C = 1000 FLOPs does not pay for one token, which costs 4.16e\+09 FLOPs"):
+        schedule.tokens(1e9, np.array([1e20, 1e3]))
+    with pytest.raises(DataError, match=r"C = 1000 FLOPs does not pay for one step of 1M tokens, which costs 4.16e"):
+        schedule.steps(N=1e9, C=1e3, batch_tokens=1e6)
+
+
 def test_summary_has_units_and_phases():
     schedule = PruningSchedule(0.8)
     text = schedule.summary(1.14e9, 200.4e9)
