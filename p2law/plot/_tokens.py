@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from ..errors import FitError
 from ..plan.criteria import Price
 from ..plan.tokens import ANSWERS, TokenPlan, optimal_tokens
-from ..quantities import format_quantity
+from ..quantities import format_probability, format_quantity
 from . import _style as style
 from ._along_tokens import LOSS, band, dress, model_names, shades, two_part
 
@@ -164,8 +164,7 @@ def stop(plan: "StopPlan", ax: Axes | None = None) -> Axes:
         words = f"{format_quantity(at)} tokens: within with {100 * probability:g} %"
         ax.axvline(at, color=style.NAMED[2], linestyle=line, linewidth=1.2, label=words)
     dress(ax, "D", LOSS)
-    advice = "Stop" if plan.stop else "Go on"
-    likely = f"{100 * plan.probability:.3g} % that stopping now loses {plan.eps:g} nats or less"
-    ax.set_title(f"{advice}: {likely}", fontsize="medium")
+    likely = f"{format_probability(plan.probability)} that stopping now loses {plan.eps:g} nats or less"
+    ax.set_title(f"{plan.advice}: {likely}", fontsize="medium")
     ax.legend(fontsize="small", framealpha=0.85)
     return ax

@@ -277,5 +277,5 @@ def test_a_group_at_one_rate_says_nothing_of_others(one_rate):
 
 def test_intervals_of_a_table_of_groups_keep_its_order(joined, groups):
     rows = groups.iloc[[200, 3, 150, 7]]
-    mine = joined.predict_interval(rows, kind="new")
-    pd.testing.assert_frame_equal(mine, joined.fit.predict_interval(joined._asked(rows, {})[0][0], kind="new"))
+    mine = joined.predict_interval(rows)
+    pd.testing.assert_frame_equal(mine, joined.fit.predict_interval(joined._asked(rows, {})[0][0]))
