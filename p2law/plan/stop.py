@@ -187,6 +187,11 @@ def stop_rule(
         return StopPlan(seen, _alone(seen, ahead), eps, level, "the run's own power law")
     held = None if fit.baseline == "fixed" or control is not None else _last_control(frame)
     forecast = fit.forecast(frame, ahead, control=held if control is None else control)
+    if forecast.unsupported.any():
+        raise DataError(
+            f"{fit.law.name} was fitted to runs that say nothing of this one (another rate or size than the only one "
+            "it knows): leave fit out, to ask the run's own power law."
+        )
     return StopPlan(seen, forecast, eps, level, f"{fit.law.name} and the run's own checkpoints")
 
 

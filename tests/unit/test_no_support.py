@@ -83,3 +83,9 @@ def test_open_intervals_can_be_drawn(width, single):
     plot_extrapolation(p2law.extrapolate(single, D=[1e6, 1e7], **FAR), ax)
     figure.canvas.draw()
     pyplot.close(figure)
+
+
+def test_the_stop_rule_refuses_a_law_that_says_nothing_of_the_run(single, runs):
+    begun = runs[(runs["run"] == "27M-width-0.35-lr0.2-s0") & (runs["D"] < 5e6)]
+    with pytest.raises(p2law.DataError, match="leave fit out"):
+        p2law.stop_rule(begun, tokens=1e7, eps=0.02, fit=single)
