@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..diagnose import ONE_LEVEL
-from .run_effect import Points, new_run_spread, points, run_effect
+from .run_effect import Points, new_run_spread, points, run_effect, several
 from .scaled import Scaled
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def informative(fit: "Fit", around: Scaled) -> pd.DataFrame:
     """
     axes = {v.name: _levels(fit, v.name, v.kind.role) for v in fit.law.variables if v.kind.role != "loss"}
     tokens = fit.law.variable("tokens")
-    curves = tokens is not None and 3 <= fit.run_count < fit.n
+    curves = tokens is not None and several(fit)
     if curves:
         del axes[str(tokens)]
     candidates = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]

@@ -22,6 +22,7 @@ from ..errors import FitError
 from .intervals import Spread
 from .quantity import loss_gradient
 from .wald import of_fit
+from .working import LEAST_RUNS
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -108,7 +109,7 @@ def computed(fit: "Fit") -> RunEffect:
     FitError
         With fewer than three runs, or without several checkpoints per run.
     """
-    if not _several(fit):
+    if not several(fit):
         raise FitError(
             f"a run effect needs three runs or more with several checkpoints each; there are {fit.run_count} runs "
             f"for {fit.n} rows. Name the curve of each row in a column 'run'."
@@ -116,15 +117,15 @@ def computed(fit: "Fit") -> RunEffect:
     return _estimate(_Sorted.of(fit))
 
 
-def _several(fit: "Fit") -> bool:
+def several(fit: "Fit") -> bool:
     """Whether there are runs enough, of several checkpoints each, to see how they differ."""
-    if not 3 <= fit.run_count < fit.n:
+    if not LEAST_RUNS <= fit.run_count < fit.n:
         return False
     tokens = fit.law.variable("tokens")
     if tokens is None:
         return True
     counted = pd.Series(fit.observations.columns[tokens]).groupby(fit.observations.run).nunique()
-    return int((counted > 1).sum()) >= 3
+    return int((counted > 1).sum()) >= LEAST_RUNS
 
 
 @dataclass(frozen=True)
@@ -279,11 +280,11 @@ def new_run_spread(fit: "Fit", columns: Mapping[str, np.ndarray]) -> Spread:
     """How far a checkpoint of a new run may lie from the law, beside the uncertainty of the law itself."""
     rows = len(next(iter(columns.values())))
     whole = fit.part.whole if fit.part else fit
-    if not _several(fit) and not _several(whole):
+    if not several(fit) and not several(whole):
         dof = max(fit.n - len(fit.law.parameters), 1)
         scale = fit.observations.response if fit.objective.space == "log" else np.ones(fit.n)
         relative = np.sqrt(np.average((fit.residuals / scale) ** 2, weights=fit.observations.weight) * fit.n / dof)
         loss = np.broadcast_to(fit.law(**columns, **fit.params), (rows,))
         return Spread(relative * (loss if fit.objective.space == "log" else np.ones(rows)), np.full(rows, float(dof)))
-    effect = run_effect(fit if _several(fit) else whole)  # a group of few runs borrows from the other groups
+    effect = run_effect(fit if several(fit) else whole)  # a group of few runs borrows from the other groups
     return Spread(np.sqrt(np.diag(effect.covariance(*[points(fit, columns)] * 2))), np.full(rows, float(effect.dof)))

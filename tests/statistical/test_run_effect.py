@@ -86,5 +86,7 @@ def test_two_rows_of_one_run_among_thirty_runs_say_nothing_of_runs():
     fit = p2law.fit("chinchilla", {"N": size, "D": tokens, "loss": loss, "run": run})
     with pytest.raises(p2law.FitError, match="three runs or more"):
         fit.run_effect  # noqa: B018
+    assert len(fit.identifiability().next_runs) > 0
+    assert len(p2law.next_runs(fit, pd.DataFrame({"N": [2e10], "D": [2e11]}), target={"N": 4e10, "D": 4e11}).picks) == 1
     ends = fit.predict_interval(N=1e9, D=1e10, kind="new")
     assert 0.01 < (ends["upper"] - ends["lower"]).item() < 0.2
