@@ -113,6 +113,11 @@ def unsupported(fit: "Fit", values: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.any(away, axis=0) if away else np.zeros(len(next(iter(values.values()))), dtype=bool)
 
 
+def opened(where: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of intervals, infinite where nothing is known."""
+    return np.where(where, -np.inf, lower), np.where(where, np.inf, upper)
+
+
 def no_support(fit: "Fit", values: Mapping[str, np.ndarray]) -> str:
     """Why some of these rows are unsupported, e.g. ``no support: fitted at one rho (0.5)``; empty if none is."""
     fitted = fit.observations.columns

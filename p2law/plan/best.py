@@ -11,6 +11,7 @@ from ..checks import mapping, number, plain, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Constants
+from ..prediction import opened
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, arm, estimated
 from .bills import Architecture, Charge, Parent, bill
@@ -219,7 +220,7 @@ def _ranked(ways: list[_Way], level: float, method: Any) -> pd.DataFrame:
 
         found = estimated(compared, tuple(each for each, _ in arms), level=level, method=method)
         for k, names in enumerate((_COLUMNS[4:7], _COLUMNS[7:])):
-            ends = [np.where(open_, -np.inf, found.lower[:, k]), np.where(open_, np.inf, found.upper[:, k])]
+            ends = opened(open_, found.lower[:, k], found.upper[:, k])
             table.loc[where, names] = np.stack([found.value[:, k], *ends], axis=1)
     last = np.zeros(len(table), dtype=bool)
     last[where] = open_

@@ -15,6 +15,7 @@ import pandas as pd
 from ..checks import array, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
+from ..prediction import opened
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, arm, estimated, own, params_left
 from .bills import Architecture, Bill, Charge, Parent, bill
@@ -182,7 +183,7 @@ def crossover(
     found = estimated(differences, (first, second), level=level, method=method)
     open_ = met.unsupported(tokens)
     open_ = np.append(open_, open_.any())
-    lower, upper = np.where(open_, -np.inf, found.lower), np.where(open_, np.inf, found.upper)
+    lower, upper = opened(open_, found.lower, found.upper)
     table = pd.DataFrame(
         {
             "tokens": tokens,

@@ -14,6 +14,7 @@ import pandas as pd
 from ..checks import array
 from ..errors import DataError
 from ..frozen import copied_tables
+from ..prediction import opened
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, estimated
 from .bills import Parent
@@ -104,7 +105,7 @@ def effective_tokens(
 
     found = estimated(gaps, (first, second), level=level, method=method)
     open_ = first.unsupported(asked)[:, None] | second.unsupported(grids)
-    lower, upper = np.where(open_, -np.inf, found.lower), np.where(open_, np.inf, found.upper)
+    lower, upper = opened(open_, found.lower, found.upper)
     each = zip(asked.tolist(), grids, found.value, lower, upper, strict=True)
     rows = [_row(first, second, *row) for row in each]
     columns = pd.Index(["tokens", "loss", "effective", "lower", "upper", "transferred", "status"])

@@ -172,7 +172,8 @@ def _along(quantity: Callable[..., Any], fit: "Fit", around: Local) -> tuple[np.
         lost = np.any(np.abs(moved) > 1e-3 * np.abs(np.asarray(quantity(fit.params)))[..., None], axis=-1)
     if around.rows_dof < 1:
         lost = np.ones(shape, dtype=bool)
-    root = around.loose if _of_one_constant(quantity, fit) else around.root  # see Local.variance
+    held = not np.array_equal(around.root, around.loose)
+    root = around.loose if held and _of_one_constant(quantity, fit) else around.root  # see Local.variance
     return (flat @ root).reshape(*shape, -1), lost, dof
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..errors import FitError
 from ..laws import Parameter
-from ..prediction import unsupported
+from ..prediction import opened, unsupported
 from .quantiles import normal_quantile, normal_share, t_quantile
 from .wald import Local, of_fit
 
@@ -205,17 +205,15 @@ def predictions(
         else:
             lower, upper = _drawn(fit, columns, loss, level, spread.dof)
             lost = np.isinf(spread.error)  # draws all start from the neutral values of a free direction
-            lower, upper = np.where(lost, -np.inf, lower), np.where(lost, np.inf, upper)
+            lower, upper = opened(lost, lower, upper)
     if kind == "new":
         from .run_effect import new_run_spread
 
         extra = new_run_spread(fit, columns)
         lower = loss - np.hypot(loss - lower, extra.reach(level))
         upper = loss + np.hypot(upper - loss, extra.reach(level))
-    open_ = unsupported(fit, columns)
-    return pd.DataFrame(
-        {"loss": loss, "lower": np.where(open_, -np.inf, lower), "upper": np.where(open_, np.inf, upper)}
-    )
+    lower, upper = opened(unsupported(fit, columns), lower, upper)
+    return pd.DataFrame({"loss": loss, "lower": lower, "upper": upper})
 
 
 def _drawn(
