@@ -35,11 +35,20 @@ class Scale:
     pretrain: int
     """Tokens; of the longest dense runs."""
     posttrain: int
+    equal: int
+    """Tokens of parent, child and twin alike, where pruning is held against training from scratch."""
     batch: int
     sequence: int
     lr: float
     """Peak rate at the smallest width; falls with the root of the width."""
     points: int
+    rates: tuple[float, ...]
+    """Of pruning; whole blocks."""
+    every: int
+    """Steps between the prunings of sparse pre-training."""
+    validation: int
+    """Sequences, as of the next."""
+    calibration: int
 
     def parents(self, vocabulary: int) -> list[dict]:
         """All of one shape: feed-forward 2.75 times the width, two query heads per key/value group."""
@@ -67,10 +76,54 @@ class Scale:
 
 
 SCALES = {
-    # 2.2M, 5.0M, 13.8M, 27.1M and 55.3M non-embedding parameters.
-    "gpu": Scale((128, 192, 320, 448, 640), 12, 32, 160_000_000, 10_000_000, 64, 512, 4e-3, 22),
-    "small": Scale((32, 48, 64), 6, 8, 300_000, 50_000, 8, 64, 1e-2, 16),
-    "tiny": Scale((32, 48, 64), 4, 8, 20_000, 8_000, 8, 32, 1e-2, 12),
+    "gpu": Scale(  # 2.2M, 5.0M, 13.8M, 27.1M and 55.3M non-embedding parameters
+        widths=(128, 192, 320, 448, 640),
+        layers=12,
+        head=32,
+        pretrain=160_000_000,
+        posttrain=10_000_000,
+        equal=8_000_000,
+        batch=64,
+        sequence=512,
+        lr=4e-3,
+        points=22,
+        rates=(0.17, 0.25, 0.33, 0.5),
+        every=100,
+        validation=512,
+        calibration=128,
+    ),
+    "small": Scale(  # 92k, 208k, 370k and 831k
+        widths=(32, 48, 64, 96),
+        layers=8,
+        head=8,
+        pretrain=1_200_000,
+        posttrain=200_000,
+        equal=250_000,
+        batch=16,
+        sequence=128,
+        lr=1e-2,
+        points=16,
+        rates=(0.125, 0.25, 0.375, 0.5),
+        every=5,
+        validation=128,
+        calibration=32,
+    ),
+    "tiny": Scale(
+        widths=(32, 48, 64),
+        layers=4,
+        head=8,
+        pretrain=20_000,
+        posttrain=8_000,
+        equal=8_000,
+        batch=8,
+        sequence=32,
+        lr=1e-2,
+        points=12,
+        rates=(0.25, 0.5),
+        every=5,
+        validation=64,
+        calibration=32,
+    ),
 }
 
 
@@ -83,6 +136,7 @@ def arguments(about: str) -> Namespace:
     parser.add_argument("--text", type=Path, help="folder of a prepared text, or of token files with tokenizer.json")
     parser.add_argument("--out", type=Path, help="default: reproduce-NAME-SCALE")
     parser.add_argument("--minutes", type=float, help="stop the sweep then; the same command goes on")
+    parser.add_argument("--jobs", type=int, default=1, help="runs carried out at once")
     parser.add_argument("--dry-run", action="store_true", help="show every run and what it takes")
     options = parser.parse_args()
     if options.text is None and options.scale != "tiny":
@@ -128,14 +182,16 @@ def swept(options: Namespace, **table) -> sweep.Outcome:
     """Carry out a plan as far as the time allows; ends the script if runs are left."""
     if not torch.cuda.is_available():
         torch.set_num_threads(1)  # models this small lose by sharing their work
-    sequences = {"validation_sequences": 512, "calibration_sequences": 128} if options.scale == "gpu" else {}
+    scale = SCALES[options.scale]
+    sequences = {"validation_sequences": scale.validation, "calibration_sequences": scale.calibration}
     where = {"text": str(prepared(options).folder.absolute()), "out": str(options.out.absolute())}
     wanted = plan.from_mapping({"family": "reproduced", **where, **sequences, **table})
     if options.dry_run:
         made = study.make_study(wanted)
         print(f"{made.table().to_string(index=False)}\n\n{len(made.runs)} runs on {made.device}.")
         sys.exit(0)
-    outcome = sweep.sweep(wanted, minutes=options.minutes, say=lambda line: print(line, flush=True))
+    how = {"minutes": options.minutes, "jobs": options.jobs}
+    outcome = sweep.sweep(wanted, **how, say=lambda line: print(line, flush=True))
     if outcome.left or outcome.failed:
         print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left: run this again.")
         sys.exit(1 if outcome.failed else 0)

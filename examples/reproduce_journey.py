@@ -28,9 +28,8 @@ def main() -> None:
         options,
         parents=scale.parents(common.vocabulary(options)),
         pretrain=scale.training(longest, passes=4),
-        posttrain=scale.training(scale.posttrain, lr_fraction=0.2),
         horizons=[longest // 4, longest // 2],
-        sparse=[{"sparsity": [0.5, 0.75], "every": 100 if options.scale == "gpu" else 5}],
+        sparse=[{"sparsity": [0.5, 0.75], "every": scale.every}],
     )
     common.opening(options, outcome, "The journey matters: average parameter count")
     rows = outcome.rows[outcome.rows["phase"] == "decayed"]

@@ -24,7 +24,7 @@ def main() -> None:
     scale = common.SCALES[options.scale]
     parents = scale.parents(common.vocabulary(options))
     parents[len(parents) // 2]["seeds"] = [0, 1]
-    rates = {12: [0.17, 0.25, 0.33, 0.5], 6: [0.17, 0.33, 0.5], 4: [0.25, 0.5]}[scale.layers]  # whole blocks
+    rates = list(scale.rates)
     structured = [{"method": "influence", "rates": rates, "label": "depth"}, {"method": "width", "rates": rates}]
     if options.scale == "tiny":
         structured = structured[:1]

@@ -28,7 +28,7 @@ LATE = 0.05
 def main() -> None:
     options = common.arguments(str(__doc__))
     scale = common.SCALES[options.scale]
-    tokens = 8_000_000 if options.scale == "gpu" else scale.posttrain
+    tokens = scale.equal
     widths = scale.widths[1:2] if options.scale == "tiny" else scale.widths[1:3]
     chosen = replace(scale, widths=widths, pretrain=tokens, posttrain=tokens)
     parents = chosen.parents(common.vocabulary(options))

@@ -61,8 +61,8 @@ def windows(tokens: np.ndarray, sequence: int, index: np.ndarray) -> torch.Tenso
     return torch.from_numpy(np.stack(rows).astype(np.int64))
 
 
-def first_windows(tokens: np.ndarray, *, sequence: int, count: int, what: str) -> torch.Tensor:
-    """The first windows of a text: a fixed set to measure on.
+def fixed_windows(tokens: np.ndarray, *, sequence: int, count: int, what: str) -> torch.Tensor:
+    """Windows spread evenly over a text: a fixed set to measure on, of as many documents as may be.
 
     Raises
     ------
@@ -72,4 +72,4 @@ def first_windows(tokens: np.ndarray, *, sequence: int, count: int, what: str) -
     there = window_count(tokens, sequence)
     if there < count:
         raise DataError(f"{what} wants {count} sequences of {sequence} tokens, the text has {there}: ask for fewer.")
-    return windows(tokens, sequence, np.arange(count))
+    return windows(tokens, sequence, np.arange(count) * there // count)

@@ -37,6 +37,7 @@ def arguments(parser: ArgumentParser) -> None:
     sweep.add_argument("--dry-run", action="store_true", help="show every run and what it takes; train nothing")
     sweep.add_argument("--only", nargs="+", default=[], metavar="RUN", help="these runs only: one job of a cluster")
     sweep.add_argument("--minutes", type=float, metavar="M", help="stop then, with a checkpoint; run again to go on")
+    sweep.add_argument("--jobs", type=int, default=1, metavar="N", help="runs carried out at once, for small models")
     sweep.add_argument("--progress", action="store_true", help="show a bar with loss, tokens/s and MFU")
     rates = actions.add_parser(
         "lr", help="try learning rates on one parent of a plan, to choose its lr and lr_fraction"
@@ -75,12 +76,13 @@ def _sweep(options: Namespace) -> int:
 
     plan = read(options.plan)
     if options.dry_run:
-        study = make_study(plan)
+        study = make_study(plan, jobs=options.jobs)
         print(study.table().to_string(index=False))
         print(f"\n{len(study.runs)} runs on {study.device}; times are reckoned, not measured.")
         return 0
     with processes(device_of(plan.device)):
-        outcome = sweep(plan, only=options.only, minutes=options.minutes, progress=options.progress, say=_say)
+        how = {"minutes": options.minutes, "jobs": options.jobs, "progress": options.progress}
+        outcome = sweep(plan, only=options.only, **how, say=_say)
         if leads():
             _report(outcome, plan.out)
     return 1 if outcome.failed else 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import parallel, parents, prune
 from ._torch import Model, torch
-from .batches import first_windows, make_batches
+from .batches import fixed_windows, make_batches
 from .parents import has_tokenizer
 from .plan import Cell
 from .record import Record
@@ -104,7 +104,7 @@ def _pruned(study: Study, run: Run, parent: Model, cell: Cell) -> Start:
 
 
 def _windows(study: Study, split: str, sequence: int, count: int) -> torch.Tensor:
-    return first_windows(study.text.tokens(split), sequence=sequence, count=count, what=split)
+    return fixed_windows(study.text.tokens(split), sequence=sequence, count=count, what=split)
 
 
 def _keep(record: Record, model: Model, source: str | None) -> None:

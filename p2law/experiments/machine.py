@@ -1,5 +1,6 @@
 """The device at hand: what it can do at best, and how much of that a run uses."""
 
+import os
 from time import monotonic
 from types import TracebackType
 from typing import Any
@@ -32,6 +33,20 @@ def peak(device: str) -> float | None:
     """FLOP/s at best, or None if not known."""
     name = torch.cuda.get_device_name() if device == "cuda" else ""
     return next((flops for model, flops in PEAKS.items() if model in name), None)
+
+
+def memory(device: str) -> float:
+    """Bytes of memory of a device; infinite where it cannot be told."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_properties(device).total_memory
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return float("inf")
+
+
+def devices(device: str) -> int:
+    """How many there are to share out runs among; one where a single one is named."""
+    return torch.cuda.device_count() if device == "cuda" else 1
 
 
 def training_flops(shape: Architecture, tokens: float, sequence: int) -> float:

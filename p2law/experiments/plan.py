@@ -75,7 +75,7 @@ class Plan:
     text: Path
     family: str
     parents: tuple[Parent, ...]
-    posttrain: Training
+    posttrain: Training | None = None
     pretrain: Training | None = None
     prune: tuple[Cell, ...] = ()
     sparse: tuple[Growth, ...] = ()
@@ -115,7 +115,7 @@ def read(path: str | PathLike[str]) -> Plan:
 def from_mapping(table: Mapping[str, Any], here: Path = Path()) -> Plan:
     """The plan a mapping describes; see :func:`read`."""
     values = dict(table)
-    for name in ("text", "parents", "posttrain"):
+    for name in ("text", "parents"):
         if name not in values:
             raise DataError(f"the plan has no {name!r}: see the example in p2law.experiments' documentation.")
     values["out"], values["text"] = here / values.get("out", "out"), here / values["text"]
@@ -126,7 +126,7 @@ def from_mapping(table: Mapping[str, Any], here: Path = Path()) -> Plan:
             values[name] = _training(values[name], name)
     values["prune"] = tuple(cell for each in values.get("prune", ()) for cell in _cells(each))
     values["sparse"] = tuple(growth for each in values.get("sparse", ()) for growth in _growths(each))
-    values["scratch"] = _scratch(values.get("scratch", False), values["posttrain"])
+    values["scratch"] = _scratch(values.get("scratch", False), values.get("posttrain"))
     for name in ("seeds", "parent_seeds"):
         values[name] = tuple(values.get(name, (0,)))
     values["horizons"] = tuple(int(parse_quantity(each)) for each in values.get("horizons", ()))
@@ -144,6 +144,8 @@ def _checked(plan: Plan) -> Plan:
             raise DataError(f"{what}: {names or 'none'}: give each once.")
     if plan.pretrain is None and any(each.model is None for each in plan.parents):
         raise DataError("a parent is to be trained here, but the plan has no [pretrain].")
+    if plan.posttrain is None and (plan.prune or plan.pretrain is None):
+        raise DataError("models are to be post-trained, but the plan has no [posttrain].")
     for parent in plan.parents:
         _check_cells(parent, plan.prune)
     return plan
@@ -177,8 +179,10 @@ def _parent(table: Mapping[str, Any], here: Path) -> Parent:
     return Parent(table["name"], parents.shape_of(model), float(table["lr"]), model, tokens, seeds)
 
 
-def _scratch(value: bool | list[int | str], posttrain: Training) -> tuple[int, ...]:
+def _scratch(value: bool | list[int | str], posttrain: Training | None) -> tuple[int, ...]:
     """True stands for as long as the children are trained."""
+    if posttrain is None:
+        return ()
     if isinstance(value, bool):
         return (posttrain.settings["tokens"],) if value else ()
     return tuple(int(parse_quantity(each)) for each in value)

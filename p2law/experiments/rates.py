@@ -96,6 +96,8 @@ def fractions(plan: Plan, parts: Sequence[float], *, parent: str | None = None, 
     The parent is taken from the plan's own sweep, which makes it first if it has not. The best rate grows with the
     damage done, so one fraction is a compromise among the plan's children; it is chosen by their mean loss.
     """
+    if plan.posttrain is None:
+        raise DataError("there are no children to try fractions on: the plan has no [posttrain].")
     chosen, found = _parent(plan, parent, here=False), {}
     chosen = replace(chosen, model=_folder(plan, chosen, say))
     for part in parts:

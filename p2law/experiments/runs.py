@@ -57,6 +57,8 @@ def _of_parent(plan: Plan, parent: Parent, parent_seed: int) -> Iterator[Run]:
         needs = f"{size}-parent"
         yield from _dense(plan, parent, parent_seed, size)
         yield from _sparse(plan, parent, parent_seed, size)
+    if plan.posttrain is None:
+        return
     for seed in parent.seeds or plan.seeds:
         recipe = plan.posttrain.recipe(parent, seed)
         own = Run("", "", parent, parent_seed, recipe, plan.posttrain.split, parent.shape, needs)

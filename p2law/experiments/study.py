@@ -11,10 +11,9 @@ import pandas as pd
 from ..errors import DataError
 from ..quantities import format_quantity
 from . import parallel
-from ._torch import torch
 from .batches import window_count
 from .estimate import estimate
-from .machine import device_of
+from .machine import device_of, devices, memory
 from .parents import has_tokenizer
 from .plan import Plan
 from .record import Record
@@ -64,8 +63,13 @@ class Study:
         return pd.DataFrame(rows)
 
 
-def make_study(plan: Plan) -> Study:
+def make_study(plan: Plan, *, jobs: int = 1) -> Study:
     """Open a plan's text and check every run against it.
+
+    Parameters
+    ----------
+    jobs : int
+        Runs that will be carried out at once, and must fit together.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def make_study(plan: Plan) -> Study:
     for run in study.runs:
         _check_text(study, run)
         _check_same(study, run)
-    _check_room(study)
+    _check_room(study, jobs)
     return study
 
 
@@ -123,26 +127,29 @@ def _check_same(study: Study, run: Run) -> None:
         )
 
 
-def _check_room(study: Study) -> None:
+def _check_room(study: Study, jobs: int) -> None:
     left = [run for run in study.runs if not study.record(run.name).done]
-    costs = [
-        (run, estimate(run, device=study.device, speed=study.plan.speed, processes=parallel.size())) for run in left
-    ]
+    costs = {
+        run.name: estimate(run, device=study.device, speed=study.plan.speed, processes=parallel.size()) for run in left
+    }
     kept = sum(4 * run.shape.total for run in left) if study.plan.keep_models else 0
-    needed = kept + max((cost.disk for _, cost in costs), default=0)
+    needed = kept + sum(sorted((cost.disk for cost in costs.values()), reverse=True)[:jobs])
     there = shutil.disk_usage(_existing(study.plan.out)).free
     if needed > there:
         raise DataError(
             f"the sweep may fill {needed / 2**30:.3g} GiB under {study.plan.out}, there are {there / 2**30:.3g}: make "
             "room, choose another out= folder, or set keep_models = false."
         )
-    memory = torch.cuda.get_device_properties(0).total_memory if study.device == "cuda" else float("inf")
-    for run, cost in costs:
-        if cost.memory > memory:
-            raise DataError(
-                f"run {run.name} needs about {cost.memory / 2**30:.3g} GiB on the GPU, which has {memory / 2**30:.3g}: "
-                "lower micro_batch, set recompute = true, or start several processes with torchrun."
-            )
+    room, together = memory(study.device), -(-jobs // devices(study.device))
+    largest = sorted(costs, key=lambda name: costs[name].memory, reverse=True)[:together]
+    wanted = sum(costs[name].memory for name in largest)
+    if wanted > room:
+        raise DataError(
+            f"{' and '.join(largest)} {'needs' if len(largest) == 1 else 'together need'} about {wanted / 2**30:.3g} "
+            f"GiB of memory, the device has {room / 2**30:.3g}: "
+            + ("start fewer jobs, " if together > 1 else "")
+            + "lower micro_batch, set recompute = true, or start several processes with torchrun."
+        )
 
 
 def _existing(path: Path) -> Path:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from time import monotonic
+from functools import partial
+from time import time
 
 import pandas as pd
 
+from ..checks import whole_number
 from ..errors import DataError
 from . import parallel, table
 from .execute import execute
@@ -15,6 +17,7 @@ from .machine import device_of
 from .plan import Plan
 from .record import Record
 from .runs import Run
+from .side_by_side import side_by_side
 from .study import Study, make_study
 from .train import Stopped, TrainingError
 
@@ -37,6 +40,7 @@ def sweep(
     *,
     only: Collection[str] = (),
     minutes: float | None = None,
+    jobs: int = 1,
     progress: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
@@ -50,7 +54,11 @@ def sweep(
     only : collection of str, optional
         Names of the runs to carry out; default: all.
     minutes : float, optional
-        When to stop, with a checkpoint of the run under way.
+        When to stop, with a checkpoint of every run under way.
+    jobs : int
+        Runs carried out at once, each by a process of its own; several GPUs are dealt out among them. Worth it where
+        models are too small to keep a device busy. A script that asks for more than one must be guarded by
+        ``if __name__ == "__main__":``.
     progress : bool
         Show a bar for the run under way.
     say : callable
@@ -60,23 +68,47 @@ def sweep(
     ------
     DataError
         If the plan cannot work, before anything is trained; see :func:`~p2law.experiments.study.make_study`.
+    TrainingError
+        If one of several processes was killed.
     """
-    end = monotonic() + 60 * minutes if minutes else float("inf")
+    end = time() + 60 * minutes if minutes else float("inf")
     with parallel.processes(device_of(plan.device)):
-        study = make_study(plan)
-        unknown = sorted(set(only) - {run.name for run in study.runs})
-        if unknown:
-            raise DataError(f"the plan has no run {unknown[0]!r}; it has {', '.join(run.name for run in study.runs)}.")
-        for run in study.runs:
-            if not only or run.name in only:
+        _check_jobs(jobs, progress)
+        study = make_study(plan, jobs=jobs)
+        wanted = _wanted(study, only)
+        if jobs > 1:
+            side_by_side(wanted, partial(_apart, plan, end), jobs=jobs, say=lambda name, what: say(f"{name}: {what}"))
+        else:
+            for run in wanted:
                 became = _carry_out(study, run, end, progress)
                 if parallel.leads():
                     say(f"{run.name}: {became}")
         return _outcome(study)
 
 
+def _check_jobs(jobs: int, progress: bool) -> None:
+    whole_number("jobs", jobs, error=DataError)
+    if jobs > 1 and parallel.size() > 1:
+        raise DataError(f"jobs={jobs}: the processes that torchrun has started train every run together; leave it out.")
+    if jobs > 1 and progress:
+        raise DataError(f"jobs={jobs}: progress shows a single run; leave one of them out.")
+
+
+def _wanted(study: Study, only: Collection[str]) -> list[Run]:
+    unknown = sorted(set(only) - {run.name for run in study.runs})
+    if unknown:
+        raise DataError(f"the plan has no run {unknown[0]!r}; it has {', '.join(run.name for run in study.runs)}.")
+    return [run for run in study.runs if not only or run.name in only]
+
+
+def _apart(plan: Plan, end: float, name: str) -> str:
+    """Carry out one run in a process of its own."""
+    study = make_study(plan)
+    return _carry_out(study, _wanted(study, [name])[0], end, progress=False)
+
+
 def _carry_out(study: Study, run: Run, end: float, progress: bool) -> str:
-    record, stop = study.record(run.name), None if end == float("inf") else lambda: monotonic() > end
+    record, stop = study.record(run.name), None if end == float("inf") else lambda: time() > end
     if refusal := parallel.agreed(_refusal(study, run, end)):
         return refusal
     with _having(record) as free:
@@ -110,7 +142,7 @@ def _refusal(study: Study, run: Run, end: float) -> str:
     """Why a run is not carried out now; empty if it is."""
     if study.record(run.name).done:
         return "done before"
-    if monotonic() > end:
+    if time() > end:
         return "left, since the time is over"
     if run.needs and not study.record(run.needs).done:
         return f"left, since {run.needs} is not done"

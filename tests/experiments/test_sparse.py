@@ -143,6 +143,21 @@ def test_later_blocks_are_judged_on_what_pruned_ones_pass_on(llama, tokens, meth
     assert (mask == child.masks[last]).float().mean() > 0.999
 
 
+@pytest.mark.parametrize("method", ["wanda", "sparsegpt", "width", "influence", "leave-one-out"])
+def test_activations_in_half_precision_lead_to_much_the_same_child(llama, tokens, method, monkeypatch):
+    """As on a GPU: products in bfloat16; weights, sums and Gram matrices in float32."""
+    plain = prune.prune(llama, method, 0.5, calibration=tokens)
+    for file in ("_activations", "leave_one_out"):
+        monkeypatch.setattr(f"p2law.experiments.prune.{file}.precision_on", lambda *_: "bf16")
+    half = prune.prune(llama, method, 0.5, calibration=tokens)
+    assert half.body == plain.body
+    for name, weight in half.model.named_parameters():
+        assert weight.dtype == torch.float32
+        assert ((weight == 0) == (plain.model.get_parameter(name) == 0)).float().mean() > 0.97
+    verify(half.model, half.masks)
+    assert not torch.is_autocast_enabled("cpu")
+
+
 def child_pattern(method):
     return prune.METHODS[method].pattern
 

@@ -23,6 +23,7 @@ from p2law.experiments.lock import holding
 from p2law.experiments.study import make_study
 from p2law.experiments.sweep import sweep
 from p2law.experiments.tokenize import BYTES
+from p2law.experiments.train import TrainingError
 from p2law.schedules import PruningSchedule
 
 from .models import random_parent, tiny
@@ -171,6 +172,77 @@ def test_a_sweep_killed_in_the_middle_goes_on_where_it_was(folder):
     resumed = sweep(made(folder, checkpoint_every=1), only=one)
     undisturbed = sweep(made(folder, out="other"), only=one)
     pd.testing.assert_frame_equal(losses(resumed), losses(undisturbed))
+
+
+def test_runs_side_by_side_are_those_one_after_another(swept, folder):
+    said = []
+    outcome = sweep(made(folder, scratch=True), jobs=2, say=said.append)
+    assert (outcome.failed, outcome.left) == ({}, ())
+    order = [line.partition(":")[0] for line in said]
+    assert sorted(order) == sorted(outcome.done)
+    assert order.index("tiny-parent") < order.index("tiny-control-s0")
+    pd.testing.assert_frame_equal(losses(outcome), losses(swept[2]))
+    assert len(pd.read_csv(folder / "out" / "curves.csv")) == len(outcome.rows)
+
+
+def test_a_sweep_of_several_processes_killed_leaves_no_process_and_no_lock(swept, folder):
+    (folder / "plan.json").write_text(json.dumps(table_of(checkpoint_every=1, scratch=True)))
+    (folder / "run.py").write_text(
+        "import json, pathlib\n"
+        "from p2law.experiments import plan, sweep\n"
+        "if __name__ == '__main__':\n"
+        f"    here = pathlib.Path({str(folder)!r})\n"
+        "    sweep.sweep(plan.from_mapping(json.loads((here / 'plan.json').read_text()), here), jobs=2)\n"
+    )
+    process = subprocess.Popen([sys.executable, str(folder / "run.py")], env={**os.environ, "OMP_NUM_THREADS": "1"})
+    lock, deadline = folder / "out" / "runs" / "tiny-control-s0" / "lock", time.monotonic() + 120
+    while not lock.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    def free():
+        with holding(lock) as ours:
+            return ours
+
+    while not free():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    pd.testing.assert_frame_equal(losses(sweep(made(folder, checkpoint_every=1, scratch=True))), losses(swept[2]))
+
+
+def test_a_killed_process_ends_the_sweep_in_words(folder, monkeypatch):
+    monkeypatch.setattr("p2law.experiments.sweep._apart", killed)
+    with pytest.raises(TrainingError, match="a process was killed, .* with fewer jobs"):
+        sweep(made(folder), jobs=2)
+    monkeypatch.undo()
+    assert sweep(made(folder)).left == ()
+
+
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_jobs_that_cannot_be_are_refused(folder, monkeypatch):
+    with pytest.raises(DataError, match="jobs=0: give a whole number"):
+        sweep(made(folder), jobs=0)
+    with pytest.raises(DataError, match="progress shows a single run"):
+        sweep(made(folder), jobs=2, progress=True)
+    monkeypatch.setattr("p2law.experiments.study.memory", lambda _: 1.2e6)
+    make_study(made(folder))
+    with pytest.raises(DataError, match=r"tiny-parent and tiny-control-s0 together need .* start fewer jobs"):
+        make_study(made(folder), jobs=2)
+
+
+def test_a_plan_without_posttrain_is_one_of_pretraining(folder):
+    whole = table_of(prune=[], horizons=[10 * 4 * 16])
+    del whole["posttrain"]
+    study = make_study(plan.from_mapping(whole, folder))
+    assert [run.name for run in study.runs] == ["tiny-parent", "tiny-parent-640"]
+    with pytest.raises(DataError, match=r"no \[posttrain\]"):
+        plan.from_mapping({**whole, "prune": table_of()["prune"]}, folder)
 
 
 def test_a_run_another_process_has_is_left_to_it(folder):

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 
 from p2law.errors import DataError
 from p2law.experiments import arrays, text
-from p2law.experiments.batches import first_windows, make_batches, window_count
+from p2law.experiments.batches import fixed_windows, make_batches, window_count
 from p2law.experiments.documents import documents
 from p2law.experiments.tokenize import BYTES, digest_of, tokenizer
 
@@ -158,7 +158,7 @@ def test_short_text_is_refused_unless_passes_are_allowed():
     assert len(make_batches(np.arange(101), sequence=10, batch=5, steps=3, seed=0, passes=2).order) == 15
     assert window_count(np.arange(10), 10) == 0
     with pytest.raises(DataError, match="validation wants 20 sequences"):
-        first_windows(np.arange(101), sequence=10, count=20, what="validation")
+        fixed_windows(np.arange(101), sequence=10, count=20, what="validation")
 
 
 def test_token_ids_in_files_are_packed_as_they_are_split(tmp_path):

@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 
 from p2law.errors import DataError
 from p2law.experiments import parents, prune, state
-from p2law.experiments.batches import first_windows, make_batches
+from p2law.experiments.batches import fixed_windows, make_batches
 from p2law.experiments.loss import mean_loss
 from p2law.experiments.prune.masks import verify
 from p2law.experiments.recipe import Recipe
@@ -31,7 +31,7 @@ def run(child, recipe=RECIPE, **more):
     batches = make_batches(
         TOKENS, sequence=recipe.sequence, batch=recipe.batch, steps=recipe.steps, seed=recipe.seed, passes=recipe.passes
     )
-    validation = first_windows(TOKENS[5000:], sequence=recipe.sequence, count=8, what="validation")
+    validation = fixed_windows(TOKENS[5000:], sequence=recipe.sequence, count=8, what="validation")
     return train(child, batches, validation, recipe, **more)
 
 
@@ -155,7 +155,7 @@ def test_bf16_stays_near_fp32_and_keeps_float32_weights():
 def test_distillation_pulls_towards_the_teacher():
     teacher = model(seed=4)
     run(teacher, replace(RECIPE, lr=1e-2))
-    windows = first_windows(TOKENS, sequence=16, count=8, what="test")
+    windows = fixed_windows(TOKENS, sequence=16, count=8, what="test")
 
     def distance(student):
         with torch.no_grad():
@@ -166,7 +166,7 @@ def test_distillation_pulls_towards_the_teacher():
     run(alone)
     rows = run(taught, replace(RECIPE, distil=1.0), teacher=teacher)
     assert distance(taught) < distance(alone)
-    assert rows[-1]["loss"] == mean_loss(taught, first_windows(TOKENS[5000:], sequence=16, count=8, what="validation"))
+    assert rows[-1]["loss"] == mean_loss(taught, fixed_windows(TOKENS[5000:], sequence=16, count=8, what="validation"))
 
 
 def test_a_diverging_run_is_stopped():

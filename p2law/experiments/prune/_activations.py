@@ -1,11 +1,12 @@
 """What flows through a model on calibration text, gathered by hooks during whole forward passes."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 from .._torch import Model, torch
-from ..loss import evaluating
+from ..loss import autocast, evaluating
+from ..machine import precision_on
 from ..parents import blocks
 
 BATCH = 8
@@ -53,6 +54,14 @@ def boundary_cosines(model: Model, tokens: torch.Tensor) -> torch.Tensor:
 
 
 def _run(model: Model, tokens: torch.Tensor) -> None:
-    with evaluating(model):
+    with calibrating(model):
         for batch in tokens.split(BATCH):
             model.model(input_ids=batch.to(model.device), use_cache=False)
+
+
+@contextmanager
+def calibrating(model: Model) -> Iterator[None]:
+    """Evaluation mode, with bfloat16 products on a GPU."""
+    device = model.device.type
+    with evaluating(model), autocast(device, precision_on(device, "auto")):
+        yield

@@ -5,9 +5,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from .._torch import Model, torch
-from ..loss import evaluating
 from ..parents import blocks, linears
-from ._activations import BATCH
+from ._activations import BATCH, calibrating
 from ._method import Sparse
 from ._pattern import Pattern, threshold
 
@@ -54,11 +53,15 @@ def _walk(
         yield from ((i, linears(block), {}) for i, block in enumerate(blocks(model)))
         return
     assert tokens is not None
-    with evaluating(model):
+    with calibrating(model):
         batches = [_enter(model, batch) for batch in tokens.split(BATCH)]
-        for i, block in enumerate(blocks(model)):
-            yield i, linears(block), _gather(block, batches, statistic)
-            batches = [(block(state, **more), more) for state, more in batches]
+    for i, block in enumerate(blocks(model)):
+        with calibrating(model):
+            gathered = _gather(block, batches, statistic)
+        yield i, linears(block), gathered
+        with calibrating(model):
+            for j, (state, more) in enumerate(batches):  # one by one: the states of a large model fill gigabytes
+                batches[j] = block(state, **more), more
 
 
 class _Entered(Exception):
@@ -89,7 +92,8 @@ def _gather(block: Model, batches: list[Entry], statistic: str) -> dict[str, tor
 
     def add(name: str, value: torch.Tensor) -> None:
         rows = value.flatten(0, -2).float()
-        part = rows.square().sum(0) if statistic == "norms" else rows.T @ rows
+        with torch.autocast(rows.device.type, enabled=False):
+            part = rows.square().sum(0) if statistic == "norms" else rows.T @ rows
         sums[name] = sums[name] + part if name in sums else part
 
     with ExitStack() as stack:

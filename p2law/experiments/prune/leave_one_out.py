@@ -6,6 +6,7 @@ Every block is left out in turn and the loss on the calibration text measured; t
 from .._torch import Model, torch
 from ..architecture import Architecture
 from ..loss import mean_loss
+from ..machine import precision_on
 from ._blocks import fewer, without
 from ._method import Structured
 from ._slice import Keep
@@ -14,11 +15,11 @@ from ._slice import Keep
 def losses_without(model: Model, tokens: torch.Tensor) -> torch.Tensor:
     """Loss with each block left out, nats per token, (blocks,)."""
     whole = model.model.layers
-    losses = []
+    losses, precision = [], precision_on(model.device.type, "auto")
     try:
         for left_out in range(len(whole)):
             model.model.layers = torch.nn.ModuleList(block for i, block in enumerate(whole) if i != left_out)
-            losses.append(mean_loss(model, tokens))
+            losses.append(mean_loss(model, tokens, precision=precision))
     finally:
         model.model.layers = whole
     return torch.tensor(losses, dtype=torch.float64)
