@@ -215,7 +215,7 @@ def test_a_sweep_of_several_processes_killed_leaves_no_process_and_no_lock(swept
 
 def test_a_killed_process_ends_the_sweep_in_words(folder, monkeypatch):
     monkeypatch.setattr("p2law.experiments.sweep._apart", killed)
-    with pytest.raises(TrainingError, match="a process was killed, .* with fewer jobs"):
+    with pytest.raises(TrainingError, match=r"a process was killed, .* with fewer jobs"):
         sweep(made(folder), jobs=2)
     monkeypatch.undo()
     assert sweep(made(folder)).left == ()
