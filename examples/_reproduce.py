@@ -40,7 +40,9 @@ class Scale:
     batch: int
     sequence: int
     lr: float
-    """Peak rate at the smallest width; falls with the root of the width."""
+    """Peak rate at the smallest width."""
+    power: float
+    """Of the width, by which the rate falls."""
     points: int
     rates: tuple[float, ...]
     """Of pruning; whole blocks."""
@@ -55,7 +57,7 @@ class Scale:
         return [
             {
                 "name": f"w{width}",
-                "lr": round(self.lr * (self.widths[0] / width) ** 0.5, 6),
+                "lr": round(self.rate(width), 6),
                 "architecture": {
                     "family": "mistral",  # a Llama whose heads need not divide its width
                     "layers": self.layers,
@@ -68,6 +70,10 @@ class Scale:
             }
             for width in self.widths
         ]
+
+    def rate(self, width: int) -> float:
+        """Peak learning rate."""
+        return self.lr * (self.widths[0] / width) ** self.power
 
     def training(self, tokens: int, **more) -> dict:
         """Settings of [pretrain] or [posttrain]."""
@@ -86,6 +92,7 @@ SCALES = {
         batch=64,
         sequence=512,
         lr=4e-3,
+        power=0.5,
         points=22,
         rates=(0.17, 0.25, 0.33, 0.5),
         every=100,
@@ -96,12 +103,13 @@ SCALES = {
         widths=(32, 48, 64, 96),
         layers=8,
         head=8,
-        pretrain=1_200_000,
-        posttrain=200_000,
-        equal=250_000,
-        batch=16,
+        pretrain=640_000,
+        posttrain=128_000,
+        equal=128_000,
+        batch=8,
         sequence=128,
-        lr=1e-2,
+        lr=7e-3,
+        power=1.0,
         points=16,
         rates=(0.125, 0.25, 0.375, 0.5),
         every=5,
@@ -118,6 +126,7 @@ SCALES = {
         batch=8,
         sequence=32,
         lr=1e-2,
+        power=0.5,
         points=12,
         rates=(0.25, 0.5),
         every=5,

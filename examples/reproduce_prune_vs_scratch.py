@@ -30,8 +30,7 @@ def main() -> None:
     scale = common.SCALES[options.scale]
     tokens = scale.equal
     widths = scale.widths[1:2] if options.scale == "tiny" else scale.widths[1:3]
-    lr = scale.lr * (scale.widths[0] / widths[0]) ** 0.5
-    chosen = replace(scale, widths=widths, lr=lr, pretrain=tokens, posttrain=tokens)
+    chosen = replace(scale, widths=widths, lr=scale.rate(widths[0]), pretrain=tokens, posttrain=tokens)
     parents = chosen.parents(common.vocabulary(options))
     parents[0]["seeds"] = [0, 1]  # how much a second order of the text moves a loss
     outcome = common.swept(

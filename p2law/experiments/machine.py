@@ -22,6 +22,12 @@ def device_of(name: str = "auto") -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def synchronise(device: Any) -> None:
+    """Wait until a GPU has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def precision_on(device: str, precision: str) -> str:
     """The precision that ``"auto"`` stands for on a device."""
     if precision != "auto":

@@ -63,10 +63,9 @@ class Record:
         """Mark the run as done; written last."""
         write_text(self.folder / "done.json", json.dumps(dict(facts), indent=2))
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, reason: str) -> None:
         """Keep why a run failed."""
-        text = f"{type(error).__name__}: {error}"
-        write_text(self.folder / "failed.json", json.dumps({"error": text}, indent=2))
+        write_text(self.folder / "failed.json", json.dumps({"error": reason}, indent=2))
 
     def rows(self) -> list[dict[str, Any]]:
         """The curve as logged."""

@@ -11,6 +11,7 @@ import pandas as pd
 from ..checks import whole_number
 from ..errors import DataError
 from . import parallel, table
+from ._torch import torch
 from .execute import execute
 from .lock import holding
 from .machine import device_of
@@ -121,13 +122,35 @@ def _carry_out(study: Study, run: Run, end: float, progress: bool) -> str:
         except Stopped as stopped:
             return str(stopped)
         except Exception as error:  # whatever it was, the other runs are worth having
-            record.fail(error)
+            became = _failed(record, error)
             if parallel.size() > 1 and not isinstance(error, TrainingError):
                 raise  # the other processes may not have met it, and would wait for this one
-            return f"failed: {record.failure}"
+            return became
     if parallel.leads():
-        table.write(study)
+        _write(study)
     return f"done in {record.facts()['seconds']:.3g} s of training" if parallel.leads() else "done"
+
+
+def _failed(record: Record, error: Exception) -> str:
+    """Keep why a run failed, with what to change where that is known."""
+    reason = f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        reason += " Lower micro_batch, set recompute = true, or carry out fewer jobs at once."
+    try:
+        record.fail(reason)
+    except OSError as second:  # a full disk, most likely; nothing that was done before is lost
+        reason += f" (which could not be recorded: {second})"
+    return f"failed: {reason}"
+
+
+def _write(study: Study) -> pd.DataFrame:
+    try:
+        return table.write(study)
+    except OSError as error:
+        raise TrainingError(
+            f"the tables cannot be written ({error}): make room in {study.plan.out} and run it again; the runs that "
+            "are done are kept."
+        ) from error
 
 
 def _having(record: Record) -> AbstractContextManager[bool]:
@@ -154,7 +177,7 @@ def _outcome(study: Study) -> Outcome:
     records = {run.name: study.record(run.name) for run in study.runs}
     failed = {name: record.failure for name, record in records.items() if record.failure and not record.done}
     return Outcome(
-        rows=table.write(study) if parallel.leads() else table.gather(study),
+        rows=_write(study) if parallel.leads() else table.gather(study),
         done=tuple(name for name, record in records.items() if record.done),
         failed={name: reason for name, reason in failed.items() if reason},
         left=tuple(name for name, record in records.items() if not record.done and name not in failed),

@@ -1,6 +1,7 @@
 """Train a model by a recipe and measure its validation loss on the way; resumed runs equal uninterrupted ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from ._torch import Model, torch
 from ._torch import checkpoint as recompute  # type: ignore[attr-defined]
 from .batches import Batches
 from .loss import autocast, mean_loss, token_loss
-from .machine import Meter, precision_on
+from .machine import Meter, precision_on, synchronise
 from .prune.masks import mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
 from .recipe import Recipe
 
@@ -45,6 +46,8 @@ class _Run:
     zeros: int = 0
     """Pruned weights summed over the steps taken."""
     seconds: float = 0.0
+    """Of training, up to ``began``; measuring and saving are not counted."""
+    began: float = field(default_factory=monotonic)
     rows: list[Row] = field(default_factory=list)
 
 
@@ -117,22 +120,32 @@ def train(
     due, wanted = recipe.measured(), precision_on(model.device.type, recipe.precision)
     with Meter(model, recipe, run.step, shown=progress) as meter:
         if saved is None:
-            _measure(run, validation, recipe, wanted, start, log)
+            with _aside(run):
+                _measure(run, validation, recipe, wanted, start, log)
         while run.step < recipe.steps:
-            began = monotonic()
             loss = _one_step(run, batches, recipe, wanted, remask, teacher)
-            run.seconds += monotonic() - began
             meter.tick(loss)
             if run.step in due:
-                _measure(run, validation, recipe, wanted, start, log)
+                with _aside(run):
+                    _measure(run, validation, recipe, wanted, start, log)
             ended = run.step == recipe.steps
             halt = not ended and stop is not None and parallel.agreed(stop())
             if folder and (run.step % checkpoint_every == 0 or ended or halt):
-                _save(run, folder)
+                with _aside(run):
+                    _save(run, folder)
             if halt:
                 raise Stopped(f"stopped after step {run.step} of {recipe.steps}; run it again to go on.")
     verify(model, run.masks)
     return run.rows
+
+
+@contextmanager
+def _aside(run: _Run) -> Iterator[None]:
+    """What is done inside does not count as training; the steps before have ended on the device, too."""
+    synchronise(run.model.device)
+    run.seconds += monotonic() - run.began
+    yield
+    run.began = monotonic()
 
 
 def _one_step(

@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 import p2law
 from p2law.errors import DataError
 from p2law.experiments import execute as execution
-from p2law.experiments import parents, plan, table, text
+from p2law.experiments import parents, plan, state, table, text
 from p2law.experiments.architecture import of_config
 from p2law.experiments.cli import _shares
 from p2law.experiments.lock import holding
@@ -26,7 +26,7 @@ from p2law.experiments.tokenize import BYTES
 from p2law.experiments.train import TrainingError
 from p2law.schedules import PruningSchedule
 
-from .models import random_parent, tiny
+from .models import random_parent, tiny, torch
 
 TRAINING = {"tokens": 20 * 4 * 16, "batch": 4, "sequence": 16, "warmup": 3, "points": 6}
 PARENT = {"layers": 2, "hidden": 32, "ffn": 48, "heads": 4, "kv_heads": 2, "vocabulary": 257}
@@ -136,6 +136,41 @@ def test_a_failed_run_is_recorded_the_others_go_on_and_it_is_tried_again(folder,
     assert "tiny-magnitude-2of4-0.5-s0" in outcome.done
     monkeypatch.undo()
     assert sweep(made(folder)).failed == {}
+
+
+def test_a_disk_that_fills_is_said_and_costs_the_step_under_way_only(folder, monkeypatch):
+    """Neither checkpoint nor reason can be written: the sweep says so, and goes on from what is there next time."""
+    one, said, honest, saved = ["tiny-parent"], [], state.save, []
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def filling(where, what):
+        if len(saved) == 3:
+            full()
+        honest(where, what)
+        saved.append(what.step)
+
+    monkeypatch.setattr(state, "save", filling)
+    monkeypatch.setattr("p2law.experiments.record.Record.fail", full)
+    outcome = sweep(made(folder, checkpoint_every=1), only=one, say=said.append)
+    assert outcome.done == ()
+    assert "No space left on device (which could not be recorded" in said[0]
+    monkeypatch.undo()
+    resumed = sweep(made(folder, checkpoint_every=1), only=one)
+    pd.testing.assert_frame_equal(losses(resumed), losses(sweep(made(folder, out="other"), only=one)))
+    monkeypatch.setattr(table, "write", full)
+    with pytest.raises(TrainingError, match=r"tables cannot be written .* make room"):
+        sweep(made(folder, checkpoint_every=1), only=one)
+
+
+def test_want_of_memory_is_recorded_with_what_to_change(folder, monkeypatch):
+    def large(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(execution, "train", large)
+    reason = sweep(made(folder), only=["tiny-parent"]).failed["tiny-parent"]
+    assert reason.startswith("OutOfMemoryError: CUDA out of memory. Lower micro_batch, set recompute = true, or")
 
 
 def test_children_wait_for_a_parent_that_failed(folder, monkeypatch):
