@@ -42,6 +42,8 @@ class _Run:
     model: Model
     optimiser: Any
     masks: Masks
+    pruned: int
+    """Weights the masks hold at zero; counted when they change, for on a GPU counting waits for it."""
     step: int = 0
     zeros: int = 0
     """Pruned weights summed over the steps taken."""
@@ -112,7 +114,7 @@ def train(
     parallel.shard(model)
     if teacher is not None:
         parallel.shard(teacher)
-    run = _Run(model, _optimiser(model, recipe), held)
+    run = _Run(model, _optimiser(model, recipe), held, pruned_weights(held))
     saved = checkpoint.latest(folder) if folder else None
     if saved is not None:
         _restore(run, saved)
@@ -153,7 +155,7 @@ def _one_step(
 ) -> torch.Tensor:
     """One optimiser step; the loss trained on, left on the device."""
     if remask is not None and (new := remask(run.step, run.model)) is not None:
-        run.masks = new
+        run.masks, run.pruned = new, pruned_weights(new)
         _mask_moments(run)
     model = run.model
     windows = parallel.part(batches.at(run.step)).to(model.device)
@@ -171,7 +173,7 @@ def _one_step(
     run.optimiser.step()
     run.optimiser.zero_grad()
     mask_weights(model, run.masks)
-    run.zeros += pruned_weights(run.masks)
+    run.zeros += run.pruned
     return total
 
 
@@ -206,8 +208,8 @@ def _measure(
             "loss": loss,
             "phase": recipe.phase(run.step) if run.step else start,
             "lr": recipe.rate(run.step) if run.step else 0.0,
-            "zeros": pruned_weights(run.masks),
-            "zeros_mean": run.zeros / run.step if run.step else float(pruned_weights(run.masks)),
+            "zeros": run.pruned,
+            "zeros_mean": run.zeros / run.step if run.step else float(run.pruned),
             "seconds": round(run.seconds, 3),
         }
     )
@@ -270,5 +272,6 @@ def _restore(run: _Run, saved: checkpoint.State) -> None:
         run.optimiser.state[parameter] = {"step": torch.tensor(float(saved.step), device=counter), **moments}
     masks = ((name, tensor) for name, tensor in saved.tensors.items() if name.startswith("mask."))
     run.masks = {name.removeprefix("mask."): tensor.to(device) for name, tensor in masks}
+    run.pruned = pruned_weights(run.masks)
     run.step, run.rows = saved.step, list(saved.info["rows"])
     run.zeros, run.seconds = saved.info["zeros"], saved.info["seconds"]
