@@ -115,6 +115,8 @@ def of_config(config: Any) -> Architecture:
     for name in ("attention_bias", "mlp_bias"):
         if getattr(config, name, False):
             raise DataError(f"the model has {name}=true, which is not supported: use a model without it.")
+    if len(set(getattr(config, "layer_types", None) or ())) > 1:
+        raise DataError(f"blocks of several kinds, {config.layer_types}, are not supported: use a model of one kind.")
     values: dict[str, Any] = {ours: getattr(config, theirs, None) for ours, theirs in _KEYS.items()}
     values["head_dim"] = values["head_dim"] or config.hidden_size // config.num_attention_heads
     return Architecture(family=config.model_type, **values)

@@ -71,25 +71,32 @@ def _sweep(options: Namespace) -> int:
     from .machine import device_of
     from .parallel import leads, processes
     from .plan import read
-    from .study import make_study
+    from .study import make_study, shortage
     from .sweep import sweep
 
     plan = read(options.plan)
     if options.dry_run:
-        study = make_study(plan, jobs=options.jobs)
+        study = make_study(plan, room=False)
         print(study.table().to_string(index=False))
         print(f"\n{len(study.runs)} runs on {study.device}; times are reckoned, not measured.")
+        if lacking := shortage(study, options.jobs):
+            print(f"p2law: not on this machine: {lacking}", file=sys.stderr)
         return 0
     with processes(device_of(plan.device)):
         how = {"minutes": options.minutes, "jobs": options.jobs, "progress": options.progress}
         outcome = sweep(plan, only=options.only, **how, say=_say)
         if leads():
             _report(outcome, plan.out)
-    return 1 if outcome.failed else 0
+    undone = set(options.only) & set(outcome.left)  # a job of a cluster must not pass for done
+    return 1 if outcome.failed or undone else 0
 
 
 def _report(outcome: "Outcome", out: Path) -> None:
+    from .table import controls
+
     print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; tables in {out}")
+    for size, drift in controls(outcome.rows).items():
+        print(f"control {size}: the unpruned parent moved by {drift:+.4f} nats per token over the same training")
     for name, reason in outcome.failed.items():
         print(f"p2law: {name} failed: {reason}", file=sys.stderr)
 

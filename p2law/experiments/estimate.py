@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .machine import peak, precision_on, training_flops
+from .machine import kind, peak, precision_on, training_flops
 from .recipe import Recipe
 from .runs import Run
 
@@ -21,7 +21,7 @@ class Estimate:
     """Bytes on each device."""
     seconds: float
     disk: float
-    """Bytes kept while the run goes on: two checkpoints and one model."""
+    """Bytes taken while the run goes on: two checkpoints, a third while it is written, and one model."""
 
 
 def estimate(run: Run, *, device: str, speed: float = 0.0, processes: int = 1) -> Estimate:
@@ -33,8 +33,8 @@ def estimate(run: Run, *, device: str, speed: float = 0.0, processes: int = 1) -
     memory = (16 * total + teacher) / processes + run.shape.linear + _activations(run, recipe, device, processes)
     if processes > 1:
         memory = max(memory, 4 * (total + run.parent.shape.total))  # pruned whole on each, then sharded
-    rate = speed or (USED * (peak(device) or PEAK_UNKNOWN) if device == "cuda" else CPU_SPEED)
-    return Estimate(flops, memory, flops / rate / processes, 2 * (12 * total + run.shape.linear) + 4 * total)
+    rate = speed or (USED * (peak(device) or PEAK_UNKNOWN) if kind(device) == "cuda" else CPU_SPEED)
+    return Estimate(flops, memory, flops / rate / processes, 3 * (12 * total + run.shape.linear) + 4 * total)
 
 
 PEAK_UNKNOWN = 1e14

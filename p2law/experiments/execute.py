@@ -75,7 +75,7 @@ def _finish(record: Record, run: Run, model: Model, rows: list[Row], kept: bool)
     if kept:
         _keep(record, model, run.parent.model)
     record.finish(_facts(model, rows[-1]))
-    shutil.rmtree(record.checkpoints, ignore_errors=True)
+    record.tidy()
 
 
 def _start(study: Study, run: Run) -> Start:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 
 def write_text(path: Path, text: str) -> None:
@@ -16,7 +17,7 @@ def write_text(path: Path, text: str) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, which then takes the place of ``path``; after a failure ``path`` is as it was."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # processes of several machines may share a folder
     try:
         yield part
         flush(part)

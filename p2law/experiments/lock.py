@@ -1,4 +1,4 @@
-"""One process per run: a lock the system lets go of when its holder ends, however it ends."""
+"""Locks: one process per run, one that writes tables. The system lets go of them when their holder ends, however."""
 
 import os
 from collections.abc import Iterator
@@ -9,6 +9,18 @@ try:
     import fcntl
 except ImportError:  # Windows: processes must be kept apart by the user
     fcntl = None
+
+
+@contextmanager
+def waiting(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock, and hold it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -89,11 +89,14 @@ def align(model: Model, masks: dict[str, torch.Tensor]) -> None:
 def shard(model: Model) -> None:
     """Spread a model's weights over the processes: every block, then what is left."""
     if _many():
+        from torch.distributed.device_mesh import init_device_mesh  # pyright: ignore[reportMissingImports]
         from torch.distributed.fsdp import fully_shard  # pyright: ignore[reportMissingImports]
 
+        mesh = init_device_mesh(model.device.type, (size(),))  # by default it would be of GPUs wherever there are any
         for block in model.model.layers:
-            fully_shard(block)
-        fully_shard(model, reshard_after_forward=True)  # else an evaluation leaves the rest of the model whole
+            fully_shard(block, mesh=mesh)
+        # Resharded, else an evaluation leaves the rest of the model whole.
+        fully_shard(model, mesh=mesh, reshard_after_forward=True)
 
 
 @contextmanager
@@ -147,6 +150,8 @@ def whole_model(model: Model) -> Model:
     if not _many():
         return model
     made = type(model)(deepcopy(model.config)) if leads() else None
+    if made is not None:
+        made.generation_config = deepcopy(model.generation_config)
     for name, parameter in model.named_parameters():
         found = whole(parameter)
         if made is not None:

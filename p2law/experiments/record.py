@@ -1,6 +1,7 @@
 """What a run leaves in its folder: what it is, its curve as JSON lines, how it ended."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -62,6 +63,10 @@ class Record:
     def finish(self, facts: Mapping[str, Any]) -> None:
         """Mark the run as done; written last."""
         write_text(self.folder / "done.json", json.dumps(dict(facts), indent=2))
+
+    def tidy(self) -> None:
+        """Delete the checkpoints of a run that is done."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def fail(self, reason: str) -> None:
         """Keep why a run failed."""

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,28 @@ class State:
     step: int
     tensors: Mapping[str, torch.Tensor] = field(repr=False)
     info: Mapping[str, Any]
+
+
+class Stored(Mapping[str, torch.Tensor]):
+    """Tensors of a file, each read when it is asked for: several processes on a machine need not hold them all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._opened() as file:
+            self._names = tuple(file.keys())
+
+    def _opened(self) -> Any:
+        return safetensors().safe_open(self._path, framework="pt")
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        with self._opened() as file:
+            return file.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def save(folder: Path, state: State) -> None:
@@ -49,7 +71,7 @@ def latest(folder: Path) -> State | None:
         try:
             facts = json.loads((place / "state.json").read_text())
             if file_digest(place / "state.safetensors") == facts["sha256"]:
-                return State(facts["step"], safetensors().load_file(place / "state.safetensors"), facts["info"])
+                return State(facts["step"], Stored(place / "state.safetensors"), facts["info"])
         except (OSError, ValueError, KeyError):
             continue
     return None

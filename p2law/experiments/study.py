@@ -11,9 +11,11 @@ import pandas as pd
 from ..errors import DataError
 from ..quantities import format_quantity
 from . import parallel
+from ._torch import torch
 from .batches import window_count
-from .estimate import estimate
-from .machine import device_of, devices, memory
+from .estimate import Estimate, estimate
+from .fingerprint import fingerprint
+from .machine import device_of, devices, kind, memory
 from .parents import has_tokenizer
 from .plan import Plan
 from .record import Record
@@ -40,7 +42,14 @@ class Study:
         """What identifies a run: its own settings and the text it reads, as JSON has them."""
         texts = {split: self.text.digest(split) for split in (run.split, VALIDATION)}
         measured = {"validation": self.plan.validation_sequences, "calibration": self.plan.calibration_sequences}
-        return json.loads(json.dumps({**run.specification(), "text": texts, **measured}, default=str))
+        weights = {"parent_weights": self._weights(run)} if run.kind in ("control", "pruned") else {}
+        return json.loads(json.dumps({**run.specification(), "text": texts, **measured, **weights}, default=str))
+
+    def _weights(self, run: Run) -> str | None:
+        """Which weights a run sets out from, once they are there."""
+        source = self.record(run.needs).model if run.needs else run.parent.model
+        made = run.needs is None or self.record(run.needs).done
+        return fingerprint(source) if source and made else None
 
     def table(self) -> pd.DataFrame:
         """One row per run: parameters, tokens, and estimates of FLOPs, memory and time."""
@@ -63,13 +72,15 @@ class Study:
         return pd.DataFrame(rows)
 
 
-def make_study(plan: Plan, *, jobs: int = 1) -> Study:
+def make_study(plan: Plan, *, jobs: int = 1, room: bool = True) -> Study:
     """Open a plan's text and check every run against it.
 
     Parameters
     ----------
     jobs : int
         Runs that will be carried out at once, and must fit together.
+    room : bool
+        Whether the device, its memory and the disk must be there; without, :func:`shortage` tells.
 
     Raises
     ------
@@ -83,7 +94,8 @@ def make_study(plan: Plan, *, jobs: int = 1) -> Study:
     for run in study.runs:
         _check_text(study, run)
         _check_same(study, run)
-    _check_room(study, jobs)
+    if room and (lacking := shortage(study, jobs)):
+        raise DataError(lacking)
     return study
 
 
@@ -119,6 +131,11 @@ def _check_text(study: Study, run: Run) -> None:
 
 def _check_same(study: Study, run: Run) -> None:
     begun, now = study.record(run.name).specification(), study.specification(run)
+    if begun is not None and now.get("parent_weights", "") is None:
+        raise DataError(
+            f"run {run.name} was made from {run.needs}, which is not there any more: bring it back, or delete "
+            f"{study.record(run.name).folder} too."
+        )
     if begun is not None and begun != now:
         changed = [key for key in now if begun.get(key) != now[key]]
         raise DataError(
@@ -127,7 +144,10 @@ def _check_same(study: Study, run: Run) -> None:
         )
 
 
-def _check_room(study: Study, jobs: int) -> None:
+def shortage(study: Study, jobs: int = 1) -> str:
+    """What this machine lacks for the runs that are left, and what to change; empty if nothing."""
+    if kind(study.device) == "cuda" and not torch.cuda.is_available():
+        return f"device = {study.device!r}: torch sees no GPU here; choose 'cpu' or another machine."
     left = [run for run in study.runs if not study.record(run.name).done]
     costs = {
         run.name: estimate(run, device=study.device, speed=study.plan.speed, processes=parallel.size()) for run in left
@@ -136,20 +156,24 @@ def _check_room(study: Study, jobs: int) -> None:
     needed = kept + sum(sorted((cost.disk for cost in costs.values()), reverse=True)[:jobs])
     there = shutil.disk_usage(_existing(study.plan.out)).free
     if needed > there:
-        raise DataError(
+        return (
             f"the sweep may fill {needed / 2**30:.3g} GiB under {study.plan.out}, there are {there / 2**30:.3g}: make "
             "room, choose another out= folder, or set keep_models = false."
         )
+    return _memory_shortage(study, costs, jobs)
+
+
+def _memory_shortage(study: Study, costs: dict[str, Estimate], jobs: int) -> str:
     room, together = memory(study.device), -(-jobs // devices(study.device))
     largest = sorted(costs, key=lambda name: costs[name].memory, reverse=True)[:together]
     wanted = sum(costs[name].memory for name in largest)
-    if wanted > room:
-        raise DataError(
-            f"{' and '.join(largest)} {'needs' if len(largest) == 1 else 'together need'} about {wanted / 2**30:.3g} "
-            f"GiB of memory, the device has {room / 2**30:.3g}: "
-            + ("start fewer jobs, " if together > 1 else "")
-            + "lower micro_batch, set recompute = true, or start several processes with torchrun."
-        )
+    if wanted <= room:
+        return ""
+    return (
+        f"{' and '.join(largest)} {'needs' if len(largest) == 1 else 'together need'} about {wanted / 2**30:.3g} "
+        f"GiB of memory, the device has {room / 2**30:.3g}: {'start fewer jobs, ' if together > 1 else ''}lower "
+        "micro_batch, set recompute = true, or start several processes with torchrun."
+    )
 
 
 def _existing(path: Path) -> Path:

@@ -14,7 +14,7 @@ from . import parallel, table
 from ._torch import torch
 from .execute import execute
 from .lock import holding
-from .machine import device_of
+from .machine import device_of, release
 from .plan import Plan
 from .record import Record
 from .runs import Run
@@ -72,7 +72,7 @@ def sweep(
     TrainingError
         If one of several processes was killed.
     """
-    end = time() + 60 * minutes if minutes else float("inf")
+    end = float("inf") if minutes is None else time() + 60 * minutes
     with parallel.processes(device_of(plan.device)):
         _check_jobs(jobs, progress)
         study = make_study(plan, jobs=jobs)
@@ -104,7 +104,7 @@ def _wanted(study: Study, only: Collection[str]) -> list[Run]:
 
 def _apart(plan: Plan, end: float, name: str) -> str:
     """Carry out one run in a process of its own."""
-    study = make_study(plan)
+    study = make_study(plan, room=False)  # looked at for all runs together before
     return _carry_out(study, _wanted(study, [name])[0], end, progress=False)
 
 
@@ -126,6 +126,8 @@ def _carry_out(study: Study, run: Run, end: float, progress: bool) -> str:
             if parallel.size() > 1 and not isinstance(error, TrainingError):
                 raise  # the other processes may not have met it, and would wait for this one
             return became
+        finally:
+            release()
     if parallel.leads():
         _write(study)
     return f"done in {record.facts()['seconds']:.3g} s of training" if parallel.leads() else "done"
@@ -164,6 +166,7 @@ def _having(record: Record) -> AbstractContextManager[bool]:
 def _refusal(study: Study, run: Run, end: float) -> str:
     """Why a run is not carried out now; empty if it is."""
     if study.record(run.name).done:
+        study.record(run.name).tidy()  # a kill may have come between
         return "done before"
     if time() > end:
         return "left, since the time is over"

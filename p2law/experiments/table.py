@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from .files import replacing
+from .lock import waiting
 from .runs import Run
 from .study import Study
 
@@ -30,15 +31,29 @@ def gather(study: Study) -> pd.DataFrame:
     return _with_parent(rows) if len(rows) else rows
 
 
+def controls(rows: pd.DataFrame) -> pd.Series:
+    """How far the unpruned control of each size ends from L0 at the full rate, nats per token; mean over seeds."""
+    level = rows[(rows["kind"] == "control") & (rows["phase"] == "const")] if len(rows) else rows
+    if not len(level):
+        return pd.Series(dtype=float)
+    last = level.sort_values("D").groupby("run")[["size", "loss"]].last()
+    first = rows[(rows["kind"] == "control") & (rows["D"] == 0)].set_index("run")["loss"]
+    return (last["loss"] - first).groupby(last["size"]).mean()
+
+
 def write(study: Study) -> pd.DataFrame:
     """Write all tables as CSV into the plan's folder, and ``curves`` as Parquet where pyarrow is at hand."""
-    rows = gather(study)
-    if not len(rows):
-        return rows
-    for name, chosen in TABLES.items():
+    if not study.plan.out.is_dir():
+        return gather(study)
+    with waiting(study.plan.out / "lock"):  # gathered inside, or a slower process would write tables that lack a run
+        return _write(study, gather(study))
+
+
+def _write(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
+    for name, chosen in TABLES.items() if len(rows) else ():
         with replacing(study.plan.out / f"{name}.csv") as part:
             chosen(rows).to_csv(part, index=False)
-    if find_spec("pyarrow"):
+    if len(rows) and find_spec("pyarrow"):
         with replacing(study.plan.out / "curves.parquet") as part:
             rows.to_parquet(part, index=False)
     return rows

@@ -15,7 +15,7 @@ from ._torch import Model, torch
 from ._torch import checkpoint as recompute  # type: ignore[attr-defined]
 from .batches import Batches
 from .loss import autocast, mean_loss, token_loss
-from .machine import Meter, precision_on, synchronise
+from .machine import Meter, on_device, precision_on, synchronise
 from .prune.masks import mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
 from .recipe import Recipe
 
@@ -118,9 +118,9 @@ def train(
     saved = checkpoint.latest(folder) if folder else None
     if saved is not None:
         _restore(run, saved)
-    _prepare(model, recipe)
     due, wanted = recipe.measured(), precision_on(model.device.type, recipe.precision)
-    with Meter(model, recipe, run.step, shown=progress) as meter:
+    with _prepared(model, recipe), Meter(model, recipe, run.step, shown=progress) as meter:
+        run.began = monotonic()
         if saved is None:
             with _aside(run):
                 _measure(run, validation, recipe, wanted, start, log)
@@ -158,7 +158,7 @@ def _one_step(
         run.masks, run.pruned = new, pruned_weights(new)
         _mask_moments(run)
     model = run.model
-    windows = parallel.part(batches.at(run.step)).to(model.device)
+    windows = on_device(parallel.part(batches.at(run.step)), model.device)
     total = torch.zeros((), device=model.device)
     for part in windows.split(recipe.micro_batch or recipe.batch):
         with autocast(model.device.type, precision):
@@ -227,14 +227,20 @@ def _optimiser(model: Model, recipe: Recipe) -> Any:
     return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, fused=fused)
 
 
-def _prepare(model: Model, recipe: Recipe) -> None:
+@contextmanager
+def _prepared(model: Model, recipe: Recipe) -> Iterator[None]:
+    """Blocks compiled and recomputed as the recipe says; afterwards as they were."""
     model.train()
-    if recipe.recompute:
-        for block in model.model.layers:
-            block.forward = partial(recompute, block.forward, use_reentrant=False)
     if recipe.compile:
+        torch._dynamo.reset()  # few compilations are kept per process: those of the models before are of no use
+    for block in model.model.layers if recipe.compile or recipe.recompute else ():
+        forward = torch.compile(block.forward) if recipe.compile else block.forward  # one serves all: they are alike
+        block.forward = partial(recompute, forward, use_reentrant=False) if recipe.recompute else forward
+    try:
+        yield
+    finally:
         for block in model.model.layers:
-            block.compile()  # one compilation serves all blocks: they are alike
+            block.__dict__.pop("forward", None)  # it holds the block, which would never be freed
 
 
 def _mask_moments(run: _Run) -> None:

@@ -4,8 +4,9 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 
 from p2law.errors import DataError
 from p2law.experiments import architecture, parents
+from p2law.experiments.fingerprint import fingerprint
 
-from .models import KINDS, SHAPE, logits, tiny, torch
+from .models import KINDS, SHAPE, logits, random_parent, tiny, torch
 
 
 @pytest.mark.parametrize(("family", "tied"), KINDS)
@@ -86,3 +87,21 @@ def test_foreign_model_type_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(DataError, match="model type 'gpt2' is not supported"):
         parents.load(tmp_path)
+
+
+def test_blocks_of_several_kinds_are_refused():
+    """Which block attends how would have to be carried through every method."""
+    config = architecture.to_config(tiny("qwen2"))
+    config.layer_types = ["full_attention", "full_attention", "sliding_attention", "sliding_attention"]
+    with pytest.raises(DataError, match="blocks of several kinds"):
+        architecture.of_config(config)
+
+
+def test_a_fingerprint_tells_weights_apart(tmp_path):
+    model = random_parent(tiny())
+    for name, scale in (("one", 1.0), ("same", 1.0), ("other", 1.001)):
+        with torch.no_grad():
+            model.model.norm.weight.mul_(scale)
+        parents.save(model, tmp_path / name)
+    one, same, other = (fingerprint(tmp_path / name) for name in ("one", "same", "other"))
+    assert one == same != other

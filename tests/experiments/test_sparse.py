@@ -95,6 +95,11 @@ def test_ria_by_hand():
     torch.testing.assert_close(score, torch.tensor(by_hand))
 
 
+def test_ria_of_zeros_is_zero():
+    score = ria.score(torch.tensor([[0.0, 0.0], [0.0, 2.0]]), torch.ones(2))
+    torch.testing.assert_close(score, torch.tensor([[0.0, 0.0], [0.0, 2.0]]))
+
+
 @pytest.mark.parametrize("pattern", ["row", "2:4"])
 def test_sparsegpt_loses_less_of_the_output_than_wanda(weight, inputs, pattern):
     where, gram = parse(pattern), inputs.T @ inputs

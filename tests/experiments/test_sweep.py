@@ -16,17 +16,16 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 import p2law
 from p2law.errors import DataError
 from p2law.experiments import execute as execution
-from p2law.experiments import parents, plan, state, table, text
+from p2law.experiments import parents, plan, table, text
 from p2law.experiments.architecture import of_config
 from p2law.experiments.cli import _shares
 from p2law.experiments.lock import holding
 from p2law.experiments.study import make_study
 from p2law.experiments.sweep import sweep
 from p2law.experiments.tokenize import BYTES
-from p2law.experiments.train import TrainingError
 from p2law.schedules import PruningSchedule
 
-from .models import random_parent, tiny, torch
+from .models import random_parent, tiny
 
 TRAINING = {"tokens": 20 * 4 * 16, "batch": 4, "sequence": 16, "warmup": 3, "points": 6}
 PARENT = {"layers": 2, "hidden": 32, "ffn": 48, "heads": 4, "kv_heads": 2, "vocabulary": 257}
@@ -58,6 +57,7 @@ def table_of(**changes):
         "validation_sequences": 8,
         "calibration_sequences": 8,
         "checkpoint_every": 100,
+        "device": "cpu",
         "parents": [{"name": "tiny", "lr": 3e-3, "architecture": {"family": "llama", **PARENT}}],
         "pretrain": TRAINING,
         "posttrain": {**TRAINING, "lr_fraction": 0.2},
@@ -138,41 +138,6 @@ def test_a_failed_run_is_recorded_the_others_go_on_and_it_is_tried_again(folder,
     assert sweep(made(folder)).failed == {}
 
 
-def test_a_disk_that_fills_is_said_and_costs_the_step_under_way_only(folder, monkeypatch):
-    """Neither checkpoint nor reason can be written: the sweep says so, and goes on from what is there next time."""
-    one, said, honest, saved = ["tiny-parent"], [], state.save, []
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    def filling(where, what):
-        if len(saved) == 3:
-            full()
-        honest(where, what)
-        saved.append(what.step)
-
-    monkeypatch.setattr(state, "save", filling)
-    monkeypatch.setattr("p2law.experiments.record.Record.fail", full)
-    outcome = sweep(made(folder, checkpoint_every=1), only=one, say=said.append)
-    assert outcome.done == ()
-    assert "No space left on device (which could not be recorded" in said[0]
-    monkeypatch.undo()
-    resumed = sweep(made(folder, checkpoint_every=1), only=one)
-    pd.testing.assert_frame_equal(losses(resumed), losses(sweep(made(folder, out="other"), only=one)))
-    monkeypatch.setattr(table, "write", full)
-    with pytest.raises(TrainingError, match=r"tables cannot be written .* make room"):
-        sweep(made(folder, checkpoint_every=1), only=one)
-
-
-def test_want_of_memory_is_recorded_with_what_to_change(folder, monkeypatch):
-    def large(*_, **__):
-        raise torch.OutOfMemoryError("CUDA out of memory.")
-
-    monkeypatch.setattr(execution, "train", large)
-    reason = sweep(made(folder), only=["tiny-parent"]).failed["tiny-parent"]
-    assert reason.startswith("OutOfMemoryError: CUDA out of memory. Lower micro_batch, set recompute = true, or")
-
-
 def test_children_wait_for_a_parent_that_failed(folder, monkeypatch):
     monkeypatch.setattr(execution.parents, "build", lambda *_, **__: 1 / 0)
     outcome = sweep(made(folder))
@@ -207,68 +172,6 @@ def test_a_sweep_killed_in_the_middle_goes_on_where_it_was(folder):
     resumed = sweep(made(folder, checkpoint_every=1), only=one)
     undisturbed = sweep(made(folder, out="other"), only=one)
     pd.testing.assert_frame_equal(losses(resumed), losses(undisturbed))
-
-
-def test_runs_side_by_side_are_those_one_after_another(swept, folder):
-    said = []
-    outcome = sweep(made(folder, scratch=True), jobs=2, say=said.append)
-    assert (outcome.failed, outcome.left) == ({}, ())
-    order = [line.partition(":")[0] for line in said]
-    assert sorted(order) == sorted(outcome.done)
-    assert order.index("tiny-parent") < order.index("tiny-control-s0")
-    pd.testing.assert_frame_equal(losses(outcome), losses(swept[2]))
-    assert len(pd.read_csv(folder / "out" / "curves.csv")) == len(outcome.rows)
-
-
-def test_a_sweep_of_several_processes_killed_leaves_no_process_and_no_lock(swept, folder):
-    (folder / "plan.json").write_text(json.dumps(table_of(checkpoint_every=1, scratch=True)))
-    (folder / "run.py").write_text(
-        "import json, pathlib\n"
-        "from p2law.experiments import plan, sweep\n"
-        "if __name__ == '__main__':\n"
-        f"    here = pathlib.Path({str(folder)!r})\n"
-        "    sweep.sweep(plan.from_mapping(json.loads((here / 'plan.json').read_text()), here), jobs=2)\n"
-    )
-    process = subprocess.Popen([sys.executable, str(folder / "run.py")], env={**os.environ, "OMP_NUM_THREADS": "1"})
-    lock, deadline = folder / "out" / "runs" / "tiny-control-s0" / "lock", time.monotonic() + 120
-    while not lock.exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-    def free():
-        with holding(lock) as ours:
-            return ours
-
-    while not free():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    pd.testing.assert_frame_equal(losses(sweep(made(folder, checkpoint_every=1, scratch=True))), losses(swept[2]))
-
-
-def test_a_killed_process_ends_the_sweep_in_words(folder, monkeypatch):
-    monkeypatch.setattr("p2law.experiments.sweep._apart", killed)
-    with pytest.raises(TrainingError, match=r"a process was killed, .* with fewer jobs"):
-        sweep(made(folder), jobs=2)
-    monkeypatch.undo()
-    assert sweep(made(folder)).left == ()
-
-
-def killed(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_jobs_that_cannot_be_are_refused(folder, monkeypatch):
-    with pytest.raises(DataError, match="jobs=0: give a whole number"):
-        sweep(made(folder), jobs=0)
-    with pytest.raises(DataError, match="progress shows a single run"):
-        sweep(made(folder), jobs=2, progress=True)
-    monkeypatch.setattr("p2law.experiments.study.memory", lambda _: 1.2e6)
-    make_study(made(folder))
-    with pytest.raises(DataError, match=r"tiny-parent and tiny-control-s0 together need .* start fewer jobs"):
-        make_study(made(folder), jobs=2)
 
 
 def test_a_plan_without_posttrain_is_one_of_pretraining(folder):

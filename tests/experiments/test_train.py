@@ -1,6 +1,9 @@
 """Training: the rate and the phases, masks that hold, and runs that resume as if nothing had happened."""
 
+import gc
+import weakref
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,8 +26,8 @@ TOKENS = np.cumsum(np.random.default_rng(0).choice([1, 2, 5], size=6000, p=[0.7,
 """A text that can be learnt: the next token is one of three."""
 
 
-def model(seed=0):
-    return parents.build(tiny(**SMALL), seed=seed, sequence=64)
+def model(seed=0, **changes):
+    return parents.build(tiny(**SMALL | changes), seed=seed, sequence=64)
 
 
 def run(child, recipe=RECIPE, **more):
@@ -143,6 +146,37 @@ def test_masked_training_is_training_of_the_sliced_model():
 def test_memory_savers_change_nothing_but_rounding(change):
     plain_losses = [row["loss"] for row in run(model())]
     assert [row["loss"] for row in run(model(), replace(RECIPE, **change))] == pytest.approx(plain_losses, abs=1e-3)
+
+
+def test_a_model_is_freed_when_it_is_no_longer_used():
+    used = model()
+    run(used, replace(RECIPE, recompute=True))
+    gone = weakref.ref(used)
+    gc.disable()  # what only the collector would free keeps a GPU full
+    try:
+        del used
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch's compiler, of itself
+@pytest.mark.parametrize("recompute", [False, True])
+def test_blocks_are_compiled_once_and_for_every_shape(recompute, monkeypatch):
+    """Also inside checkpoints, and for more shapes than are kept compiled in a process."""
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    how = replace(RECIPE, compile=True, recompute=recompute)
+    for ffn in (16, 24, 32, 40, 48, 56):
+        before = len(graphs)
+        losses = [row["loss"] for row in run(model(ffn=ffn), how)]
+        assert 1 <= len(graphs) - before <= 3  # training and evaluation; all blocks share them
+        assert losses == pytest.approx([row["loss"] for row in run(model(ffn=ffn))], abs=1e-3)
 
 
 def test_bf16_stays_near_fp32_and_keeps_float32_weights():

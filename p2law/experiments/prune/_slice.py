@@ -29,26 +29,22 @@ def cut(model: Model, target: Architecture, keep: Keep) -> Model:
     parent = of_config(model.config)
     left = target.hidden / parent.hidden
     config = to_config(target, like=model.config, rms_norm_eps=model.config.rms_norm_eps / left)
-    state = _cut_state(model.state_dict(), parent, keep)
     with torch.random.fork_rng(), torch.device(model.device):
         child = transformers().AutoModelForCausalLM.from_config(config, dtype=model.dtype)
-    child.load_state_dict(state)
+    _copy(model.state_dict(), child.state_dict(), parent, keep)
     child.generation_config = deepcopy(model.generation_config)
     return child
 
 
-def _cut_state(state: dict[str, torch.Tensor], parent: Architecture, keep: Keep) -> dict[str, torch.Tensor]:
+@torch.no_grad()
+def _copy(whole: dict[str, torch.Tensor], child: dict[str, torch.Tensor], parent: Architecture, keep: Keep) -> None:
+    """Fill the child tensor by tensor, so that no second copy of it is held."""
     order = range(parent.layers) if keep.layers is None else keep.layers
-    place = {old: new for new, old in enumerate(order)}
-    out = {}
-    for name, tensor in state.items():
+    for name, tensor in child.items():
         found = _BLOCK.fullmatch(name)
-        if found is None:
-            out[name] = _cut_tensor(name, tensor, parent, keep, 0)
-        elif int(found[1]) in place:
-            old, rest = int(found[1]), found[2]
-            out[f"model.layers.{place[old]}.{rest}"] = _cut_tensor(rest, tensor, parent, keep, old)
-    return out
+        block, rest = (order[int(found[1])], found[2]) if found else (0, name)
+        source = whole[f"model.layers.{block}.{rest}" if found else name]
+        tensor.copy_(_cut_tensor(rest, source, parent, keep, block))
 
 
 def _cut_tensor(name: str, tensor: torch.Tensor, parent: Architecture, keep: Keep, block: int) -> torch.Tensor:

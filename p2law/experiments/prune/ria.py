@@ -11,7 +11,8 @@ from ._method import by_score
 def score(weight: torch.Tensor, norms: torch.Tensor | None) -> torch.Tensor:
     assert norms is not None
     size = weight.abs()
-    return (size / size.sum(0, keepdim=True) + size / size.sum(1, keepdim=True)) * norms.sqrt()
+    share = size / size.sum(0, keepdim=True) + size / size.sum(1, keepdim=True)
+    return share.nan_to_num() * norms.sqrt()  # rows and columns of zeros have no share
 
 
 METHOD = by_score("ria", "Zhang et al. 2024, ICLR", score, statistic="norms", pattern="layer")
