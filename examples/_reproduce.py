@@ -221,11 +221,6 @@ def judged(lower: float, upper: float) -> str:
     return "reproduced" if lower > 0 else "not reproduced" if upper < 0 else "undetermined"
 
 
-def together(verdicts: list[str]) -> str:
-    """One verdict for many cases: theirs if they agree."""
-    return verdicts[0] if verdicts and len(set(verdicts)) == 1 else "undetermined"
-
-
 def opening(options: Namespace, outcome: sweep.Outcome, paper: str) -> None:
     """What was run, before the findings."""
     rows = outcome.rows

@@ -14,6 +14,7 @@ from dataclasses import replace
 import _reproduce as common
 import matplotlib.pyplot as plt
 import pandas as pd
+from scipy import stats
 
 import p2law
 from p2law.errors import P2LawError
@@ -48,14 +49,13 @@ def main() -> None:
     common.opening(options, outcome, "Small LLMs: pruning vs. training from scratch")
     rows = outcome.rows
     found = pairs(rows)
-    noise = repeats(found)
     print(found.round(4).to_string(index=False))
-    print(f"\ngaps differ by up to {noise:.4f} nats between two orders of the text; smaller ones decide nothing\n")
-    equal_tokens(found, noise)
-    by_rate(found, noise)
-    by_tokens(rows, tokens, noise)
-    charged(found, noise)
-    fine(rows, found, noise)
+    print(f"\ngaps differ by up to {repeats(found):.4f} nats between two orders of the text\n")
+    equal_tokens(found)
+    by_rate(found)
+    by_tokens(rows, tokens)
+    charged(found)
+    fine(rows, found)
     meetings(rows, tokens)
     picture(rows, tokens, options)
 
@@ -86,47 +86,58 @@ def repeats(found: pd.DataFrame) -> float:
     return float((gaps.max() - gaps.min())[gaps.count() > 1].max().max())
 
 
-def verdict(gaps: pd.Series, noise: float) -> str:
-    """Whether gaps are above zero, beyond noise: for all, for none, or undetermined."""
-    return common.together([common.judged(gap - noise, gap + noise) for gap in gaps])
+def mean(gaps: pd.Series) -> tuple[float, float, float]:
+    """Mean of gaps and its 95 % interval, as they differ between cells; two orders of the text are one cell."""
+    cells = gaps.groupby(level=list(gaps.index.names)).mean()
+    if len(cells) < 2:
+        return float(cells.mean()), float("-inf"), float("inf")
+    half = stats.t.ppf(0.975, len(cells) - 1) * cells.sem()
+    return float(cells.mean()), float(cells.mean() - half), float(cells.mean() + half)
 
 
-def between(values: pd.Series) -> str:
-    return f"{values.min():+.3f} to {values.max():+.3f} nats"
+def found_that(claim: str, gaps: pd.Series, what: str, sign: int = 1) -> None:
+    """Say whether gaps, times the sign, are above zero on average."""
+    middle, lower, upper = mean(gaps)
+    verdict = common.judged(*sorted((sign * lower, sign * upper)))
+    agree = int((sign * gaps > 0).sum())
+    interval = f"{middle:+.3f} nats on average [{lower:+.3f}, {upper:+.3f}]"
+    why = f"{what} {interval}, {gaps.min():+.3f} to {gaps.max():+.3f}; {agree} of {len(gaps)} pairs are as claimed"
+    common.finding(claim, verdict, why)
 
 
-def equal_tokens(found: pd.DataFrame, noise: float) -> None:
-    why = f"scratch minus pruned is {between(found['free'])} over {len(found)} pairs"
-    common.finding("At equal training tokens the pruned model is better", verdict(found["free"], noise), why)
+def cells(found: pd.DataFrame, column: str) -> pd.Series:
+    return found.set_index(["size", "method", "rate"])[column]
 
 
-def by_rate(found: pd.DataFrame, noise: float) -> None:
+def equal_tokens(found: pd.DataFrame) -> None:
+    found_that("At equal training tokens the pruned model is better", cells(found, "free"), "scratch minus pruned is")
+
+
+def by_rate(found: pd.DataFrame) -> None:
     wide = found.pivot_table(index=["size", "seed", "method"], columns="rate", values="free")
     low, high = wide.columns.min(), wide.columns.max()
-    shrunk = wide[low] - wide[high]
-    why = f"from rate {low:g} to {high:g} the gap shrinks by {between(shrunk)}"
-    common.finding("Its lead shrinks with the pruning rate", verdict(shrunk, noise), why)
+    shrunk = (wide[low] - wide[high]).droplevel("seed")
+    found_that("Its lead shrinks with the pruning rate", shrunk, f"from rate {low:g} to {high:g} the gap shrinks by")
 
 
-def by_tokens(rows: pd.DataFrame, tokens: int, noise: float) -> None:
+def by_tokens(rows: pd.DataFrame, tokens: int) -> None:
     """The gap along the curves at the full rate, where both have a row at the same tokens."""
-    shrunk = []
+    shrunk = {}
     for _, child, twin in curves(rows, EQUAL):
         gaps = (twin.set_index("D")["loss"] - child.set_index("D")["loss"]).dropna()
         gaps = gaps[gaps.index > LATE * tokens]
-        shrunk.append(gaps.iloc[0] - gaps.iloc[-1])
-    why = f"along the curves the gap shrinks by {between(pd.Series(shrunk))}"
-    common.finding("Its lead shrinks with tokens", verdict(pd.Series(shrunk), noise), why)
+        shrunk[tuple(child[["size", "method", "rate_target", "seed"]].iloc[0])] = gaps.iloc[0] - gaps.iloc[-1]
+    along = pd.Series(shrunk).rename_axis(["size", "method", "rate", "seed"]).droplevel("seed")
+    found_that("Its lead shrinks with tokens", along, "along the curves the gap shrinks by")
 
 
-def charged(found: pd.DataFrame, noise: float) -> None:
+def charged(found: pd.DataFrame) -> None:
     for method, own in found.groupby("method"):
         claim = f"With the parent's tokens charged, training from scratch passes {method} pruning"
-        why = f"scratch minus pruned is {between(own['charged'])}; where undetermined it may just match"
-        common.finding(claim, verdict(-own["charged"], noise), why)
+        found_that(claim, cells(own, "charged"), "scratch minus pruned is", sign=-1)
 
 
-def fine(rows: pd.DataFrame, found: pd.DataFrame, noise: float) -> None:
+def fine(rows: pd.DataFrame, found: pd.DataFrame) -> None:
     """2:4 has no twin of its shape; the nearest size from scratch stands in."""
     ends = rows[(rows["phase"] == "decayed") & (rows["method"] == "2:4")]
     gaps = []
@@ -134,9 +145,9 @@ def fine(rows: pd.DataFrame, found: pd.DataFrame, noise: float) -> None:
         same = found[(found["size"] == child["size"]) & (found["seed"] == child["seed"])]
         nearest = same.loc[(same["N"] / child["N"] - 1).abs().idxmin()]
         print(f"  2:4 at {child['N']:,.0f} beside {nearest['method']} from scratch at {nearest['N']:,.0f} parameters")
-        gaps.append(nearest["scratch_all"] - child["loss"])
-    why = f"scratch minus pruned is {between(pd.Series(gaps))}"
-    common.finding("Even then 2:4 pruning keeps an edge", verdict(pd.Series(gaps), noise), why)
+        gaps.append((child["size"], nearest["scratch_all"] - child["loss"]))
+    gap = pd.DataFrame(gaps, columns=["size", "gap"]).set_index("size")["gap"]
+    found_that("Even then 2:4 pruning keeps an edge", gap, "scratch minus pruned is")
 
 
 def curves(rows: pd.DataFrame, suffix: str) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
