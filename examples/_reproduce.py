@@ -33,7 +33,9 @@ class Scale:
     layers: int
     head: int
     pretrain: int
-    """Tokens; of the longest dense runs."""
+    """Tokens of parents."""
+    dense: int
+    """Tokens of the longest dense and of the sparse runs: on the GPU less than one pass over 48M."""
     posttrain: int
     equal: int
     """Tokens of parent, child and twin alike, where pruning is held against training from scratch."""
@@ -87,6 +89,7 @@ SCALES = {
         layers=12,
         head=32,
         pretrain=160_000_000,
+        dense=40_000_000,
         posttrain=10_000_000,
         equal=8_000_000,
         batch=64,
@@ -104,6 +107,7 @@ SCALES = {
         layers=8,
         head=8,
         pretrain=640_000,
+        dense=640_000,
         posttrain=128_000,
         equal=128_000,
         batch=8,
@@ -121,6 +125,7 @@ SCALES = {
         layers=4,
         head=8,
         pretrain=20_000,
+        dense=20_000,
         posttrain=8_000,
         equal=8_000,
         batch=8,

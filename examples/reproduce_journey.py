@@ -23,11 +23,11 @@ CLEAR = 1.5
 def main() -> None:
     options = common.arguments(str(__doc__))
     scale = common.SCALES[options.scale]
-    longest = scale.pretrain
+    longest = scale.dense
     outcome = common.swept(
         options,
         parents=scale.parents(common.vocabulary(options)),
-        pretrain=scale.training(longest, passes=4),
+        pretrain=scale.training(longest),
         horizons=[longest // 4, longest // 2],
         sparse=[{"sparsity": [0.5, 0.75], "every": scale.every}],
     )

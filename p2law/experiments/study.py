@@ -66,7 +66,7 @@ class Study:
                     "lr": f"{run.recipe.lr:.3g}",
                     "FLOPs": f"{cost.flops:.2g}",
                     "GiB": f"{cost.memory / 2**30:.2g}",
-                    "minutes": f"{cost.seconds / 60:.2g}",
+                    "minutes": f"{cost.seconds / 60:,.0f}" if cost.seconds >= 600 else f"{cost.seconds / 60:.2g}",
                 }
             )
         return pd.DataFrame(rows)
