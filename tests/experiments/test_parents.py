@@ -86,3 +86,48 @@ def test_foreign_model_type_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(DataError, match="model type 'gpt2' is not supported"):
         parents.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "there"),
+    [
+        ([], False),
+        (["config.json", "vocab.json"], False),
+        (["tokenizer_config.json"], False),
+        (["tokenizer.json"], True),
+        (["tokenizer.model"], True),
+        (["vocab.json", "tokenizer_config.json"], True),
+    ],
+)
+def test_a_folder_has_a_tokenizer_if_its_files_are_there(tmp_path, files, there):
+    for name in files:
+        (tmp_path / name).touch()
+    assert parents.has_tokenizer(tmp_path) is there
+
+
+@pytest.mark.parametrize(
+    ("size", "there"), [(300, True), (1, False), (OSError, False), (ValueError, False), (ImportError, False)]
+)
+def test_a_hub_id_is_asked_for_its_tokenizer_once(monkeypatch, size, there):
+    """One with nothing but its special token is what some classes make of no files at all."""
+    from transformers import AutoTokenizer
+
+    asked = []
+
+    class Found:
+        all_special_tokens = ("<end>",)
+
+        def __len__(self):
+            return size
+
+    def from_pretrained(name):
+        asked.append(name)
+        if isinstance(size, type):
+            raise size("none")
+        return Found()
+
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", from_pretrained)
+    parents._hub_has_tokenizer.cache_clear()
+    assert parents.has_tokenizer("someone/model") is parents.has_tokenizer("someone/model") is there
+    assert asked == ["someone/model"]
+    parents._hub_has_tokenizer.cache_clear()
