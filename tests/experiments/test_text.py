@@ -109,33 +109,6 @@ def test_a_tokenizer_of_transformers_round_trips_and_is_recognised(tmp_path):
         tokenizer(tmp_path / "tokenizer.json")
 
 
-@pytest.mark.parametrize("kind", ["TokenizersBackend", "Qwen2Tokenizer", "GPT2Tokenizer"])
-def test_a_tokenizer_file_is_that_of_its_folder(tmp_path, kind):
-    tokenizers = pytest.importorskip("tokenizers")
-    trained = tokenizers.ByteLevelBPETokenizer()
-    trained.train_from_iterator(DOCUMENTS, vocab_size=300, special_tokens=["<|endoftext|>"])
-    trained.save(str(tmp_path / "tokenizer.json"))
-    settings = {"tokenizer_class": kind, "eos_token": "<|endoftext|>"}
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
-    of_file, of_folder = tokenizer(tmp_path / "tokenizer.json"), tokenizer(tmp_path)
-    assert of_file.digest == of_folder.digest
-    assert (of_file.vocabulary, of_file.end) == (of_folder.vocabulary, of_folder.end)
-    assert of_file.encode(DOCUMENTS[3]).tolist() == of_folder.encode(DOCUMENTS[3]).tolist()
-
-
-def test_a_tokenizer_of_another_library_is_told_by_its_vocabulary(monkeypatch):
-    class Slow:
-        def __init__(self, words):
-            self.words = words
-
-        def get_vocab(self):
-            return self.words
-
-    found = {"a": Slow({"x": 0, "y": 1}), "b": Slow({"y": 1, "x": 0}), "c": Slow({"x": 1, "y": 0})}
-    monkeypatch.setattr("p2law.experiments.tokenize._load", found.get)
-    assert digest_of("a") == digest_of("b") != digest_of("c")
-
-
 def test_changed_files_are_noticed(prepared):
     prepared.verify()
     path = prepared.folder / "train.bin"
