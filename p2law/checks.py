@@ -86,6 +86,13 @@ def whole_number(name: str, value: Any, *, least: int = 1, error: type[P2LawErro
     return int(value)
 
 
+def truth(name: str, value: Any, *, error: type[P2LawError] = FitError) -> bool:
+    """A truth value; text such as "false" would count as true."""
+    if not isinstance(value, bool | np.bool_):
+        raise error(f"{name}={plain(value)!r}: give true or false, without quotation marks.")
+    return bool(value)
+
+
 def array(name: str, value: Any, *, error: type[P2LawError] = DataError) -> np.ndarray:
     """Numbers as a float64 array of any shape; refuses text, truth values and ragged lists."""
     try:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..checks import truth, whole_number
 from ..errors import DataError
 
 FAMILIES = ("llama", "qwen2", "qwen3", "mistral")
@@ -31,8 +32,7 @@ class Architecture:
         if self.family not in FAMILIES:
             raise DataError(f"family={self.family!r}: choose {', '.join(FAMILIES)}.")
         for name in ("layers", "hidden", "ffn", "heads", "kv_heads", "head_dim", "vocabulary"):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) > 0):
-                raise DataError(f"{name}={getattr(self, name)!r}: give a whole number from 1 on.")
+            whole_number(name, getattr(self, name), error=DataError)
         if self.heads % self.kv_heads:
             raise DataError(f"heads={self.heads}, kv_heads={self.kv_heads}: heads must be a multiple of the groups.")
         if self.head_dim % 2:
@@ -91,12 +91,17 @@ def from_table(table: Mapping[str, Any]) -> Architecture:
     DataError
         Naming the entry that is missing, unknown or impossible.
     """
+    if not isinstance(table, Mapping):
+        raise DataError(f'architecture={table!r}: give a table such as {{ family = "llama", layers = 4, ... }}.')
     known = [field.name for field in fields(Architecture)]
     unknown = sorted(set(table) - set(known))
     missing = sorted(set(known) - {"head_dim", "tied"} - set(table))
     if unknown or missing:
         wrong = f"unknown: {', '.join(unknown)}" if unknown else f"missing: {', '.join(missing)}"
         raise DataError(f"architecture {dict(table)}: {wrong}; it has {', '.join(known)}.")
+    for name in ("hidden", "heads"):
+        whole_number(name, table[name], error=DataError)
+    truth("tied", table.get("tied", True), error=DataError)
     if "head_dim" not in table and table["hidden"] % table["heads"]:
         raise DataError(f"hidden={table['hidden']} is not a multiple of heads={table['heads']}: give head_dim.")
     return Architecture(**{"head_dim": table["hidden"] // table["heads"], **table})

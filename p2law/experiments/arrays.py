@@ -19,18 +19,22 @@ def read(path: str | PathLike[str]) -> np.ndarray:
     Raises
     ------
     DataError
-        If there is no such file, or it is of another kind.
+        If there is no such file, or it is damaged or of another kind.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError(f"there is no file {str(path)!r} to read token ids from.")
-    if path.suffix == ".npy":
-        return np.load(path, allow_pickle=False).ravel()
     inner = path.with_suffix("") if path.suffix == ".xz" else path
-    if inner.suffix not in RAW:
+    if path.suffix != ".npy" and inner.suffix not in RAW:
         raise DataError(f"cannot read token ids from {path.name!r}: use .npy, .u16 or .u32, the latter also as .xz.")
-    content = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
-    return np.frombuffer(content, RAW[inner.suffix])
+    try:
+        if path.suffix == ".npy":
+            return np.load(path, allow_pickle=False).ravel()
+        content = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+        return np.frombuffer(content, RAW[inner.suffix])
+    except (ValueError, EOFError, OSError, lzma.LZMAError) as error:
+        said = str(error).partition(".")[0]  # NumPy goes on to advise an unsafe way
+        raise DataError(f"no token ids can be read from {path.name}: {said}. Fetch or write it anew.") from error
 
 
 def by_split(sources: Iterable[str]) -> dict[str, list[np.ndarray]]:
@@ -44,7 +48,7 @@ def by_split(sources: Iterable[str]) -> dict[str, list[np.ndarray]]:
     found: dict[str, list[np.ndarray]] = {}
     for source in sources:
         split, sign, path = source.partition("=")
-        if not sign:
+        if not (sign and split):
             raise DataError(f"{source!r}: say which split the file belongs to, such as pretrain={source}.")
         found.setdefault(split, []).append(read(path))
     return found

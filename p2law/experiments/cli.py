@@ -131,7 +131,7 @@ def _text(options: Namespace) -> int:
         made = pack(by_split(options.sources), options.out, how)
     else:
         found = (each for source in options.sources for each in documents(source, field=options.field))
-        most = int(options.max_tokens) if options.max_tokens else None
+        most = int(options.max_tokens) if options.max_tokens is not None else None
         made = prepare(found, options.out, how, splits=splits, max_tokens=most)
     for split, facts in made.splits.items():
         print(f"{split}: {facts['tokens']:,} tokens, {facts['documents']:,} documents")
@@ -139,8 +139,13 @@ def _text(options: Namespace) -> int:
 
 
 def _shares(text: str) -> dict[str, float]:
-    pairs = (part.partition("=") for part in text.split(","))
-    return {name.strip(): parse_quantity(share) for name, _, share in pairs}
+    pairs = [part.partition("=") for part in text.split(",")]
+    try:
+        if not all(name.strip() for name, _, _ in pairs):
+            raise ValueError("a share has no name")
+        return {name.strip(): parse_quantity(share) for name, _, share in pairs}
+    except ValueError as error:
+        raise DataError(f"--splits {text}: write NAME=SHARE, such as train=0.9,validation=0.1 ({error}).") from error
 
 
 def _say(line: str) -> None:

@@ -1,7 +1,8 @@
 """Documents from text files, JSON lines, Parquet, or a hub data set."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ HUB = "hub:"
 
 
 def documents(source: str | PathLike[str], *, field: str = "text") -> Iterator[str]:
-    """The documents of a source, in order.
+    """The documents of a source, in order; rows without text are left out.
 
     Parameters
     ----------
@@ -26,8 +27,12 @@ def documents(source: str | PathLike[str], *, field: str = "text") -> Iterator[s
     Raises
     ------
     DataError
-        If the source or the column does not exist, or the file is of another kind.
+        If the source or the column does not exist, or the file is damaged, of another kind or not in UTF-8.
     """
+    return (text for text in _rows(source, field) if text)
+
+
+def _rows(source: str | PathLike[str], field: str) -> Iterator[str | None]:
     if str(source).startswith(HUB):
         return _hub(str(source), field)
     path = Path(source)
@@ -42,45 +47,70 @@ def documents(source: str | PathLike[str], *, field: str = "text") -> Iterator[s
 
 
 def _whole(path: Path, field: str) -> Iterator[str]:
-    yield path.read_text(encoding="utf-8", errors="replace")
+    with _utf_8(path.name):
+        text = path.read_text(encoding="utf-8")
+    yield text
 
 
-def _lines(path: Path, field: str) -> Iterator[str]:
-    with path.open(encoding="utf-8") as lines:
+def _lines(path: Path, field: str) -> Iterator[str | None]:
+    with path.open("rb") as lines:  # decoded one by one, so that a complaint can name the line
         for number, line in enumerate(lines, 1):
+            where = f"{path.name}, line {number}"
+            with _utf_8(where):
+                text = line.decode()
+            if not text.strip():
+                continue
             try:
-                row = json.loads(line)
+                row = json.loads(text)
             except ValueError as error:
-                raise DataError(f"{path.name}, line {number}: not JSON: {error}") from error
-            yield _text(row, field, f"{path.name}, line {number}")
+                raise DataError(f"{where}: not JSON: {error}") from error
+            yield _text(row, field, where)
 
 
-def _parquet(path: Path, field: str) -> Iterator[str]:
+@contextmanager
+def _utf_8(where: str) -> Iterator[None]:
     try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where}: the byte {error.object[error.start]:#x} is not UTF-8: convert the file, for instance from "
+            "Latin-1 with iconv -f latin1 -t utf-8."
+        ) from error
+
+
+def _parquet(path: Path, field: str) -> Iterator[str | None]:
+    try:
+        from pyarrow import ArrowException  # pyright: ignore[reportMissingImports]
         from pyarrow.parquet import ParquetFile  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingDependencyError("reading Parquet needs pyarrow: pip install pyarrow.") from error
-    with ParquetFile(path) as file:
-        if field not in file.schema_arrow.names:
-            raise DataError(f"{path.name} has no column {field!r}; it has {', '.join(file.schema_arrow.names)}.")
-        for batch in file.iter_batches(batch_size=1024, columns=[field]):
-            yield from (text for text in batch.column(0).to_pylist() if text)
+    try:
+        with ParquetFile(path) as file:
+            if field not in file.schema_arrow.names:
+                raise DataError(f"{path.name} has no column {field!r}; it has {', '.join(file.schema_arrow.names)}.")
+            for batch in file.iter_batches(batch_size=1024, columns=[field]):
+                yield from (_text({field: text}, field, path.name) for text in batch.column(0).to_pylist())
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
+        said = str(error).rstrip(".")
+        raise DataError(f"{path.name} cannot be read as Parquet: {said}. Fetch or write it anew.") from error
 
 
-def _hub(source: str, field: str) -> Iterator[str]:
+def _hub(source: str, field: str) -> Iterator[str | None]:
     name, _, configuration = source.removeprefix(HUB).partition(":")
     rows = datasets().load_dataset(name, configuration or None, split="train", streaming=True)
     return (_text(row, field, f"{source}, row {number}") for number, row in enumerate(rows, 1))
 
 
-def _text(row: dict[str, Any], field: str, where: str) -> str:
-    if not isinstance(row, dict) or not isinstance(row.get(field), str):
+def _text(row: Any, field: str, where: str) -> str | None:
+    if not isinstance(row, dict) or field not in row:
         has = ", ".join(row) if isinstance(row, dict) else type(row).__name__
         raise DataError(f"{where}: no text under {field!r}; it has {has}. Name the column with field=.")
+    if not isinstance(row[field], str | None):
+        raise DataError(f"{where}: {row[field]!r:.60} under {field!r} is not text. Name the column with field=.")
     return row[field]
 
 
-READERS: dict[str, Callable[[Path, str], Iterator[str]]] = {
+READERS: Mapping[str, Callable[[Path, str], Iterator[str | None]]] = {
     ".txt": _whole,
     ".md": _whole,
     ".py": _whole,

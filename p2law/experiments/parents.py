@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 
@@ -105,5 +106,19 @@ def linears(block: Model) -> dict[str, Model]:
 
 
 def has_tokenizer(source: str | PathLike[str]) -> bool:
-    """Whether a local model folder brings its tokenizer."""
-    return (Path(source) / "tokenizer.json").is_file()
+    """Whether a model folder or hub id brings its tokenizer."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return _hub_has_tokenizer(str(source))
+    files = [("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "tokenizer_config.json")]
+    return any(all((folder / name).is_file() for name in names) for names in files)
+
+
+@lru_cache
+def _hub_has_tokenizer(name: str) -> bool:
+    library = transformers()
+    try:
+        found = library.AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError, ImportError):  # the last where its format needs a package that is not there
+        return False
+    return len(found) > len(found.all_special_tokens)  # some classes come up empty where there are no files

@@ -1,5 +1,6 @@
 """A plan file: which parents, pruned how, trained how; read and checked before anything is run."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -7,13 +8,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from .. import checks
 from ..errors import DataError
-from ..quantities import parse_quantity
 from ..schedules import PruningSchedule
-from . import parents, prune
+from . import entries, parents, prune
 from .architecture import Architecture, from_table
 from .prune import Sparse
 from .recipe import Recipe
+
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+"""What a plan may call the device."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class Parent:
     """Tokens an existing model was trained on, if known."""
     seeds: tuple[int, ...] = ()
     """Of the order of the post-training text; empty for those of the plan."""
+
+    def __post_init__(self) -> None:
+        entries.filename("name", self.name)
+        checks.number("lr", self.lr, low=0, error=DataError)
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,14 @@ class Growth:
     """Steps between prunings."""
     pattern: str = "layer"
 
+    def __post_init__(self) -> None:
+        checks.whole_number("every", self.every, error=DataError)
+        if self.pattern not in ("layer", "row", "global"):
+            raise DataError(
+                f"pattern={self.pattern!r}: choose 'layer', 'row' or 'global'; n:m has a sparsity of its own from the "
+                "first step, whatever the schedule says."
+            )
+
 
 @dataclass(frozen=True)
 class Training:
@@ -62,6 +78,11 @@ class Training:
     """Learning rate; 0 to follow from the parent's."""
     lr_fraction: float = 1.0
     """Learning rate as a fraction of the parent's peak, unless ``lr`` is given."""
+
+    def __post_init__(self) -> None:
+        entries.text("split", self.split)
+        checks.number("lr", self.lr, low=0, closed=True, must="give a positive number, or 0", error=DataError)
+        checks.number("lr_fraction", self.lr_fraction, low=0, error=DataError)
 
     def recipe(self, parent: Parent, seed: int, **more: Any) -> Recipe:
         return Recipe(**{**self.settings, **more}, lr=self.lr or self.lr_fraction * parent.lr, seed=seed)
@@ -93,6 +114,15 @@ class Plan:
     speed: float = field(default=0.0)
     """FLOP/s to reckon times with; 0 for a guess by device."""
 
+    def __post_init__(self) -> None:
+        entries.text("family", self.family)
+        for name in ("validation_sequences", "calibration_sequences", "checkpoint_every"):
+            checks.whole_number(name, getattr(self, name), error=DataError)
+        checks.truth("keep_models", self.keep_models, error=DataError)
+        checks.number("speed", self.speed, low=0, closed=True, must="give FLOP/s, or 0 for a guess", error=DataError)
+        if not (isinstance(self.device, str) and DEVICE.fullmatch(self.device)):
+            raise DataError(f"device={self.device!r}: choose 'auto', 'cpu', 'cuda' or, for one of several, 'cuda:0'.")
+
 
 def read(path: str | PathLike[str]) -> Plan:
     """Read a plan file; paths in it are relative to it.
@@ -107,30 +137,30 @@ def read(path: str | PathLike[str]) -> Plan:
         raise DataError(f"there is no plan file {str(path)!r}.")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path.name} is not TOML: {error}") from error
     return from_mapping(table, path.parent)
 
 
 def from_mapping(table: Mapping[str, Any], here: Path = Path()) -> Plan:
     """The plan a mapping describes; see :func:`read`."""
-    values = dict(table)
+    values = {"out": "out", "family": "own", "seeds": (0,), "parent_seeds": (0,), **table}
     for name in ("text", "parents"):
         if name not in values:
             raise DataError(f"the plan has no {name!r}: see the example in p2law.experiments' documentation.")
-    values["out"], values["text"] = here / values.get("out", "out"), here / values["text"]
-    values.setdefault("family", "own")
-    values["parents"] = tuple(_parent(each, here) for each in values["parents"])
+    entries.known(values, {each.name for each in fields(Plan)}, "the plan")
+    for name in ("out", "text"):
+        values[name] = entries.path(name, values[name], here)
+    values["parents"] = tuple(_parent(each, here) for each in entries.tables("parents", values["parents"]))
     for name in ("posttrain", "pretrain"):
         if name in values:
             values[name] = _training(values[name], name)
-    values["prune"] = tuple(cell for each in values.get("prune", ()) for cell in _cells(each))
-    values["sparse"] = tuple(growth for each in values.get("sparse", ()) for growth in _growths(each))
-    values["scratch"] = _scratch(values.get("scratch", False), values.get("posttrain"))
+    for name, made in (("prune", _cells), ("sparse", _growths)):
+        values[name] = tuple(one for each in entries.tables(name, values.get(name, ())) for one in made(each))
     for name in ("seeds", "parent_seeds"):
-        values[name] = tuple(values.get(name, (0,)))
-    values["horizons"] = tuple(int(parse_quantity(each)) for each in values.get("horizons", ()))
-    _known(values, {each.name for each in fields(Plan)}, "the plan")
+        values[name] = entries.listed(name, values[name], entries.seed)
+    values["horizons"] = entries.listed("horizons", values.get("horizons", ()), entries.quantity)
+    values["scratch"] = _scratch(values.get("scratch", False), values.get("posttrain"))
     return _checked(Plan(**values))
 
 
@@ -139,6 +169,7 @@ def _checked(plan: Plan) -> Plan:
         ("parents", [each.name for each in plan.parents]),
         ("prune", [(each.label, each.rate) for each in plan.prune]),
         ("seeds", list(plan.seeds)),
+        ("parent_seeds", list(plan.parent_seeds)),
     ):
         if len(set(names)) < len(names) or not (names or what == "prune"):
             raise DataError(f"{what}: {names or 'none'}: give each once.")
@@ -147,7 +178,8 @@ def _checked(plan: Plan) -> Plan:
     if plan.posttrain is None and (plan.prune or plan.pretrain is None):
         raise DataError("models are to be post-trained, but the plan has no [posttrain].")
     for parent in plan.parents:
-        _check_cells(parent, plan.prune)
+        with entries.within(f"parent {parent.name}:"):
+            _check_cells(parent, plan.prune)
     return plan
 
 
@@ -155,72 +187,73 @@ def _check_cells(parent: Parent, cells: tuple[Cell, ...]) -> None:
     """Refuse rates out of reach, and two that come to the same child."""
     seen: dict[tuple[str, int], Cell] = {}
     for cell in cells:
-        try:
-            goal = prune.target(parent.shape, cell.method, cell.rate, pattern=cell.pattern)
-        except DataError as error:
-            raise DataError(f"parent {parent.name}: {error}") from error
+        goal = prune.target(parent.shape, cell.method, cell.rate, pattern=cell.pattern)
         twin = seen.setdefault((cell.label, goal.body), cell)
         if twin is not cell:
             raise DataError(
-                f"parent {parent.name}: {cell.label} at {twin.rate:g} and at {cell.rate:g} come to the same child "
+                f"{cell.label} at {twin.rate:g} and at {cell.rate:g} come to the same child "
                 f"(realised {goal.rate:.3g}): leave one out."
             )
 
 
 def _parent(table: Mapping[str, Any], here: Path) -> Parent:
-    _known(table, {"name", "lr", "architecture", "model", "tokens", "seeds"}, "a parent")
+    entries.known(table, {"name", "lr", "architecture", "model", "tokens", "seeds"}, "a parent")
     if "name" not in table or "lr" not in table or ("model" in table) == ("architecture" in table):
         raise DataError(f"parent {dict(table)}: give name, lr, and either architecture or model.")
-    tokens, seeds = int(parse_quantity(table.get("tokens", 0))), tuple(table.get("seeds", ()))
-    if "architecture" in table:
-        return Parent(table["name"], from_table(table["architecture"]), float(table["lr"]), seeds=seeds)
-    local = here / table["model"]
-    model = str(local if local.is_dir() else table["model"])
-    return Parent(table["name"], parents.shape_of(model), float(table["lr"]), model, tokens, seeds)
+    with entries.within(f"parent {table['name']}:"):
+        lr, tokens = entries.number("lr", table["lr"]), entries.quantity("tokens", table.get("tokens", 0), least=0)
+        seeds = entries.listed("seeds", table.get("seeds", ()), entries.seed)
+        if "architecture" in table:
+            return Parent(table["name"], from_table(table["architecture"]), lr, seeds=seeds)
+        local = entries.path("model", table["model"], here)
+        model = str(local if local.is_dir() else table["model"])
+        return Parent(table["name"], parents.shape_of(model), lr, model, tokens, seeds)
 
 
-def _scratch(value: bool | list[int | str], posttrain: Training | None) -> tuple[int, ...]:
+def _scratch(value: Any, posttrain: Training | None) -> tuple[int, ...]:
     """True stands for as long as the children are trained."""
-    if posttrain is None:
-        return ()
     if isinstance(value, bool):
-        return (posttrain.settings["tokens"],) if value else ()
-    return tuple(int(parse_quantity(each)) for each in value)
+        return (posttrain.settings["tokens"],) if value and posttrain else ()
+    tokens = entries.listed("scratch", value, entries.quantity)
+    return tokens if posttrain else ()
 
 
-def _training(table: Mapping[str, Any], name: str) -> Training:
+def _training(table: Any, name: str) -> Training:
+    entries.table(f"[{name}]", table)
     settings = {key: value for key, value in table.items() if key not in ("split", "lr", "lr_fraction")}
-    _known(settings, {each.name for each in fields(Recipe)} - {"lr", "seed"}, f"[{name}]")
+    entries.known(settings, {each.name for each in fields(Recipe)} - {"lr", "seed"}, f"[{name}]")
     if "tokens" not in settings:
         raise DataError(f"[{name}] does not say how many tokens.")
-    settings["tokens"] = int(parse_quantity(settings["tokens"]))
-    settings["betas"] = tuple(settings.get("betas", (0.9, 0.95)))
-    lr, fraction = float(table.get("lr", 0)), float(table.get("lr_fraction", 1))
-    training = Training(settings, table.get("split", name), lr, fraction)
-    Recipe(**settings, lr=lr or fraction)  # refuses impossible settings now
+    with entries.within(f"[{name}]"):
+        settings["tokens"] = entries.quantity("tokens", settings["tokens"])
+        if isinstance(settings.get("betas"), list):
+            settings["betas"] = tuple(settings["betas"])
+        lr, fraction = (entries.number(key, table.get(key, usual)) for key, usual in (("lr", 0), ("lr_fraction", 1)))
+        training = Training(settings, table.get("split", name), lr, fraction)
+        Recipe(**settings, lr=lr or fraction)  # refuses impossible settings now
     return training
 
 
 def _cells(table: Mapping[str, Any]) -> list[Cell]:
-    _known(table, {"method", "rates", "pattern", "label"}, "[[prune]]")
+    entries.known(table, {"method", "rates", "pattern", "label"}, "[[prune]]")
     if not table.get("rates"):
         raise DataError(f"[[prune]] {dict(table)}: give method and rates = [...].")
-    method = prune.get(table.get("method", ""))
-    pattern = table.get("pattern", method.pattern if isinstance(method, Sparse) else None)
-    label = table.get("label", method.name + (f"-{pattern}" if pattern else ""))
-    return [Cell(label, method.name, float(rate), pattern) for rate in table["rates"]]
+    with entries.within("[[prune]]"):
+        method = prune.get(entries.text("method", table.get("method", "")))
+        pattern = table.get("pattern", method.pattern if isinstance(method, Sparse) else None)
+        if pattern is not None:
+            entries.text("pattern", pattern)
+        label = table.get("label", method.name + (f"-{pattern}" if pattern else ""))
+        rates = entries.listed("rates", table["rates"], entries.number)
+        return [Cell(entries.filename("label", label), method.name, rate, pattern) for rate in rates]
 
 
 def _growths(table: Mapping[str, Any]) -> list[Growth]:
-    _known(table, {"sparsity", "start", "end", "unit", "shape", "every", "pattern"}, "[[sparse]]")
+    entries.known(table, {"sparsity", "start", "end", "unit", "shape", "every", "pattern"}, "[[sparse]]")
     if not table.get("sparsity"):
         raise DataError(f"[[sparse]] {dict(table)}: give sparsity = [...].")
     how = {key: table[key] for key in ("start", "end", "unit", "shape") if key in table}
     more = {key: table[key] for key in ("every", "pattern") if key in table}
-    return [Growth(PruningSchedule(sparsity=float(each), **how), **more) for each in table["sparsity"]]
-
-
-def _known(table: Mapping[str, Any], names: set[str], where: str) -> None:
-    unknown = sorted(set(table) - names)
-    if unknown:
-        raise DataError(f"{where} has an unknown entry {unknown[0]!r}; it takes {', '.join(sorted(names))}.")
+    with entries.within("[[sparse]]"):
+        goals = entries.listed("sparsity", table["sparsity"], entries.number)
+        return [Growth(PruningSchedule(sparsity=goal, **how), **more) for goal in goals]

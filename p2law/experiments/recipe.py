@@ -5,11 +5,14 @@ from math import cos, pi
 
 import numpy as np
 
+from .. import checks
 from ..errors import DataError
 
 SCHEDULES = ("constant", "wsd", "cosine")
 FLOOR = 0.1
 """Where the cosine ends, as a fraction of the peak rate (Hoffmann et al. 2022, arXiv 2203.15556)."""
+WHOLE = {"tokens": 1, "batch": 1, "sequence": 1, "warmup": 0, "points": 1, "micro_batch": 0, "passes": 1, "seed": 0}
+"""Entries that are whole numbers, and the least each may be."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,11 @@ class Recipe:
     """Keep no activations inside blocks: less memory, a third more time."""
 
     def __post_init__(self) -> None:
-        for name in ("tokens", "lr", "batch", "sequence", "points", "clip", "passes"):
-            if not getattr(self, name) > 0:
-                raise DataError(f"{name}={getattr(self, name)!r}: give a positive number.")
+        self._check_kinds()
         if self.schedule not in SCHEDULES:
             raise DataError(f"schedule={self.schedule!r}: choose {', '.join(SCHEDULES)}.")
         if self.precision not in ("auto", "bf16", "fp32"):
             raise DataError(f"precision={self.precision!r}: choose auto, bf16 or fp32.")
-        for name in ("decay", "distil"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise DataError(f"{name}={getattr(self, name)!r}: a fraction from 0 to 1.")
         if self.batch % (self.micro_batch or self.batch):
             raise DataError(f"micro_batch={self.micro_batch} does not divide batch={self.batch}.")
         if self.steps < self.warmup + 2 or self.stable <= self.warmup:
@@ -69,6 +67,24 @@ class Recipe:
                 f"tokens={self.tokens} are {self.steps} steps of {self.batch} x {self.sequence} tokens, of which "
                 f"warmup={self.warmup} and the decay leave none at the full rate: train longer or in smaller batches."
             )
+
+    def _check_kinds(self) -> None:
+        """Every entry by itself: of the right kind and within its range."""
+        for name, least in WHOLE.items():
+            checks.whole_number(name, getattr(self, name), least=least, error=DataError)
+        for name in ("lr", "clip"):
+            checks.number(name, getattr(self, name), low=0, error=DataError)
+        for name in ("decay", "distil"):
+            value, must = getattr(self, name), "a fraction from 0 to 1"
+            checks.number(name, value, low=0, high=1, closed=True, must=must, error=DataError)
+        checks.number("weight_decay", self.weight_decay, low=0, closed=True, must="give 0 or more", error=DataError)
+        for name in ("compile", "recompute"):
+            checks.truth(name, getattr(self, name), error=DataError)
+        two = "give two numbers, each 0 or more and below 1"
+        if not (isinstance(self.betas, tuple | list) and len(self.betas) == 2):
+            raise DataError(f"betas={self.betas!r}: {two}.")
+        for beta in self.betas:
+            checks.number("betas", beta, low=-1e-300, high=1, must=two, error=DataError)
 
     @property
     def step_tokens(self) -> int:

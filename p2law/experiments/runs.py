@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..errors import DataError
 from . import prune
 from .architecture import Architecture
 from .plan import Cell, Growth, Parent, Plan
@@ -44,10 +45,31 @@ class Run:
 
 
 def runs(plan: Plan) -> list[Run]:
-    """All runs of a plan: parents first, then controls, then the rest."""
+    """All runs of a plan: parents first, then controls, then the rest.
+
+    Raises
+    ------
+    DataError
+        If two would share a name, or be the same training: their rows would count double in every fit.
+    """
     made = [run for parent in plan.parents for seed in plan.parent_seeds for run in _of_parent(plan, parent, seed)]
+    _check_distinct(made)
     order = {"parent": 0, "control": 1, "pruned": 2, "scratch": 3, "sparse": 4}
     return sorted(made, key=lambda run: order[run.kind])
+
+
+def _check_distinct(made: list[Run]) -> None:
+    seen: dict[Any, Run] = {}
+    for run in made:
+        same = (run.kind, run.parent.name, run.parent_seed, run.recipe.seed, run.recipe.steps, run.cell, run.growth)
+        for key in (run.name, same):
+            twin = seen.setdefault(key, run)
+            if twin is not run:
+                both = run.name if twin.name == run.name else f"{twin.name} and {run.name}, the same training,"
+                raise DataError(
+                    f"{both} would be run twice: give every seed, sparsity and number of tokens once (horizons besides "
+                    "that of [pretrain]), or make the second in another out= folder."
+                )
 
 
 def _of_parent(plan: Plan, parent: Parent, parent_seed: int) -> Iterator[Run]:

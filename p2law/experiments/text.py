@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import whole_number
 from ..errors import DataError
 from .files import file_digest
 from .tokenize import Tokenizer
@@ -20,6 +22,8 @@ from .tokenize import Tokenizer
 SPLITS = {"pretrain": 0.60, "posttrain": 0.38, "validation": 0.02}
 """Shares of the documents unless the user says otherwise."""
 MANIFEST = "manifest.json"
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair: JSON can hold one by itself, as of an emoji cut through; UTF-8 and tokenisers cannot."""
 Piece = tuple[str, np.ndarray]
 """A split and token ids that go there."""
 
@@ -88,7 +92,8 @@ def prepare(
     Parameters
     ----------
     texts : iterable of str or of integer arrays
-        Documents as text, or as token ids of ``tokenizer``; an end token is put after each.
+        Documents as text, or as token ids of ``tokenizer``; an end token is put after each. Characters cut in half
+        (lone surrogates) become U+FFFD.
     splits : mapping
         Names and shares of the documents; the shares sum to 1.
     max_tokens : int, optional
@@ -99,11 +104,14 @@ def prepare(
     DataError
         If the folder is taken, the shares do not sum to 1, an id is outside the vocabulary, or a split stays empty.
     """
-    if abs(sum(splits.values()) - 1) > 1e-9 or min(splits.values()) <= 0:
+    if max_tokens is not None:
+        whole_number("max_tokens", max_tokens, error=DataError)
+    if not (abs(sum(splits.values()) - 1) <= 1e-9 and min(splits.values()) > 0):
         raise DataError(f"splits={dict(splits)}: give positive shares that sum to 1.")
 
     def pieces() -> Iterator[Piece]:
-        for number, document in enumerate(texts):
+        for number, given in enumerate(texts):
+            document = _HALF.sub("\ufffd", given) if isinstance(given, str) else given
             ids = tokenizer.encode(document) if isinstance(document, str) else np.asarray(document)
             _check_ids(ids, tokenizer, f"document {number}")
             yield _split_of(document, splits), np.append(ids, tokenizer.end)

@@ -1,5 +1,6 @@
 """From text to token ids: bytes as they are, or a tokenizer of transformers."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -56,15 +57,20 @@ def tokenizer(source: str | PathLike[str], *, end: str | None = None) -> Tokeniz
 
 
 def digest_of(source: str | PathLike[str]) -> str:
-    """SHA-256 of a tokenizer's full definition."""
-    return sha256(_load(source).backend_tokenizer.to_str().encode()).hexdigest()
+    """SHA-256 of a tokenizer's full definition; of its vocabulary where it is not of the tokenizers library."""
+    found = _load(source)
+    fast = getattr(found, "backend_tokenizer", None)
+    definition = json.dumps(sorted(found.get_vocab().items())) if fast is None else fast.to_str()
+    return sha256(definition.encode()).hexdigest()
 
 
 def _load(source: str | PathLike[str]):  # type: ignore[no-untyped-def]
     library, path = transformers(), Path(source)
+    in_folder = path.name == "tokenizer.json" and path.is_file() and (path.parent / "tokenizer_config.json").is_file()
     try:
-        if path.suffix == ".json":
+        if path.suffix == ".json" and not in_folder:
             return library.PreTrainedTokenizerFast(tokenizer_file=str(path))
-        return library.AutoTokenizer.from_pretrained(str(source))
+        # The class that a configuration names may change what the file says.
+        return library.AutoTokenizer.from_pretrained(str(path.parent if in_folder else source))
     except Exception as error:  # the Rust library raises bare exceptions
         raise DataError(f"no tokenizer at {str(source)!r}: give 'bytes', a tokenizer.json, a folder or id.") from error

@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 
 import pytest
 
+from p2law.errors import DataError
 from p2law.experiments import cli
 
 PLAN = """
@@ -62,6 +63,23 @@ def test_from_texts_to_tables(here, capsys):
     assert call("run", here / "plan.toml") == 0
     assert "3 runs done, 0 failed, 0 left" in capsys.readouterr().out
     assert (here / "out" / "pruned.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--splits", "pretrain=x"], "--splits pretrain=x: write NAME=SHARE, such as train=0.9"),
+        (["--splits", "pretrain=0.6,rest"], "write NAME=SHARE"),
+        (["--splits", "=1"], "a share has no name"),
+        (["--max-tokens", "0"], "max_tokens=0: give a whole number, 1 or more"),
+        (["--max-tokens", "-5"], "max_tokens=-5: give a whole number"),
+    ],
+)
+def test_wrong_options_for_a_text_are_refused(here, words, message):
+    pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
+    with pytest.raises(DataError, match=message):
+        call("text", here / "texts", "--tokenizer", "bytes", "--out", here / "text", *words)
+    assert not (here / "text").exists()
 
 
 def without_torch(here, *command):

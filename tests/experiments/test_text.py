@@ -64,6 +64,38 @@ def test_jsonl_parquet_and_folders_give_the_same_documents(tmp_path):
     assert list(documents(tmp_path / "texts")) == DOCUMENTS
 
 
+def test_parquet_with_a_damaged_middle_or_numbers_for_text_is_refused(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"text": DOCUMENTS * 20}), path)
+    content = bytearray(path.read_bytes())
+    content[4:200] = bytes(196)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a.parquet cannot be read as Parquet"):
+        list(documents(path))
+    parquet.write_table(pyarrow.table({"text": [5]}), path)
+    with pytest.raises(DataError, match=r"a.parquet: 5 under 'text' is not text"):
+        list(documents(path))
+
+
+def test_rows_without_text_are_left_out(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n\n{"text": null}\n  \r\n{"text": ""}\r\n{"text": "y"}\n\n')
+    parquet.write_table(pyarrow.table({"text": ["x", None, "", "y"]}), tmp_path / "b.parquet")
+    assert list(documents(tmp_path / "a.jsonl")) == list(documents(tmp_path / "b.parquet")) == ["x", "y"]
+
+
+def test_characters_cut_in_half_are_replaced(tmp_path):
+    """The two halves of a pair are a whole character to JSON, one alone becomes U+FFFD; nothing else changes."""
+    (tmp_path / "a.jsonl").write_text(r'{"text": "whole \ud83d\ude00, half \ud83d."}')
+    prepared = text.prepare(documents(tmp_path / "a.jsonl"), tmp_path / "text", BYTES, splits={"train": 1})
+    assert read_back(prepared, "train") == ["whole \U0001f600, half \ufffd."]
+
+
 def test_a_tokenizer_of_transformers_round_trips_and_is_recognised(tmp_path):
     tokenizers = pytest.importorskip("tokenizers")
     trained = tokenizers.ByteLevelBPETokenizer()
@@ -102,6 +134,10 @@ def test_max_tokens_is_met_exactly(tmp_path):
         (DOCUMENTS[:1], {}, "no document fell to"),
         ([np.array([300])], {}, "id 300 is outside the vocabulary of 257"),
         ([np.array([[1]])], {}, "one-dimensional"),
+        (DOCUMENTS, {"max_tokens": 0}, "max_tokens=0: give a whole number, 1 or more"),
+        (DOCUMENTS, {"max_tokens": -5}, "max_tokens=-5: give a whole number"),
+        (DOCUMENTS, {"splits": {"a": float("nan"), "b": 0.5}}, "shares that sum to 1"),
+        (DOCUMENTS, {"splits": {}}, "shares that sum to 1"),
     ],
 )
 def test_bad_text_is_refused_and_leaves_nothing(tmp_path, content, more, message):
@@ -120,11 +156,17 @@ def test_a_taken_folder_is_refused(prepared):
     [
         ("a.jsonl", '{"body": "x"}', "line 1: no text under 'text'; it has body"),
         ("a.jsonl", "{", "line 1: not JSON"),
+        ("a.jsonl", '{"text": "x"}\n\n{"text": 5}', "a.jsonl, line 3: 5 under 'text' is not text"),
+        ("a.jsonl", b'{"text": "x"}\n{"text": "caf\xe9"}', "a.jsonl, line 2: the byte 0xe9 is not UTF-8: convert"),
+        ("a.txt", b"caf\xe9", "a.txt: the byte 0xe9 is not UTF-8: convert the file"),
+        ("a.parquet", b"no table", "a.parquet cannot be read as Parquet: .* Fetch or write it anew"),
         ("a.csv", "x", "cannot read text from 'a.csv'"),
     ],
 )
 def test_unreadable_sources_are_refused(tmp_path, name, content, message):
-    (tmp_path / name).write_text(content)
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=message):
         list(documents(tmp_path / name))
 
@@ -181,3 +223,20 @@ def test_token_ids_in_files_are_packed_as_they_are_split(tmp_path):
         arrays.read(tmp_path / "d.bin")
     with pytest.raises(DataError, match="validation, array 0: id 300 is outside"):
         text.pack({"validation": [np.array([300])]}, tmp_path / "other", BYTES)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.npy", b"zz", "This file contains pickled .object. data. Fetch or write it anew"),
+        ("a.npy", b"", "Fetch or write it anew"),
+        ("a.u16", b"abc", "buffer size must be a multiple"),
+        ("a.u16.xz", b"zz", "Input format not supported"),
+        ("a.u16.xz", lzma.compress(bytes(1000))[:-20], "ended before the end-of-stream marker"),
+        ("a.u32.xz", lzma.compress(b"abcde"), "buffer size must be a multiple"),
+    ],
+)
+def test_damaged_token_files_are_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"no token ids can be read from {name}: .*{message}"):
+        arrays.read(tmp_path / name)
