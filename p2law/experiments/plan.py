@@ -84,6 +84,11 @@ class Training:
         checks.number("lr", self.lr, low=0, closed=True, must="give a positive number, or 0", error=DataError)
         checks.number("lr_fraction", self.lr_fraction, low=0, error=DataError)
 
+    @property
+    def length(self) -> int:
+        """Tokens per sequence."""
+        return self.settings.get("sequence", Recipe.sequence)
+
     def recipe(self, parent: Parent, seed: int, **more: Any) -> Recipe:
         return Recipe(**{**self.settings, **more}, lr=self.lr or self.lr_fraction * parent.lr, seed=seed)
 
@@ -177,6 +182,11 @@ def _checked(plan: Plan) -> Plan:
         raise DataError("a parent is to be trained here, but the plan has no [pretrain].")
     if plan.posttrain is None and (plan.prune or plan.pretrain is None):
         raise DataError("models are to be post-trained, but the plan has no [posttrain].")
+    if plan.scratch and plan.pretrain and plan.posttrain and plan.pretrain.length != plan.posttrain.length:
+        raise DataError(
+            f"[pretrain] sequence={plan.pretrain.length}, [posttrain] sequence={plan.posttrain.length}: models from "
+            "scratch stand beside parents in dense.csv, whose losses need windows of one length; make them equal."
+        )
     for parent in plan.parents:
         with entries.within(f"parent {parent.name}:"):
             _check_cells(parent, plan.prune)

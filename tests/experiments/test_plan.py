@@ -48,6 +48,10 @@ def grown(**changes):
         ({"horizons": ["soon"]}, "horizons='soon': give a number"),
         ({"scratch": 2000}, r"scratch=2000: give a list, such as scratch = \[2000\]"),
         ({"scratch": [True]}, "scratch=True: give a number"),
+        (
+            {"scratch": True, "posttrain": {**TRAINING, "sequence": 32, "tokens": 40 * STEP}},
+            r"\[pretrain\] sequence=16, \[posttrain\] sequence=32: .* make them equal",
+        ),
         ({"text": 3}, "text=3: give text in quotation marks"),
         ({"out": 3}, "out=3: give text"),
         ({"family": 3}, "family=3: give text"),
