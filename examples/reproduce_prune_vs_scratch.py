@@ -14,6 +14,7 @@ from dataclasses import replace
 import _reproduce as common
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.ticker import NullFormatter
 from scipy import stats
 
 import p2law
@@ -174,13 +175,24 @@ def meetings(rows: pd.DataFrame, tokens: int) -> None:
 
 def picture(rows: pd.DataFrame, tokens: int, options) -> None:
     shown = list(curves(rows, f"{EQUAL}-{2 * tokens}"))
-    figure, axes = plt.subplots(1, len(shown), figsize=(3.2 * len(shown), 3.2), sharey=True, squeeze=False)
-    for ax, (name, child, twin) in zip(axes[0], shown, strict=True):
+    across = min(4, len(shown))
+    figure, axes = plt.subplots(
+        -(-len(shown) // across),
+        across,
+        figsize=(3.2 * across, 2.6 * -(-len(shown) // across)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for ax, (name, child, twin) in zip(axes.flat, shown, strict=False):
         ax.semilogx(child["D"], child["loss"], "o-", label="pruned")
         ax.semilogx(twin["D"], twin["loss"], "s-", label="from scratch")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_title(str(name), fontsize=8)
-        ax.set_xlabel("tokens")
-    axes[0][0].set_ylabel("loss (nats per token)")
+    for ax in axes.flat[len(shown) :]:
+        ax.set_visible(False)
+    figure.supxlabel("tokens")
+    figure.supylabel("loss (nats per token)")
     axes[0][0].legend()
     common.saved(figure, options, "prune_vs_scratch")
 

@@ -42,6 +42,36 @@ def test_dense_runs_are_fitted_by_chinchilla():
     assert fit.metrics["r2"] > 0.97
 
 
+def test_end_points_of_sparse_runs_are_near_the_law_of_dense_ones():
+    """Figures of the data card."""
+    dense, sparse = (datasets.load("mini-sparse-pretraining", kind=kind) for kind in ("dense", "sparse"))
+    assert (len(dense), len(sparse)) == (12, 8)
+    assert (sparse["N_avg"] / sparse["N_plan"] - 1).abs().max() < 0.002
+    fit = p2law.fit("average_params", dense)
+    assert fit.metrics["rmse"] == pytest.approx(0.0116, abs=5e-4)
+    with pytest.warns(p2law.ExtrapolationWarning):
+        rms = {
+            column: ((fit.predict(sparse.assign(N_avg=sparse[column])) - sparse["loss"]) ** 2).mean() ** 0.5
+            for column in ("N_avg", "N", "N0")
+        }
+    assert rms == pytest.approx({"N_avg": 0.0194, "N": 0.0095, "N0": 0.0466}, abs=2e-3)
+
+
+def test_pruned_curves_stand_beside_curves_from_scratch():
+    curves = datasets.load("mini-prune-vs-scratch")
+    assert set(curves["kind"]) == {"pruned", "scratch"}
+    ends = datasets.load("mini-prune-vs-scratch", rows="all", phase="decayed").set_index("run")["loss"]
+    names = [run for run in ends.index if f"{run}-scratch" in ends.index]
+    assert len(names) == 12
+    assert all(ends[run] < ends[f"{run}-scratch"] for run in names)
+    assert sum(ends[run] > ends[f"{run}-scratch-256000"] for run in names) == 11
+    child, twin = (
+        p2law.fit("power", curves[curves["run"] == run], min_tokens=6e3)
+        for run in ("w64-depth-0.75-s0", "w64-depth-0.75-s0-scratch-256000")
+    )
+    assert p2law.crossover(child, twin).status.startswith("pruned always better in range")
+
+
 def test_controls_may_be_rows_or_a_column():
     table = datasets.load("mini-pruning", rows="all").query("phase == 'const' and method in ('width', 'control')")
     rows = p2law.fit("p2", table.drop(columns="L_control"), baseline="control", min_tokens=3e5)
