@@ -18,6 +18,7 @@ from ..experiments import cli as experiments
 from .catalogue import DATA, LAWS
 from .command import Command, Group, fill
 from .fitting import FIT
+from .joining import JOINT
 from .pictures import PLOT
 from .plan import PLAN
 from .predict import PREDICT
@@ -26,6 +27,7 @@ from .validating import COMPARE, HOLDOUT
 
 COMMANDS: dict[str, Command | Group] = {
     "fit": FIT,
+    "joint": JOINT,
     "report": REPORT,
     "predict": PREDICT.command(),
     "intervals": INTERVALS.command(),
@@ -89,6 +91,7 @@ _FLAGS = {
     "table[table.run": "--where run=NAME",
     "fit.bootstrap(": "--draws 1000",
     "from_json(path, law=": "--law module:function",
+    "load it with p2law.Joint.from_json": "JOINT.json:GROUP",
 }
 """How a remedy that is written in Python is written at the shell."""
 

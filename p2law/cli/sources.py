@@ -12,6 +12,7 @@ import numpy as np
 from .. import laws
 from ..baseline import CONTROL
 from ..errors import DataError, FitError, LawError, P2LawError
+from ..joining import Joint
 from ..laws import Constants
 from ..laws import published as constants
 from ..result import Fit
@@ -30,7 +31,11 @@ def fit_arguments(parser: ArgumentParser, *names: str, literature: bool = False)
     """Positional arguments for saved fits, and where their laws come from."""
     also = f", or published constants: {', '.join(published())}" if literature else ""
     for name in names or ("fit",):
-        parser.add_argument(name, metavar=f"{name.upper()}.json", help=f"a fit saved with 'p2law fit --out'{also}")
+        parser.add_argument(
+            name,
+            metavar=f"{name.upper()}.json",
+            help=f"a fit saved with 'p2law fit --out'{also}; JOINT.json:GROUP for a group of a joint fit",
+        )
     law_argument(parser)
 
 
@@ -123,7 +128,7 @@ def find(text: str, options: Namespace) -> Source:
         if getattr(options, "draws", None) is not None:
             raise FitError(f"{text} are constants without rows: they cannot be resampled; leave out --draws.")
         return known[text]
-    if not text.endswith(".json") and not Path(text).exists():
+    if not _of_joint(text)[0].endswith(".json") and not Path(text).exists():
         raise FitError(f"{text!r} is neither a saved fit (.json) nor published constants: {', '.join(known)}.")
     return load(text, options)
 
@@ -135,13 +140,23 @@ def maybe(path: str | None, options: Namespace) -> Fit | None:
 
 def _read(path: str, own: Sequence[str]) -> Fit:
     """Built-in laws answer for themselves; otherwise one of the laws given must be the fit's."""
+    file, group = _of_joint(path)
     failed: FitError | None = None
     for law in (None, *own):
+        known = None if law is None else find_law(law)
         try:
-            return Fit.from_json(Path(path), law=None if law is None else find_law(law))
+            if group:
+                return Joint.from_json(Path(file), law=known).of(group)
+            return Fit.from_json(Path(file), law=known)
         except FitError as error:
             failed = error
     raise FitError(f"{path}: {failed}") from failed
+
+
+def _of_joint(path: str) -> tuple[str, str]:
+    """The file, and which group of a joint fit if one is named: ``joint.json:width``, ``joint.json:2:4``."""
+    file, found, group = path.partition(".json:")
+    return (f"{file}.json", group) if found else (path, "")
 
 
 def find_law(text: str) -> laws.Law:

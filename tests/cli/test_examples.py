@@ -8,7 +8,7 @@ import pytest
 from p2law.cli import COMMANDS, main, make_parser
 from p2law.cli.command import Group
 
-SLOW = ("fit", "holdout", "compare", "plot holdout")
+SLOW = ("fit", "joint", "holdout", "compare", "plot holdout")
 
 
 def examples(commands, before=""):
