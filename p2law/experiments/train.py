@@ -49,8 +49,19 @@ class _Run:
     """Pruned weights summed over the steps taken."""
     seconds: float = 0.0
     """Of training, up to ``began``; measuring and saving are not counted."""
-    began: float = field(default_factory=monotonic)
+    began: float = 0.0
     rows: list[Row] = field(default_factory=list)
+    kept: float = 0.0
+    """When the newest checkpoint was written, and how long that took."""
+    cost: float = 0.0
+
+    def overdue(self) -> bool:
+        """Whether a kill would now cost more than a minute, and a checkpoint little beside that."""
+        return monotonic() - self.kept > max(MINUTE, self.cost / SHARE)
+
+
+MINUTE, SHARE = 60.0, 0.05
+"""Seconds between checkpoints, and the share of the time that these may take."""
 
 
 def train(
@@ -88,7 +99,8 @@ def train(
     folder : path, optional
         Where checkpoints are kept; if it holds some, the run goes on from the newest.
     checkpoint_every : int
-        Steps between checkpoints, and so the most that can be lost.
+        Steps between checkpoints, and so the most that can be lost; where they take more than a minute, there are
+        others between, as long as these take no more than a twentieth of the time.
     log : callable, optional
         Given all rows whenever there is a new one.
     stop : callable, optional
@@ -120,7 +132,7 @@ def train(
         _restore(run, saved)
     due, wanted = recipe.measured(), precision_on(model.device.type, recipe.precision)
     with _prepared(model, recipe), Meter(model, recipe, run.step, shown=progress) as meter:
-        run.began = monotonic()
+        run.began = run.kept = monotonic()
         if saved is None:
             with _aside(run):
                 _measure(run, validation, recipe, wanted, start, log)
@@ -132,7 +144,8 @@ def train(
                     _measure(run, validation, recipe, wanted, start, log)
             ended = run.step == recipe.steps
             halt = not ended and stop is not None and parallel.agreed(stop())
-            if folder and (run.step % checkpoint_every == 0 or ended or halt):
+            wished = run.step % checkpoint_every == 0 or ended or halt
+            if folder and (wished or parallel.agreed(run.overdue())):
                 with _aside(run):
                     _save(run, folder)
             if halt:
@@ -254,6 +267,7 @@ def _mask_moments(run: _Run) -> None:
 
 
 def _save(run: _Run, folder: Path) -> None:
+    began = monotonic()
     verify(run.model, run.masks)
     tensors = {f"mask.{name}": mask for name, mask in run.masks.items()}
     for name, parameter in run.model.named_parameters():
@@ -265,6 +279,8 @@ def _save(run: _Run, folder: Path) -> None:
     info = {"rows": run.rows, "zeros": run.zeros, "seconds": run.seconds}
     if parallel.leads():
         checkpoint.save(folder, checkpoint.State(run.step, tensors, info))
+    run.kept = monotonic()
+    run.cost = run.kept - began
 
 
 @torch.no_grad()

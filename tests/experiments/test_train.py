@@ -148,6 +148,26 @@ def test_memory_savers_change_nothing_but_rounding(change):
     assert [row["loss"] for row in run(model(), replace(RECIPE, **change))] == pytest.approx(plain_losses, abs=1e-3)
 
 
+@pytest.mark.parametrize(("writing", "kept"), [(0, [7, 14, 21, 28, 30]), (10, [7, 28, 30])])
+def test_slow_steps_are_kept_more_often_than_the_plan_asks(tmp_path, monkeypatch, writing, kept):
+    """Steps of 10 s: a checkpoint after a minute, but not where writing takes over a twentieth of the time."""
+    now, honest, steps = [0.0], state.save, []
+
+    def slow(folder, what):
+        now[0] += writing
+        steps.append(what.step)
+        honest(folder, what)
+
+    def stop():
+        now[0] += 10
+        return False
+
+    monkeypatch.setattr(state, "save", slow)
+    monkeypatch.setattr("p2law.experiments.train.monotonic", lambda: now[0])
+    run(model(), folder=tmp_path, checkpoint_every=1000, stop=stop)
+    assert steps == kept
+
+
 def test_a_model_is_freed_when_it_is_no_longer_used():
     used = model()
     run(used, replace(RECIPE, recompute=True))
