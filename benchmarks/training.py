@@ -51,10 +51,8 @@ class Case:
         return Recipe(tokens, 1e-4, schedule="constant", warmup=1, points=3, **how)
 
 
-def llama(
-    layers: int, hidden: int, ffn: int, heads: int, kv_heads: int, vocabulary: int, *, tied: bool
-) -> Architecture:
-    return Architecture("llama", layers, hidden, ffn, heads, kv_heads, hidden // heads, vocabulary, tied)
+def llama(layers: int, hidden: int, ffn: int, heads: tuple[int, int], vocabulary: int, *, tied: bool) -> Architecture:
+    return Architecture("llama", layers, hidden, ffn, *heads, hidden // heads[0], vocabulary, tied)
 
 
 CASES = {

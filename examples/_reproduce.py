@@ -145,7 +145,7 @@ def arguments(about: str) -> Namespace:
     """The command line."""
     parser = ArgumentParser(description=about)
     parser.add_argument(
-        "--scale", choices=SCALES, default="gpu", help="gpu (default), small (CPU, minutes), tiny (a test)"
+        "--scale", choices=SCALES, default="gpu", help="gpu (default), small (CPU, an hour or two), tiny (a test)"
     )
     parser.add_argument("--text", type=Path, help="folder of a prepared text, or of token files with tokenizer.json")
     parser.add_argument("--out", type=Path, help="default: reproduce-NAME-SCALE")
@@ -201,8 +201,9 @@ def swept(options: Namespace, **table) -> sweep.Outcome:
     where = {"text": str(prepared(options).folder.absolute()), "out": str(options.out.absolute())}
     wanted = plan.from_mapping({"family": "reproduced", **where, **sequences, **table})
     if options.dry_run:
-        made = study.make_study(wanted)
+        made = study.make_study(wanted, room=False)
         print(f"{made.table().to_string(index=False)}\n\n{len(made.runs)} runs on {made.device}.")
+        print(study.shortage(made, options.jobs))
         sys.exit(0)
     how = {"minutes": options.minutes, "jobs": options.jobs}
     outcome = sweep.sweep(wanted, **how, say=lambda line: print(line, flush=True))

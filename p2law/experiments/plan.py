@@ -222,10 +222,11 @@ def _parent(table: Mapping[str, Any], here: Path) -> Parent:
 
 def _scratch(value: Any, posttrain: Training | None) -> tuple[int, ...]:
     """True stands for as long as the children are trained."""
+    if value and posttrain is None:
+        raise DataError(f"scratch={value!r}: it trains the shapes of children, but the plan has no [posttrain].")
     if isinstance(value, bool):
         return (posttrain.settings["tokens"],) if value and posttrain else ()
-    tokens = entries.listed("scratch", value, entries.quantity)
-    return tokens if posttrain else ()
+    return entries.listed("scratch", value, entries.quantity)
 
 
 def _training(table: Any, name: str) -> Training:

@@ -61,7 +61,9 @@ def save(folder: Path, state: State) -> None:
         flush(path)
     part.rename(place)
     flush(folder)
-    for old in _places(folder)[:-KEEP]:
+    places = _places(folder)
+    spoilt = [each for each in places if each.name > place.name]  # else this run would have gone on from them
+    for old in (*places[: -KEEP - len(spoilt)], *spoilt):
         shutil.rmtree(old)
 
 

@@ -48,7 +48,7 @@ class Study:
     def _weights(self, run: Run) -> str | None:
         """Which weights a run sets out from, once they are there."""
         source = self.record(run.needs).model if run.needs else run.parent.model
-        made = run.needs is None or self.record(run.needs).done
+        made = run.needs is None or (self.record(run.needs).done and Path(source or "").is_dir())
         return fingerprint(source) if source and made else None
 
     def table(self) -> pd.DataFrame:
@@ -132,10 +132,12 @@ def _check_text(study: Study, run: Run) -> None:
 def _check_same(study: Study, run: Run) -> None:
     begun, now = study.record(run.name).specification(), study.specification(run)
     if begun is not None and now.get("parent_weights", "") is None:
-        raise DataError(
-            f"run {run.name} was made from {run.needs}, which is not there any more: bring it back, or delete "
-            f"{study.record(run.name).folder} too."
-        )
+        if not (study.record(run.name).done and run.needs and study.record(run.needs).done):
+            raise DataError(
+                f"run {run.name} was made from {run.needs}, which is not there any more: bring it back, or delete "
+                f"{study.record(run.name).folder} too."
+            )
+        now["parent_weights"] = begun.get("parent_weights")  # only the model is gone, and will not be made anew
     if begun is not None and begun != now:
         changed = [key for key in now if begun.get(key) != now[key]]
         raise DataError(

@@ -63,6 +63,10 @@ def test_from_texts_to_tables(here, capsys):
     assert call("run", here / "plan.toml") == 0
     assert "3 runs done, 0 failed, 0 left" in capsys.readouterr().out
     assert (here / "out" / "pruned.csv").is_file()
+    (here / "out" / "runs" / "tiny-control-s0" / "done.json").unlink()
+    only = ["run", here / "plan.toml", "--minutes", "0", "--only"]
+    assert call(*only, "tiny-control-s0") == 1
+    assert call(*only, "tiny-magnitude-layer-0.5-s0") == 0
 
 
 @pytest.mark.parametrize(

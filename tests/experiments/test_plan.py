@@ -52,6 +52,7 @@ def grown(**changes):
             {"scratch": True, "posttrain": {**TRAINING, "sequence": 32, "tokens": 40 * STEP}},
             r"\[pretrain\] sequence=16, \[posttrain\] sequence=32: .* make them equal",
         ),
+        ({"scratch": ["10M"], "prune": [], "posttrain": None}, r"\[posttrain\]"),
         ({"text": 3}, "text=3: give text in quotation marks"),
         ({"out": 3}, "out=3: give text"),
         ({"family": 3}, "family=3: give text"),

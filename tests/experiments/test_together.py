@@ -152,6 +152,15 @@ def test_children_of_other_weights_are_not_taken_for_those_of_these(folder):
         sweep(plan.from_mapping(whole, folder))
 
 
+def test_a_parent_whose_model_was_deleted_does_not_cost_what_is_done(folder):
+    two = ["tiny-parent", "tiny-control-s0"]
+    rows = sweep(made(folder), only=two).rows
+    shutil.rmtree(folder / "out" / "runs" / "tiny-parent" / "model")
+    assert len(sweep(made(folder), only=two).rows) == len(rows)
+    failed = sweep(made(folder), only=["tiny-ffn-0.3-s0"]).failed
+    assert "no model at" in failed["tiny-ffn-0.3-s0"]
+
+
 def test_children_of_a_parent_that_was_deleted_are_refused(folder):
     sweep(made(folder), only=["tiny-parent", "tiny-control-s0"])
     shutil.rmtree(folder / "out" / "runs" / "tiny-parent")
@@ -182,6 +191,13 @@ def test_checkpoints_left_by_a_kill_after_the_end_are_deleted(folder):
     stale.mkdir()
     sweep(made(folder), only=["tiny-parent"])
     assert not stale.exists()
+
+
+def test_models_from_scratch_of_one_shape_are_one_row(folder):
+    cells = [{"method": method, "rates": [0.5]} for method in ("influence", "contiguous")]
+    outcome = sweep(made(folder, prune=cells, scratch=True))
+    assert sum(name.endswith("-scratch") for name in outcome.done) == 2
+    assert len(pd.read_csv(folder / "out" / "dense.csv")) == 2
 
 
 def test_drift_of_the_controls(swept):

@@ -110,6 +110,13 @@ def test_two_checkpoints_are_kept_and_half_written_ones_ignored(tmp_path):
     assert state.latest(tmp_path).step == 30
 
 
+def test_spoilt_checkpoints_are_not_kept_for_new_ones(tmp_path):
+    for name in ("000000400", "000000500"):
+        (tmp_path / name).mkdir()
+    run(model(), folder=tmp_path, checkpoint_every=10)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000020", "000000030"]
+
+
 @pytest.mark.parametrize(("method", "pattern"), [("magnitude", "2:4"), ("magnitude", "global"), ("magnitude", "row")])
 def test_zeros_survive_training_exactly(method, pattern):
     child = prune.prune(model(), method, 0.5, pattern=pattern)
