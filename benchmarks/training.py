@@ -6,7 +6,6 @@
 Trainer is left out where accelerate, which it needs, is not installed.
 """
 
-import gc
 import os
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from common import heading, machine, rows
 from p2law.experiments import architecture, parents, prune
 from p2law.experiments.architecture import Architecture
 from p2law.experiments.batches import fixed_windows, make_batches
-from p2law.experiments.machine import device_of, peak, synchronise, training_flops
+from p2law.experiments.machine import device_of, peak, release, synchronise, training_flops
 from p2law.experiments.plan import from_mapping
 from p2law.experiments.recipe import Recipe
 from p2law.experiments.sweep import sweep
@@ -142,10 +141,9 @@ def throughput() -> None:
 
 
 def free() -> None:
-    gc.collect()
     torch._dynamo.reset()
+    release()
     if DEVICE == "cuda":
-        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 import p2law
 from p2law.errors import P2LawError
+from p2law.experiments import table
 
 LAWS = ["p2", "p2_without_size_term", "p2_log_rate", "p2_with_floor", "p2_additive"]
 CLAIMS = {"D": "more tokens", "N0": "larger models", "rho": "higher rates"}
@@ -68,8 +69,7 @@ def fitted(rows: pd.DataFrame) -> p2law.Fit:
 
 def controls(rows: pd.DataFrame) -> None:
     """Does the unpruned parent stand still? If not, the excess is measured from it."""
-    control = rows[(rows["kind"] == "control") & (rows["phase"] == "const")]
-    drift = control.groupby("size")["loss"].last() - control.groupby("size")["L0"].first().fillna(0)
+    drift = table.controls(rows)
     print("drift of the controls, nats:", ", ".join(f"{size} {value:+.3f}" for size, value in drift.items()))
 
 

@@ -108,10 +108,16 @@ def rows(options: Namespace) -> pd.DataFrame:
     return tables.read_table(options.table, dict(options.columns), options.where)
 
 
-def _arguments(parser: ArgumentParser) -> None:
+def table_and_law(parser: ArgumentParser) -> None:
+    """What every new fit begins with."""
     add = parser.add_argument
     add("table", help=tables.HELP)
     add("--law", required=True, metavar="LAW", help="name of a law (see 'p2law laws'), or module:function for your own")
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    table_and_law(parser)
+    add = parser.add_argument
     add("--out", metavar="FIT.json", help="save the fit")
     add("--plot", metavar="FIT.png", help="save a picture of points and curves (png, pdf, svg)")
     sources.draws_argument(parser)

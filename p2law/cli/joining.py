@@ -3,16 +3,15 @@
 from argparse import ArgumentParser, Namespace
 
 from ..joining import joint
-from . import files, sources, tables, values
+from . import files, sources, values
 from .answers import verdict
 from .command import Command
-from .fitting import fitted_arguments, rows, settings
+from .fitting import fitted_arguments, rows, settings, table_and_law
 
 
 def _arguments(parser: ArgumentParser) -> None:
+    table_and_law(parser)
     add = parser.add_argument
-    add("table", help=tables.HELP)
-    add("--law", required=True, metavar="LAW", help="name of a law (see 'p2law laws'), or module:function for your own")
     add("--by", required=True, metavar="COLUMN", help="tells the groups apart, such as method")
     add("--shared", required=True, type=values.names, metavar="beta,E", help="constants that all groups have in common")
     add("--out", metavar="JOINT.json", help="save it; other commands take a group of it as JOINT.json:GROUP")

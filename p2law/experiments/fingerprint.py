@@ -14,13 +14,17 @@ PIECES, LENGTH = 64, 2**16
 def fingerprint(source: str | PathLike[str]) -> str:
     """Tell a model's weights from others: by their bytes in a folder, by the commit on the hub."""
     folder = Path(source)
-    return _of_files(folder) if folder.is_dir() else _commit(str(source))
+    if not folder.is_dir():
+        return _commit(str(source))
+    files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")])
+    return _of_files(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 
-def _of_files(folder: Path) -> str:
+@lru_cache
+def _of_files(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """Read once for all children of a parent, and again when a file was written anew."""
     digest = sha256()
-    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
-        size = path.stat().st_size
+    for path, size, _ in files:
         digest.update(f"{path.name} {size}".encode())
         with path.open("rb") as file:
             for start in range(0, size, max(LENGTH, -(-size // PIECES))):

@@ -78,7 +78,7 @@ def sweep(
         study = make_study(plan, jobs=jobs)
         wanted = _wanted(study, only)
         if jobs > 1:
-            side_by_side(wanted, partial(_apart, plan, end), jobs=jobs, say=lambda name, what: say(f"{name}: {what}"))
+            side_by_side(wanted, partial(_apart, study, end), jobs=jobs, say=lambda name, what: say(f"{name}: {what}"))
         else:
             for run in wanted:
                 became = _carry_out(study, run, end, progress)
@@ -102,9 +102,8 @@ def _wanted(study: Study, only: Collection[str]) -> list[Run]:
     return [run for run in study.runs if not only or run.name in only]
 
 
-def _apart(plan: Plan, end: float, name: str) -> str:
+def _apart(study: Study, end: float, name: str) -> str:
     """Carry out one run in a process of its own."""
-    study = make_study(plan, room=False)  # looked at for all runs together before
     return _carry_out(study, _wanted(study, [name])[0], end, progress=False)
 
 
