@@ -14,23 +14,26 @@ except ImportError:  # Windows: processes must be kept apart by the user
 @contextmanager
 def waiting(path: Path) -> Iterator[None]:
     """Wait until no other process holds the lock, and hold it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT)
-    try:
+    with _opened(path) as handle:
         if fcntl is not None:
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager
 def holding(path: Path) -> Iterator[bool]:
     """Whether the lock was free and is now ours."""
+    with _opened(path) as handle:
+        yield _try(handle)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
-        yield _try(handle)
+        yield handle
     finally:
-        os.close(handle)
+        os.close(handle)  # which lets go of the lock
 
 
 def _try(handle: int) -> bool:

@@ -14,6 +14,19 @@ def token_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
 
 
+def training_loss(
+    logits: torch.Tensor, targets: torch.Tensor, teacher: torch.Tensor | None, distil: float
+) -> torch.Tensor:
+    """Cross-entropy, of which a share ``distil`` gives way to the divergence from a teacher's predictions."""
+    loss = token_loss(logits, targets)
+    if teacher is None:
+        return loss
+    divergence = torch.nn.functional.kl_div(
+        logits.float().log_softmax(-1), teacher.float().log_softmax(-1), reduction="none", log_target=True
+    )
+    return (1 - distil) * loss + distil * divergence.sum(-1).mean()
+
+
 @torch.no_grad()
 def mean_loss(model: Model, windows: torch.Tensor, *, precision: str = "fp32") -> float:
     """Mean loss of predicting each window's tokens from the second on, nats per token.

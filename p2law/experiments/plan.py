@@ -170,14 +170,9 @@ def from_mapping(table: Mapping[str, Any], here: Path = Path()) -> Plan:
 
 
 def _checked(plan: Plan) -> Plan:
-    for what, names in (
-        ("parents", [each.name for each in plan.parents]),
-        ("prune", [(each.label, each.rate) for each in plan.prune]),
-        ("seeds", list(plan.seeds)),
-        ("parent_seeds", list(plan.parent_seeds)),
-    ):
-        if len(set(names)) < len(names) or not (names or what == "prune"):
-            raise DataError(f"{what}: {names or 'none'}: give each once.")
+    for name in ("parents", "seeds", "parent_seeds"):
+        if not getattr(plan, name):
+            raise DataError(f"{name} is empty: nothing would be run.")
     if plan.pretrain is None and any(each.model is None for each in plan.parents):
         raise DataError("a parent is to be trained here, but the plan has no [pretrain].")
     if plan.posttrain is None and (plan.prune or plan.pretrain is None):

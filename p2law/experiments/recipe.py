@@ -50,7 +50,7 @@ class Recipe:
     precision: str = "auto"
     """``"bf16"`` products over float32 weights, ``"fp32"``, or ``"auto"``: bf16 on a GPU."""
     compile: bool = False
-    """Compile the blocks."""
+    """Compile the blocks and the loss."""
     recompute: bool = False
     """Keep no activations inside blocks: less memory, a third more time."""
 

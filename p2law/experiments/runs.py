@@ -67,8 +67,8 @@ def _check_distinct(made: list[Run]) -> None:
             if twin is not run:
                 both = run.name if twin.name == run.name else f"{twin.name} and {run.name}, the same training,"
                 raise DataError(
-                    f"{both} would be run twice: give every seed, sparsity and number of tokens once (horizons besides "
-                    "that of [pretrain]), or make the second in another out= folder."
+                    f"{both} would be run twice: give every parent, seed, sparsity and number of tokens once (horizons "
+                    "besides that of [pretrain]), or make the second in another out= folder."
                 )
 
 
@@ -115,12 +115,10 @@ def _sparse(plan: Plan, parent: Parent, seed: int, size: str) -> Iterator[Run]:
     recipe = plan.pretrain.recipe(parent, seed)
     for growth in plan.sparse:
         how = growth.schedule
-        when = (
-            ""
-            if (how.start, how.end, how.unit) == (0.25, 0.75, "compute")
-            else f"-{how.start:g}to{how.end:g}{how.unit}"
-        )
-        name = f"{size}-sparse-{how.sparsity:g}-{how.shape}{when}-{growth.pattern}"
+        usual = (how.start, how.end, how.unit) == (0.25, 0.75, "compute")
+        when = "" if usual else f"-{how.start:g}to{how.end:g}{how.unit}"
+        often = "" if growth.every == Growth.every else f"-every{growth.every}"
+        name = f"{size}-sparse-{how.sparsity:g}-{how.shape}{when}-{growth.pattern}{often}"
         yield Run(name, "sparse", parent, seed, recipe, plan.pretrain.split, parent.shape, growth=growth)
 
 

@@ -67,16 +67,25 @@ def save(folder: Path, state: State) -> None:
         shutil.rmtree(old)
 
 
-def latest(folder: Path) -> State | None:
-    """The newest checkpoint whose checksum holds, if there is one."""
+def newest(folder: Path) -> Path | None:
+    """Where the newest checkpoint lies whose checksum holds, if there is one."""
     for place in reversed(_places(folder)):
         try:
-            facts = json.loads((place / "state.json").read_text())
-            if file_digest(place / "state.safetensors") == facts["sha256"]:
-                return State(facts["step"], Stored(place / "state.safetensors"), facts["info"])
+            if file_digest(place / "state.safetensors") == _facts(place)["sha256"]:
+                return place
         except (OSError, ValueError, KeyError):
             continue
     return None
+
+
+def load(place: Path) -> State:
+    """Read a checkpoint; :func:`newest` has seen that it is whole."""
+    facts = _facts(place)
+    return State(facts["step"], Stored(place / "state.safetensors"), facts["info"])
+
+
+def _facts(place: Path) -> dict[str, Any]:
+    return json.loads((place / "state.json").read_text())
 
 
 def _places(folder: Path) -> list[Path]:

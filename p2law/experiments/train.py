@@ -14,7 +14,7 @@ from . import state as checkpoint
 from ._torch import Model, torch
 from ._torch import checkpoint as recompute  # type: ignore[attr-defined]
 from .batches import Batches
-from .loss import autocast, mean_loss, token_loss
+from .loss import autocast, mean_loss, training_loss
 from .machine import Meter, on_device, precision_on, synchronise
 from .prune.masks import mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
 from .recipe import Recipe
@@ -44,6 +44,8 @@ class _Run:
     masks: Masks
     pruned: int
     """Weights the masks hold at zero; counted when they change, for on a GPU counting waits for it."""
+    loss: Callable[..., torch.Tensor]
+    """Of logits, targets, the teacher's logits and their weight."""
     step: int = 0
     zeros: int = 0
     """Pruned weights summed over the steps taken."""
@@ -126,10 +128,11 @@ def train(
     parallel.shard(model)
     if teacher is not None:
         parallel.shard(teacher)
-    run = _Run(model, _optimiser(model, recipe), held, pruned_weights(held))
-    saved = checkpoint.latest(folder) if folder else None
+    loss = torch.compile(training_loss) if recipe.compile else training_loss
+    run = _Run(model, _optimiser(model, recipe), held, pruned_weights(held), loss)
+    saved = parallel.agreed(checkpoint.newest(folder) if folder and parallel.leads() else None)
     if saved is not None:
-        _restore(run, saved)
+        _restore(run, checkpoint.load(saved))
     due, wanted = recipe.measured(), precision_on(model.device.type, recipe.precision)
     with _prepared(model, recipe), Meter(model, recipe, run.step, shown=progress) as meter:
         run.began = run.kept = monotonic()
@@ -137,8 +140,8 @@ def train(
             with _aside(run):
                 _measure(run, validation, recipe, wanted, start, log)
         while run.step < recipe.steps:
-            loss = _one_step(run, batches, recipe, wanted, remask, teacher)
-            meter.tick(loss)
+            latest = _one_step(run, batches, recipe, wanted, remask, teacher)
+            meter.tick(latest)
             if run.step in due:
                 with _aside(run):
                     _measure(run, validation, recipe, wanted, start, log)
@@ -175,7 +178,7 @@ def _one_step(
     total = torch.zeros((), device=model.device)
     for part in windows.split(recipe.micro_batch or recipe.batch):
         with autocast(model.device.type, precision):
-            loss = _training_loss(model, part, recipe.distil, teacher) * (len(part) / len(windows))
+            loss = _loss(run, part, recipe.distil, teacher) * (len(part) / len(windows))
         loss.backward()
         total += loss.detach()
     mask_gradients(model, run.masks)  # before clipping: gradients that are dropped must not count in the norm
@@ -190,17 +193,13 @@ def _one_step(
     return total
 
 
-def _training_loss(model: Model, windows: torch.Tensor, distil: float, teacher: Model | None) -> torch.Tensor:
-    logits = model(input_ids=windows[:, :-1], use_cache=False).logits
-    loss = token_loss(logits, windows[:, 1:])
-    if teacher is None or distil == 0:
-        return loss
-    with torch.no_grad():
-        wanted = teacher(input_ids=windows[:, :-1], use_cache=False).logits
-    divergence = torch.nn.functional.kl_div(
-        logits.float().log_softmax(-1), wanted.float().log_softmax(-1), reduction="none", log_target=True
-    )
-    return (1 - distil) * loss + distil * divergence.sum(-1).mean()
+def _loss(run: _Run, windows: torch.Tensor, distil: float, teacher: Model | None) -> torch.Tensor:
+    inputs, targets = windows[:, :-1], windows[:, 1:]
+    logits, wanted = run.model(input_ids=inputs, use_cache=False).logits, None
+    if teacher is not None and distil:
+        with torch.no_grad():
+            wanted = teacher(input_ids=inputs, use_cache=False).logits
+    return run.loss(logits, targets, wanted, distil)
 
 
 def _measure(

@@ -190,15 +190,15 @@ def test_a_plan_that_is_not_utf_8_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"parent_seeds": [1, 1]}, r"parent_seeds: \[1, 1\]: give each once"),
-        ({"parent_seeds": []}, "parent_seeds: none"),
+        ({"parent_seeds": [1, 1]}, "tiny-p1-parent would be run twice"),
+        ({"parents": 2 * table_of()["parents"]}, "tiny-parent would be run twice"),
         (parent(seeds=[0, 0]), "tiny-control-s0 would be run twice"),
         ({"horizons": ["1k", 1000]}, "tiny-parent-1000 would be run twice"),
         ({"horizons": [TRAINING["tokens"]]}, "tiny-parent and tiny-parent-1280, the same training, would be run twice"),
         ({"horizons": [15 * STEP, 15 * STEP + 1]}, "tiny-parent-960 and tiny-parent-961, the same training"),
         ({"scratch": ["1k", "1k"]}, "tiny-ffn-0.3-s0-scratch-1000 would be run twice"),
         (grown(sparsity=[0.5, 0.5]), "tiny-sparse-0.5-geometric-layer would be run twice"),
-        ({"sparse": [{"sparsity": [0.5]}, {"sparsity": [0.5], "every": 5}]}, "or make the second in another out="),
+        ({"sparse": 2 * [{"sparsity": [0.5], "every": 5}]}, "or make the second in another out="),
     ],
 )
 def test_what_would_count_double_is_refused(tmp_path, changes, message):
@@ -210,6 +210,11 @@ def test_what_is_alike_but_not_the_same_is_run(tmp_path):
     """Same length, another kind; same cell, another seed; and tables that say nothing."""
     found = runs(made(tmp_path, seeds=[0, 1], parent_seeds=[0, 1], scratch=True, horizons=["1k"], sparse=[]))
     assert len({run.name for run in found}) == len(found) == 20
+    often = runs(made(tmp_path, sparse=[{"sparsity": [0.5]}, {"sparsity": [0.5], "every": 5}]))
+    assert [run.name for run in often if run.kind == "sparse"] == [
+        "tiny-sparse-0.5-geometric-layer",
+        "tiny-sparse-0.5-geometric-layer-every5",
+    ]
     assert [run.name for run in runs(plan.from_mapping(table_of(prune=[]), tmp_path))] == [
         "tiny-parent",
         "tiny-control-s0",

@@ -238,10 +238,11 @@ def test_changed_settings_under_the_same_name_are_refused(folder):
         ({"prune": [{"method": "wand", "rates": [0.5]}]}, "no pruning method 'wand'"),
         ({"prune": [{"method": "ffn", "rates": [0.9]}]}, "parent tiny: rate=0.9 is out of reach of ffn"),
         ({"prune": [{"method": "ffn", "rates": [0.3, 0.301]}]}, "come to the same child"),
-        ({"prune": [{"method": "ffn", "rates": [0.3, 0.3]}]}, "give each once"),
+        ({"prune": [{"method": "ffn", "rates": [0.3, 0.3]}]}, "come to the same child"),
         ({"prune": [{"method": "ffn"}]}, "give method and rates"),
-        ({"seeds": [0, 0]}, "seeds: .* give each once"),
-        ({"parents": []}, "parents: none"),
+        ({"seeds": [0, 0]}, "tiny-control-s0 would be run twice"),
+        ({"parents": []}, "parents is empty"),
+        ({"parent_seeds": []}, "parent_seeds is empty"),
         ({"parents": [{"name": "a", "lr": 1}]}, "either architecture or model"),
         ({"posttrain": {**TRAINING, "rate": 1}}, r"\[posttrain\] has an unknown entry 'rate'"),
         ({"posttrain": {"batch": 4}}, "does not say how many tokens"),
@@ -299,7 +300,7 @@ def test_sparse_pretraining_logs_the_average_it_had(folder):
     )
     assert outcome.failed == {}
     average = pd.read_csv(folder / "sparse" / "average.csv").set_index("run")
-    name = "tiny-sparse-0.75-geometric-layer"
+    name = "tiny-sparse-0.75-geometric-layer-every2"
     shape = tiny(**PARENT)
     assert average.loc[name, "N"] == pytest.approx(shape.body - 0.75 * shape.linear, rel=1e-3)
     stairs = PruningSchedule(sparsity=0.75).at_steps(20, every=2)

@@ -86,7 +86,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path, patter
     broken, masks = fresh()
     with pytest.raises(Killed):
         run(broken, masks=masks, folder=tmp_path, checkpoint_every=5, log=kill_at(12))
-    assert state.latest(tmp_path).step == 15
+    assert state.load(state.newest(tmp_path)).step == 15
     resumed, masks = fresh()
     assert plain(run(resumed, masks=masks, folder=tmp_path, checkpoint_every=5)) == plain(expected)
     assert all(torch.equal(weights(resumed)[name], tensor) for name, tensor in weights(whole).items())
@@ -98,7 +98,7 @@ def test_a_spoilt_checkpoint_is_passed_over(tmp_path):
     content = bytearray(newest.read_bytes())
     content[-1] ^= 1
     newest.write_bytes(content)
-    assert state.latest(tmp_path).step == 20
+    assert state.load(state.newest(tmp_path)).step == 20
     assert plain(run(model(), folder=tmp_path, checkpoint_every=10)) == plain(expected)
 
 
@@ -107,7 +107,7 @@ def test_two_checkpoints_are_kept_and_half_written_ones_ignored(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000025", "000000030"]
     (tmp_path / "part").mkdir()
     (tmp_path / "000000040").mkdir()
-    assert state.latest(tmp_path).step == 30
+    assert state.load(state.newest(tmp_path)).step == 30
 
 
 def test_spoilt_checkpoints_are_not_kept_for_new_ones(tmp_path):
