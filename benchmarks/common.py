@@ -79,10 +79,10 @@ def interleaved(calls: dict[str, Callable[[int], Any]], repeats: int, *, own: bo
     return {name: np.array(values[1:]) for name, values in seconds.items()}
 
 
-def fresh(code: str, *arguments: str) -> list[float]:
+def fresh(code: str, *arguments: str, **variables: str) -> list[float]:
     """Numbers printed by a piece of code in a new Python process; it may call ``clock()`` for (wall, processor)."""
     clock = "from time import perf_counter, process_time\ndef clock(): return perf_counter(), process_time()\n"
-    environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"} | variables
     done = subprocess.run(
         [sys.executable, "-c", clock + code, *arguments], capture_output=True, text=True, check=False, env=environment
     )
