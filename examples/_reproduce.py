@@ -15,7 +15,9 @@ if not (find_spec("torch") and find_spec("transformers")):
     sys.exit(0)
 
 import numpy as np
+import pandas as pd
 import torch
+from scipy import stats
 
 mpl.use("Agg")  # pictures are saved, not shown
 
@@ -225,6 +227,25 @@ def finding(claim: str, verdict: str, why: str) -> None:
 def judged(lower: float, upper: float) -> str:
     """What an interval says of the claim that a number is above zero."""
     return "reproduced" if lower > 0 else "not reproduced" if upper < 0 else "undetermined"
+
+
+def mean(gaps: pd.Series) -> tuple[float, float, float]:
+    """Mean of gaps and its 95 % interval, as they differ between cells; two orders of the text are one cell."""
+    cells = gaps.groupby(level=list(gaps.index.names)).mean()
+    if len(cells) < 2:
+        return float(cells.mean()), float("-inf"), float("inf")
+    half = stats.t.ppf(0.975, len(cells) - 1) * cells.sem()
+    return float(cells.mean()), float(cells.mean() - half), float(cells.mean() + half)
+
+
+def found_that(claim: str, gaps: pd.Series, what: str, sign: int = 1) -> None:
+    """Say whether gaps, times the sign, are above zero on average."""
+    middle, lower, upper = mean(gaps)
+    verdict = judged(*sorted((sign * lower, sign * upper)))
+    agree = int((sign * gaps > 0).sum())
+    interval = f"{middle:+.3f} nats on average [{lower:+.3f}, {upper:+.3f}]"
+    why = f"{what} {interval}, {gaps.min():+.3f} to {gaps.max():+.3f}; {agree} of {len(gaps)} pairs are as claimed"
+    finding(claim, verdict, why)
 
 
 def opening(options: Namespace, outcome: sweep.Outcome, paper: str) -> None:

@@ -13,9 +13,13 @@ import pandas as pd
 
 import p2law
 from p2law.errors import ExtrapolationWarning
+from p2law.experiments import plan
+from p2law.schedules import PruningSchedule
 
 COUNTS = {"N_avg": "average", "N": "final", "N0": "starting"}
 """Columns of parameter counts, and what they are called."""
+WINDOWS = ((0.0, 0.5), (0.0, 1.0), (0.5, 1.0))
+"""When else to prune, in fractions of the compute."""
 CLEAR = 1.5
 """Fits whose errors differ by less than this factor are taken for equal."""
 
@@ -29,16 +33,20 @@ def main() -> None:
         parents=scale.parents(common.vocabulary(options)),
         pretrain=scale.training(longest),
         horizons=[longest // 4, longest // 2],
-        sparse=[{"sparsity": [0.5, 0.75], "every": scale.every}],
+        sparse=[
+            {"sparsity": [0.5, 0.75], "every": scale.every},
+            *({"sparsity": [0.75], "every": scale.every, "start": start, "end": end} for start, end in WINDOWS),
+        ],
     )
     common.opening(options, outcome, "The journey matters: average parameter count")
     rows = outcome.rows[outcome.rows["phase"] == "decayed"]
-    dense, sparse = (rows[rows["kind"] == kind] for kind in ("parent", "sparse"))
+    dense, pruned = (rows[rows["kind"] == kind] for kind in ("parent", "sparse"))
+    sparse = pruned[pruned["method"] == method(scale.every)]
     fit = p2law.fit("average_params", dense)
     print(f"dense law: rms {rms(fit.residuals):.4f} nats over {fit.n} runs")
     for warning in fit.warnings:
         print(f"  note: {warning}")
-    measured(sparse)
+    measured(pruned)
     print(f"final counts go {dense['N'].min() / sparse['N'].min():.2g} times below the smallest dense model")
     warnings.simplefilter("ignore", ExtrapolationWarning)
     errors = {column: fit.predict(sparse.assign(N_avg=sparse[column])) - sparse["loss"] for column in COUNTS}
@@ -46,7 +54,7 @@ def main() -> None:
     equal(fit, sparse)
     best(errors, fit)
     one_law(pd.concat([dense, sparse]))
-    common.finding("Pruning between 25 % and 75 % of the compute is best", "undetermined", "no other window was run.")
+    windows(fit, pruned, scale.every)
     picture(fit, dense, sparse, options)
 
 
@@ -105,6 +113,20 @@ def one_law(rows: pd.DataFrame) -> None:
     common.finding(
         "One law in the average count fits dense and sparse runs alike", verdict, f"{why}, {fits['average'].n} runs"
     )
+
+
+def method(every: int, start: float = 0.25, end: float = 0.75) -> str:
+    """What the tables call sparse runs that prune between these fractions of the compute."""
+    return f"sparse-{plan.Growth(PruningSchedule(start=start, end=end), every=every).label}"
+
+
+def windows(fit: p2law.Fit, pruned: pd.DataFrame, every: int) -> None:
+    """Other times to prune beside the paper's: a loss counts from the dense law's at equal average count and tokens."""
+    over = pruned.assign(over=pruned["loss"] - fit.predict(pruned))
+    over = over.pivot(index=["rate_target", "size"], columns="method", values="over").dropna()
+    for start, end in WINDOWS:
+        claim = f"Pruning between 25 % and 75 % of the compute beats {100 * start:g} % to {100 * end:g} %"
+        common.found_that(claim, over[method(every, start, end)] - over[method(every)], "the other is worse by")
 
 
 def picture(fit: p2law.Fit, dense: pd.DataFrame, sparse: pd.DataFrame, options) -> None:

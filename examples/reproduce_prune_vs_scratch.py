@@ -15,7 +15,6 @@ import _reproduce as common
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import NullFormatter
-from scipy import stats
 
 import p2law
 from p2law.errors import P2LawError
@@ -87,38 +86,23 @@ def repeats(found: pd.DataFrame) -> float:
     return float((gaps.max() - gaps.min())[gaps.count() > 1].max().max())
 
 
-def mean(gaps: pd.Series) -> tuple[float, float, float]:
-    """Mean of gaps and its 95 % interval, as they differ between cells; two orders of the text are one cell."""
-    cells = gaps.groupby(level=list(gaps.index.names)).mean()
-    if len(cells) < 2:
-        return float(cells.mean()), float("-inf"), float("inf")
-    half = stats.t.ppf(0.975, len(cells) - 1) * cells.sem()
-    return float(cells.mean()), float(cells.mean() - half), float(cells.mean() + half)
-
-
-def found_that(claim: str, gaps: pd.Series, what: str, sign: int = 1) -> None:
-    """Say whether gaps, times the sign, are above zero on average."""
-    middle, lower, upper = mean(gaps)
-    verdict = common.judged(*sorted((sign * lower, sign * upper)))
-    agree = int((sign * gaps > 0).sum())
-    interval = f"{middle:+.3f} nats on average [{lower:+.3f}, {upper:+.3f}]"
-    why = f"{what} {interval}, {gaps.min():+.3f} to {gaps.max():+.3f}; {agree} of {len(gaps)} pairs are as claimed"
-    common.finding(claim, verdict, why)
-
-
 def cells(found: pd.DataFrame, column: str) -> pd.Series:
     return found.set_index(["size", "method", "rate"])[column]
 
 
 def equal_tokens(found: pd.DataFrame) -> None:
-    found_that("At equal training tokens the pruned model is better", cells(found, "free"), "scratch minus pruned is")
+    common.found_that(
+        "At equal training tokens the pruned model is better", cells(found, "free"), "scratch minus pruned is"
+    )
 
 
 def by_rate(found: pd.DataFrame) -> None:
     wide = found.pivot_table(index=["size", "seed", "method"], columns="rate", values="free")
     low, high = wide.columns.min(), wide.columns.max()
     shrunk = (wide[low] - wide[high]).droplevel("seed")
-    found_that("Its lead shrinks with the pruning rate", shrunk, f"from rate {low:g} to {high:g} the gap shrinks by")
+    common.found_that(
+        "Its lead shrinks with the pruning rate", shrunk, f"from rate {low:g} to {high:g} the gap shrinks by"
+    )
 
 
 def by_tokens(rows: pd.DataFrame, tokens: int) -> None:
@@ -129,13 +113,13 @@ def by_tokens(rows: pd.DataFrame, tokens: int) -> None:
         gaps = gaps[gaps.index > LATE * tokens]
         shrunk[tuple(child[["size", "method", "rate_target", "seed"]].iloc[0])] = gaps.iloc[0] - gaps.iloc[-1]
     along = pd.Series(shrunk).rename_axis(["size", "method", "rate", "seed"]).droplevel("seed")
-    found_that("Its lead shrinks with tokens", along, "along the curves the gap shrinks by")
+    common.found_that("Its lead shrinks with tokens", along, "along the curves the gap shrinks by")
 
 
 def charged(found: pd.DataFrame) -> None:
     for method, own in found.groupby("method"):
         claim = f"With the parent's tokens charged, training from scratch passes {method} pruning"
-        found_that(claim, cells(own, "charged"), "scratch minus pruned is", sign=-1)
+        common.found_that(claim, cells(own, "charged"), "scratch minus pruned is", sign=-1)
 
 
 def fine(rows: pd.DataFrame, found: pd.DataFrame) -> None:
@@ -148,7 +132,7 @@ def fine(rows: pd.DataFrame, found: pd.DataFrame) -> None:
         print(f"  2:4 at {child['N']:,.0f} beside {nearest['method']} from scratch at {nearest['N']:,.0f} parameters")
         gaps.append((child["size"], nearest["scratch_all"] - child["loss"]))
     gap = pd.DataFrame(gaps, columns=["size", "gap"]).set_index("size")["gap"]
-    found_that("Even then 2:4 pruning keeps an edge", gap, "scratch minus pruned is")
+    common.found_that("Even then 2:4 pruning keeps an edge", gap, "scratch minus pruned is")
 
 
 def curves(rows: pd.DataFrame, suffix: str) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:

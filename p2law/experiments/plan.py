@@ -67,6 +67,15 @@ class Growth:
                 "first step, whatever the schedule says."
             )
 
+    @property
+    def label(self) -> str:
+        """Everything but the sparsity, what is usual left out."""
+        how = self.schedule
+        usual = (how.start, how.end, how.unit) == (0.25, 0.75, "compute")
+        when = "" if usual else f"-{how.start:g}to{how.end:g}{how.unit}"
+        often = "" if self.every == Growth.every else f"-every{self.every}"
+        return f"{how.shape}{when}-{self.pattern}{often}"
+
 
 @dataclass(frozen=True)
 class Training:

@@ -114,11 +114,7 @@ def _sparse(plan: Plan, parent: Parent, seed: int, size: str) -> Iterator[Run]:
     assert plan.pretrain is not None
     recipe = plan.pretrain.recipe(parent, seed)
     for growth in plan.sparse:
-        how = growth.schedule
-        usual = (how.start, how.end, how.unit) == (0.25, 0.75, "compute")
-        when = "" if usual else f"-{how.start:g}to{how.end:g}{how.unit}"
-        often = "" if growth.every == Growth.every else f"-every{growth.every}"
-        name = f"{size}-sparse-{how.sparsity:g}-{how.shape}{when}-{growth.pattern}{often}"
+        name = f"{size}-sparse-{growth.schedule.sparsity:g}-{growth.label}"
         yield Run(name, "sparse", parent, seed, recipe, plan.pretrain.split, parent.shape, growth=growth)
 
 

@@ -74,7 +74,7 @@ def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
         "family": study.plan.family,
         "size": run.parent.name,
         "method": _method(run),
-        "rate_target": run.cell.rate if run.cell else 0.0,
+        "rate_target": _rate(run),
         "rho": 1 - facts["N"] / parent.body,
         "rho_total": 1 - facts["N_total"] / parent.total,
         "N0": parent.body,
@@ -95,9 +95,16 @@ def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
 
 
 def _method(run: Run) -> str:
-    if run.kind == "scratch" and run.cell:
-        return f"scratch-{run.cell.label}"
-    return run.cell.label if run.cell else run.kind
+    how = run.cell or run.growth
+    if how is None:
+        return run.kind
+    return how.label if run.kind == "pruned" else f"{run.kind}-{how.label}"
+
+
+def _rate(run: Run) -> float:
+    if run.growth:
+        return float(run.growth.schedule.sparsity)
+    return run.cell.rate if run.cell else 0.0
 
 
 def _planned(run: Run) -> float:

@@ -303,6 +303,7 @@ def test_sparse_pretraining_logs_the_average_it_had(folder):
     name = "tiny-sparse-0.75-geometric-layer-every2"
     shape = tiny(**PARENT)
     assert average.loc[name, "N"] == pytest.approx(shape.body - 0.75 * shape.linear, rel=1e-3)
+    assert list(average.loc[name, ["method", "rate_target"]]) == ["sparse-geometric-layer-every2", 0.75]
     stairs = PruningSchedule(sparsity=0.75).at_steps(20, every=2)
     assert average.loc[name, "N_avg"] == pytest.approx(shape.body - (1 - stairs.mean()) * shape.linear, rel=1e-3)
     assert average.loc[name, "N_plan"] == pytest.approx(average.loc[name, "N_avg"], rel=0.1)
