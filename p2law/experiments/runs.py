@@ -55,7 +55,16 @@ def runs(plan: Plan) -> list[Run]:
     made = [run for parent in plan.parents for seed in plan.parent_seeds for run in _of_parent(plan, parent, seed)]
     _check_distinct(made)
     order = {"parent": 0, "control": 1, "pruned": 2, "scratch": 3, "sparse": 4}
-    return sorted(made, key=lambda run: order[run.kind])
+    return sorted(_once(made), key=lambda run: order[run.kind])
+
+
+def _once(made: list[Run]) -> list[Run]:
+    """Leave out trainings from scratch that another child of the same shape has already asked for."""
+    alike: dict[Any, Run] = {}
+    for run in made:
+        key = (run.parent.name, run.parent_seed, run.shape, run.recipe) if run.kind == "scratch" else run.name
+        alike.setdefault(key, run)
+    return list(alike.values())
 
 
 def _check_distinct(made: list[Run]) -> None:

@@ -11,15 +11,10 @@ from .lock import waiting
 from .runs import Run
 from .study import Study
 
-TRAINING = ["kind", "size", "N", "N_total", "D", "loss", "seed", "parent_seed"]
-"""Models of one shape from random weights are one training, whichever child's shape it is."""
-
 TABLES = {
     "curves": lambda rows: rows,
     "pruned": lambda rows: rows[(rows["kind"] == "pruned") & (rows["phase"] == "const")],
-    "dense": lambda rows: rows[
-        rows["kind"].isin(["parent", "scratch"]) & (rows["phase"] == "decayed") & ~rows.duplicated(TRAINING)
-    ],
+    "dense": lambda rows: rows[rows["kind"].isin(["parent", "scratch"]) & (rows["phase"] == "decayed")],
     "average": lambda rows: rows[rows["kind"].isin(["parent", "sparse"]) & (rows["phase"] == "decayed")],
 }
 """``curves``: every row; ``pruned`` is for the P² law, ``dense`` for Chinchilla's, ``average`` for average_params."""

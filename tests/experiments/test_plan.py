@@ -206,6 +206,12 @@ def test_what_would_count_double_is_refused(tmp_path, changes, message):
         runs(made(tmp_path, **changes))
 
 
+def test_children_of_one_shape_share_the_model_from_scratch(tmp_path):
+    ways = [{"method": method, "rates": [0.5]} for method in ("influence", "ffn", "contiguous")]
+    found = [run.name for run in runs(made(tmp_path, prune=ways, scratch=True)) if run.kind == "scratch"]
+    assert found == ["tiny-influence-0.5-s0-scratch", "tiny-ffn-0.5-s0-scratch"]
+
+
 def test_what_is_alike_but_not_the_same_is_run(tmp_path):
     """Same length, another kind; same cell, another seed; and tables that say nothing."""
     found = runs(made(tmp_path, seeds=[0, 1], parent_seeds=[0, 1], scratch=True, horizons=["1k"], sparse=[]))

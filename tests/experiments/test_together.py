@@ -193,13 +193,6 @@ def test_checkpoints_left_by_a_kill_after_the_end_are_deleted(folder):
     assert not stale.exists()
 
 
-def test_models_from_scratch_of_one_shape_are_one_row(folder):
-    cells = [{"method": method, "rates": [0.5]} for method in ("influence", "contiguous")]
-    outcome = sweep(made(folder, prune=cells, scratch=True))
-    assert sum(name.endswith("-scratch") for name in outcome.done) == 2
-    assert len(pd.read_csv(folder / "out" / "dense.csv")) == 2
-
-
 def test_drift_of_the_controls(swept):
     outcome = swept[2]
     control = outcome.rows.query("kind == 'control' and phase == 'const'")
