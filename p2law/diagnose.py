@@ -77,7 +77,7 @@ def warnings(
         *_flat(law, observations, problem, solution),
         *_rivals(law, solution),
         *_below_baseline(law, observations),
-        *_mixtures(observations),
+        *_mixtures(law, observations),
         *_duplicates(law, observations),
     ]
     return tuple(sentences)
@@ -223,13 +223,15 @@ def _below_baseline(law: Law, observations: Observations) -> list[str]:
     ]
 
 
-def _mixtures(observations: Observations) -> list[str]:
+def _mixtures(law: Law, observations: Observations) -> list[str]:
     out = []
     for column, why in (
         ("method", "one set of constants holds for one pruning method: fit each alone"),
         ("family", "one set of constants holds for one model family: fit each alone"),
         ("phase", "decayed or warm-up losses do not lie on the curve of a constant learning rate: keep one phase"),
     ):
+        if column == "method" and law.variable("rate") is None:
+            continue  # dense, sparse and pruned models may share a law that knows no pruning rate
         if column in observations.frame.columns:
             values = observations.frame[column].dropna().unique()
             if len(values) > 1:

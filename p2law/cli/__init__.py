@@ -1,6 +1,7 @@
 """The command line: tables and fits as files, everything else as in Python.
 
-Exit codes: 0, 1 if a fit has not converged, 2 if something was wrong with the input. Nothing is written unless asked.
+Exit codes: 0, 1 if a fit has not converged, 2 if something was wrong with the input, 130 if interrupted. Nothing is
+written unless asked.
 """
 
 import os
@@ -70,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # the reader of a pipe ('| head') has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        except KeyboardInterrupt:
+            print("p2law: interrupted", file=sys.stderr)
+            return 130
         except (P2LawError, OSError) as error:
             print(f"p2law: error: {error}{_here(str(error))}", file=sys.stderr)
             return 2
@@ -92,6 +96,9 @@ _FLAGS = {
     "fit.bootstrap(": "--draws 1000",
     "from_json(path, law=": "--law module:function",
     "load it with p2law.Joint.from_json": "JOINT.json:GROUP",
+    "it has with end=": "--end TOKEN",
+    "the column with field=": "--field COLUMN",
+    "shares in splits=": "--splits NAME=SHARE,...",
 }
 """How a remedy that is written in Python is written at the shell."""
 

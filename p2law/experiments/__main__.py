@@ -1,22 +1,8 @@
-"""``python -m p2law.experiments run plan.toml``: the command on its own."""
+"""``python -m p2law.experiments run plan.toml``: the same as ``p2law experiments``, for torchrun too."""
 
 import sys
-from argparse import ArgumentParser
 
-from ..errors import P2LawError
-from .cli import arguments
-
-
-def main() -> int:
-    parser = ArgumentParser("p2law.experiments")
-    arguments(parser)
-    options = parser.parse_args()
-    try:
-        return options.act(options)
-    except (P2LawError, OSError) as error:
-        print(f"p2law: error: {error}", file=sys.stderr)
-        return 2
-
+from ..cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["experiments", *sys.argv[1:]]))

@@ -113,13 +113,15 @@ def of_config(config: Any) -> Architecture:
     Raises
     ------
     DataError
-        If the model is of another kind, or has biases its family usually lacks.
+        If the model is of another kind, or has dropout, or biases its family usually lacks.
     """
     if config.model_type not in FAMILIES:
         raise DataError(f"model type {config.model_type!r} is not supported: use {', '.join(FAMILIES)}.")
     for name in ("attention_bias", "mlp_bias"):
         if getattr(config, name, False):
             raise DataError(f"the model has {name}=true, which is not supported: use a model without it.")
+    if dropout := getattr(config, "attention_dropout", 0):
+        raise DataError(f"the model has attention_dropout={dropout}: set it to 0, or no run could be repeated.")
     if len(set(getattr(config, "layer_types", None) or ())) > 1:
         raise DataError(f"blocks of several kinds, {config.layer_types}, are not supported: use a model of one kind.")
     values: dict[str, Any] = {ours: getattr(config, theirs, None) for ours, theirs in _KEYS.items()}

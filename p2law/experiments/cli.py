@@ -64,7 +64,13 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Prune and post-train models, or prepare text or learning rates for it."""
-    return {"run": _sweep, "lr": _rates, "text": _text}[options.action](options)
+    try:
+        return {"run": _sweep, "lr": _rates, "text": _text}[options.action](options)
+    except KeyboardInterrupt:
+        if options.action == "text":  # begun anew
+            raise
+        print("p2law: interrupted; the same command goes on from the newest checkpoints", file=sys.stderr)
+        return 130
 
 
 def _sweep(options: Namespace) -> int:
@@ -93,11 +99,19 @@ def _sweep(options: Namespace) -> int:
 
 
 def _report(outcome: "Outcome", out: Path) -> None:
-    from .table import controls
+    from .table import controls, level
 
-    print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; tables in {out}")
-    for size, drift in controls(outcome.rows).items():
+    rows, names = outcome.rows, {*outcome.done, *outcome.failed, *outcome.left}
+    where = f"tables in {out}" if len(rows) else "no tables yet"
+    print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; {where}")
+    if others := [each.parent for each in out.glob("runs/*/done.json") if each.parent.name not in names]:
+        print(f"{len(others)} more in {out / 'runs'} are not of this plan, and not in its tables")
+    for size, drift in controls(rows).items():
         print(f"control {size}: the unpruned parent moved by {drift:+.4f} nats per token over the same training")
+    if len(rows) and "pruned" in set(rows["kind"]) and not len(level(rows, "pruned")):
+        print(
+            "pruned.csv has no row, for none is at the full rate: the children's end points are in curves.csv, decayed"
+        )
     for name, reason in outcome.failed.items():
         print(f"p2law: {name} failed: {reason}", file=sys.stderr)
 

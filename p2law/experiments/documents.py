@@ -37,13 +37,15 @@ def _rows(source: str | PathLike[str], field: str) -> Iterator[str | None]:
         return _hub(str(source), field)
     path = Path(source)
     if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.suffix in READERS)
-        return (text for each in files for text in READERS[each.suffix](each, field))
+        files = sorted(each for each in path.rglob("*") if each.suffix.lower() in READERS and each.is_file())
+        if not files:
+            raise DataError(f"no file of text in the folder {str(source)!r}: it takes {', '.join(READERS)}.")
+        return (text for each in files for text in READERS[each.suffix.lower()](each, field))
     if not path.is_file():
         raise DataError(f"there is no file or folder {str(source)!r} to read text from.")
-    if path.suffix not in READERS:
+    if path.suffix.lower() not in READERS:
         raise DataError(f"cannot read text from {path.name!r}: use one of {', '.join(READERS)}.")
-    return READERS[path.suffix](path, field)
+    return READERS[path.suffix.lower()](path, field)
 
 
 def _whole(path: Path, field: str) -> Iterator[str]:

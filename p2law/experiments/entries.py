@@ -86,4 +86,4 @@ def filename(name: str, value: Any) -> str:
 
 def path(name: str, value: Any, here: Path) -> Path:
     """A path, relative to the plan's folder."""
-    return here / text(name, fspath(value) if isinstance(value, PathLike) else value)
+    return here / Path(text(name, fspath(value) if isinstance(value, PathLike) else value)).expanduser()

@@ -10,11 +10,11 @@ from . import parallel, parents, prune
 from ._torch import Model, torch
 from .batches import fixed_windows, make_batches
 from .parents import has_tokenizer
-from .plan import Cell
+from .plan import VALIDATION, Cell
 from .record import Record
 from .runs import Run
 from .sparse import remasking
-from .study import VALIDATION, Study
+from .study import Study
 from .train import Remask, Row, train
 
 

@@ -1,4 +1,4 @@
-"""Which weights a model has: told from part of every file, so that large models take no time."""
+"""Which model it is: told from its configuration and part of every file of weights, so that large ones take no time."""
 
 from functools import lru_cache
 from hashlib import sha256
@@ -12,11 +12,11 @@ PIECES, LENGTH = 64, 2**16
 
 
 def fingerprint(source: str | PathLike[str]) -> str:
-    """Tell a model's weights from others: by their bytes in a folder, by the commit on the hub."""
+    """Tell a model from others: by configuration and weights in a folder, by the commit on the hub."""
     folder = Path(source)
     if not folder.is_dir():
         return _commit(str(source))
-    files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")])
+    files = sorted([*folder.glob("config.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")])
     return _of_files(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 

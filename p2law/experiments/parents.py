@@ -47,11 +47,17 @@ def load(source: str | PathLike[str], *, dtype: str = "float32", device: str = "
     Raises
     ------
     DataError
-        If there is no such model, or it is not of a supported family.
+        If there is no such model, it is not of a supported family, or its files lack some of its weights.
     """
     of_config(_config(source))
     with _quiet():
-        model = transformers().AutoModelForCausalLM.from_pretrained(str(source), dtype=getattr(torch, dtype))
+        how = {"dtype": getattr(torch, dtype), "output_loading_info": True}
+        model, found = transformers().AutoModelForCausalLM.from_pretrained(str(source), **how)
+    if missing := sorted(found["missing_keys"]):  # they would be drawn at random, and differently every time
+        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise DataError(
+            f"the model at {str(source)!r} lacks {shown}: it was not saved as a causal language model, or is not whole."
+        )
     return model.to(device)
 
 

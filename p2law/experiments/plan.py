@@ -16,6 +16,8 @@ from .architecture import Architecture, from_table
 from .prune import Sparse
 from .recipe import Recipe
 
+VALIDATION = "validation"
+"""The split that no model is trained on."""
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 """What a plan may call the device."""
 
@@ -89,7 +91,8 @@ class Training:
     """Learning rate as a fraction of the parent's peak, unless ``lr`` is given."""
 
     def __post_init__(self) -> None:
-        entries.text("split", self.split)
+        if entries.text("split", self.split) == VALIDATION:
+            raise DataError(f"split={VALIDATION!r}: the loss is measured there; train on another split of the text.")
         checks.number("lr", self.lr, low=0, closed=True, must="give a positive number, or 0", error=DataError)
         checks.number("lr_fraction", self.lr_fraction, low=0, error=DataError)
 
@@ -186,6 +189,8 @@ def _checked(plan: Plan) -> Plan:
         raise DataError("a parent is to be trained here, but the plan has no [pretrain].")
     if plan.posttrain is None and (plan.prune or plan.pretrain is None):
         raise DataError("models are to be post-trained, but the plan has no [posttrain].")
+    if plan.pretrain is not None and plan.pretrain.settings.get("distil"):
+        raise DataError("[pretrain] distil: models trained from random weights have no parent to teach them.")
     if plan.scratch and plan.pretrain and plan.posttrain and plan.pretrain.length != plan.posttrain.length:
         raise DataError(
             f"[pretrain] sequence={plan.pretrain.length}, [posttrain] sequence={plan.posttrain.length}: models from "

@@ -17,13 +17,11 @@ from .estimate import Estimate, estimate
 from .fingerprint import fingerprint
 from .machine import device_of, devices, kind, memory
 from .parents import has_tokenizer
-from .plan import Plan
+from .plan import VALIDATION, Plan
 from .record import Record
 from .runs import Run, runs
 from .text import Text, load
 from .tokenize import digest_of
-
-VALIDATION = "validation"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from time import time
 
 import pandas as pd
 
-from ..checks import whole_number
+from ..checks import number, whole_number
 from ..errors import DataError
 from . import parallel, table
 from ._torch import torch
@@ -72,7 +72,9 @@ def sweep(
     TrainingError
         If one of several processes was killed.
     """
-    end = float("inf") if minutes is None else time() + 60 * minutes
+    end = float("inf")
+    if minutes is not None:
+        end = time() + 60 * number("minutes", minutes, low=0, closed=True, must="give 0 or more", error=DataError)
     with parallel.processes(device_of(plan.device)):
         _check_jobs(jobs, progress)
         study = make_study(plan, jobs=jobs)

@@ -13,7 +13,7 @@ from .study import Study
 
 TABLES = {
     "curves": lambda rows: rows,
-    "pruned": lambda rows: rows[(rows["kind"] == "pruned") & (rows["phase"] == "const")],
+    "pruned": lambda rows: level(rows, "pruned"),
     "dense": lambda rows: rows[rows["kind"].isin(["parent", "scratch"]) & (rows["phase"] == "decayed")],
     "average": lambda rows: rows[rows["kind"].isin(["parent", "sparse"]) & (rows["phase"] == "decayed")],
 }
@@ -31,12 +31,17 @@ def gather(study: Study) -> pd.DataFrame:
     return _with_parent(rows) if len(rows) else rows
 
 
+def level(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The rows of one kind of run at the full learning rate."""
+    return rows[(rows["kind"] == kind) & (rows["phase"] == "const")]
+
+
 def controls(rows: pd.DataFrame) -> pd.Series:
     """How far the unpruned control of each size ends from L0 at the full rate, nats per token; mean over seeds."""
-    level = rows[(rows["kind"] == "control") & (rows["phase"] == "const")] if len(rows) else rows
-    if not len(level):
+    along = level(rows, "control") if len(rows) else rows
+    if not len(along):
         return pd.Series(dtype=float)
-    last = level.sort_values("D").groupby("run")[["size", "loss"]].last()
+    last = along.sort_values("D").groupby("run")[["size", "loss"]].last()
     first = rows[(rows["kind"] == "control") & (rows["D"] == 0)].set_index("run")["loss"]
     return (last["loss"] - first).groupby(last["size"]).mean()
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..checks import whole_number
 from ..errors import DataError
+from .entries import filename
 from .files import file_digest
 from .tokenize import Tokenizer
 
@@ -145,6 +146,8 @@ def pack(tokens: Mapping[str, Iterable[np.ndarray]], folder: str | PathLike[str]
 def _written(
     pieces: Iterator[Piece], folder: Path, tokenizer: Tokenizer, splits: list[str], max_tokens: int | None
 ) -> Text:
+    for split in splits:
+        filename("split", split)
     if folder.exists():
         raise DataError(f"{folder} exists already: choose another folder, or delete it to prepare the text anew.")
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")

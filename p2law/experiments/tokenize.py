@@ -48,12 +48,14 @@ def tokenizer(source: str | PathLike[str], *, end: str | None = None) -> Tokeniz
     found = _load(source)
     last = found.eos_token_id if end is None else found.get_vocab().get(end)
     if last is None:
-        raise DataError(f"tokenizer {str(source)!r}: no end token {end or ''}; name one it has with end=.")
+        which = "no end token is known" if end is None else f"it has no token {end!r}"
+        raise DataError(f"tokenizer {str(source)!r}: {which}; name one it has with end=.")
 
     def encode(text: str) -> np.ndarray:
         return np.asarray(found(text, add_special_tokens=False, verbose=False)["input_ids"], dtype=np.int64)
 
-    return Tokenizer(str(source), encode, len(found), int(last), digest_of(source))
+    vocabulary = 1 + max(found.get_vocab().values())  # ids may have gaps
+    return Tokenizer(str(source), encode, vocabulary, int(last), digest_of(source))
 
 
 def digest_of(source: str | PathLike[str]) -> str:

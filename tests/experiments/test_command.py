@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 
 import pytest
 
+from p2law.cli import main
 from p2law.errors import DataError
 from p2law.experiments import cli
 
@@ -67,6 +68,34 @@ def test_from_texts_to_tables(here, capsys):
     only = ["run", here / "plan.toml", "--minutes", "0", "--only"]
     assert call(*only, "tiny-control-s0") == 1
     assert call(*only, "tiny-magnitude-layer-0.5-s0") == 0
+    capsys.readouterr()
+    (here / "smaller.toml").write_text(PLAN.partition("[[prune]]")[0])
+    assert call("run", here / "smaller.toml") == 0
+    assert f"1 more in {here / 'out' / 'runs'} are not of this plan" in capsys.readouterr().out
+
+
+def test_where_no_row_is_at_the_full_rate_it_is_said(here, capsys):
+    pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
+    call("text", here / "texts", "--tokenizer", "bytes", "--out", here / "text")
+    (here / "plan.toml").write_text(PLAN.replace("[posttrain]", '[posttrain]\nschedule = "cosine"'))
+    assert call("run", here / "plan.toml", "--minutes", "0") == 0
+    assert "3 left; no tables yet" in capsys.readouterr().out
+    assert call("run", here / "plan.toml") == 0
+    assert "pruned.csv is empty: no row is at the full rate" in capsys.readouterr().out
+
+
+def test_an_interrupted_sweep_says_how_to_go_on(here, monkeypatch, capsys):
+    pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("p2law.experiments.sweep.sweep", interrupted)
+    assert main(["experiments", "run", str(here / "plan.toml")]) == 130
+    assert capsys.readouterr().err == "p2law: interrupted; the same command goes on from the newest checkpoints\n"
+    monkeypatch.setattr("p2law.experiments.tokenize.tokenizer", interrupted)
+    assert main(["experiments", "text", str(here), "--tokenizer", "bytes", "--out", str(here / "text")]) == 130
+    assert capsys.readouterr().err == "p2law: interrupted\n"
 
 
 @pytest.mark.parametrize(

@@ -105,3 +105,25 @@ def test_a_fingerprint_tells_weights_apart(tmp_path):
         parents.save(model, tmp_path / name)
     one, same, other = (fingerprint(tmp_path / name) for name in ("one", "same", "other"))
     assert one == same != other
+
+
+def test_a_fingerprint_tells_configurations_apart(tmp_path):
+    """The same weights in other norms are another model."""
+    model = parents.build(tiny())
+    parents.save(model, tmp_path / "one")
+    model.config.rms_norm_eps *= 2
+    parents.save(model, tmp_path / "two")
+    assert fingerprint(tmp_path / "one") != fingerprint(tmp_path / "two")
+
+
+def test_models_that_lack_weights_are_refused(tmp_path):
+    """What transformers would draw at random, differently for every child."""
+    parents.build(tiny(tied=False)).model.save_pretrained(tmp_path)
+    with pytest.raises(DataError, match=r"lacks lm_head.weight: it was not saved as a causal language model"):
+        parents.load(tmp_path)
+
+
+def test_dropout_is_refused():
+    config = architecture.to_config(tiny(), attention_dropout=0.1)
+    with pytest.raises(DataError, match=r"attention_dropout=0\.1: set it to 0"):
+        architecture.of_config(config)

@@ -181,6 +181,35 @@ def test_saved_child_is_the_live_one_with_its_zeros(parent, tokens, tmp_path):
     verify(again, child.masks)
 
 
+def test_weights_that_are_not_numbers_are_no_fault_of_the_masks(llama):
+    """They are of a run that diverges, which its loss tells."""
+    child = prune.prune(llama, "magnitude", 0.5)
+    with torch.no_grad():
+        for parameter in child.model.parameters():
+            parameter.fill_(float("nan"))
+    verify(child.model, child.masks)
+
+
+def test_token_ids_may_come_as_an_array(llama, tokens):
+    one, other = (prune.prune(llama, "wanda", 0.5, calibration=text) for text in (tokens, tokens.numpy()))
+    assert all(torch.equal(one.masks[name], mask) for name, mask in other.masks.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ([[1, -1]], "calibration holds token -1"),
+        ([[1, 257]], "calibration holds token 257, the model's vocabulary ends at 256"),
+        ([[0.5]], "of torch.float64: give token ids"),
+        ([1, 2], "give token ids"),
+        (None, "needs calibration="),
+    ],
+)
+def test_calibration_that_is_no_text_is_refused(llama, text, message):
+    with pytest.raises(DataError, match=message):
+        prune.prune(llama, "wanda", 0.5, calibration=text)
+
+
 def test_masks_drop_gradients_and_bring_weights_back(llama):
     child = prune.prune(llama, "magnitude", 0.5)
     for parameter in child.model.parameters():

@@ -90,6 +90,11 @@ def test_saved_child_is_the_live_one_and_generates(parent, tokens, tmp_path, met
     assert made.shape == (1, tokens.shape[1] + 4)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_child_is_in_the_mode_of_its_parent(llama, tokens, training):
+    assert prune.prune(llama.train(training), "ffn", 0.3, calibration=tokens).model.training is training
+
+
 @pytest.mark.parametrize("planted", [0, 2])
 def test_block_influence_finds_a_planted_identity_block(llama, tokens, planted):
     identity_block(llama, planted)
@@ -158,8 +163,8 @@ def test_leading_sizes_of_published_models_are_reached():
     [
         ("influence", 0.36, {}, "rate=0.36 is out of reach of influence on this architecture; nearest: 0.25, 0.5"),
         ("ffn", 0.95, {}, "out of reach of ffn"),
-        ("ffn", 1.5, {}, "rate=1.5: the fraction"),
-        ("ffn", 0.0, {}, "rate=0.0: the fraction"),
+        ("ffn", 1.5, {}, "rate=1.5: give the fraction"),
+        ("ffn", 0.0, {}, "rate=0.0: give the fraction"),
         ("ffn", 0.3, {"pattern": "2:4"}, "ffn removes whole structures"),
         ("shortgpt", 0.3, {}, "no pruning method 'shortgpt'; there are influence"),
         ("ffn", 0.3, {"calibration": None}, "ffn needs calibration="),

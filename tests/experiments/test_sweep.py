@@ -246,6 +246,8 @@ def test_changed_settings_under_the_same_name_are_refused(folder):
         ({"parents": [{"name": "a", "lr": 1}]}, "either architecture or model"),
         ({"posttrain": {**TRAINING, "rate": 1}}, r"\[posttrain\] has an unknown entry 'rate'"),
         ({"posttrain": {"batch": 4}}, "does not say how many tokens"),
+        ({"posttrain": {**TRAINING, "split": "validation"}}, r"\[posttrain\] split='validation': the loss is measured"),
+        ({"pretrain": {**TRAINING, "distil": 0.5}}, r"\[pretrain\] distil: .* no parent to teach them"),
         ({"posttrain": {**TRAINING, "tokens": 100}}, "leave none at the full rate"),
         ({"posttrain": {**TRAINING, "tokens": "1M"}}, "run tiny-control-s0 wants .* tokens of the split 'posttrain'"),
         ({"posttrain": {**TRAINING, "split": "test"}}, "no split 'test'"),

@@ -171,6 +171,20 @@ def test_unreadable_sources_are_refused(tmp_path, name, content, message):
         list(documents(tmp_path / name))
 
 
+def test_folders_are_searched_whatever_the_case_of_suffixes(tmp_path):
+    (tmp_path / "A.TXT").write_text("loud")
+    assert list(documents(tmp_path)) == list(documents(tmp_path / "A.TXT")) == ["loud"]
+    (tmp_path / "A.TXT").rename(tmp_path / "a.text")
+    with pytest.raises(DataError, match=r"no file of text in the folder .*: it takes \.txt"):
+        list(documents(tmp_path))
+
+
+def test_splits_are_names_of_files(tmp_path):
+    with pytest.raises(DataError, match=r"split='a/b': .* leave out /"):
+        text.prepare(DOCUMENTS, tmp_path / "text", BYTES, splits={"a/b": 0.5, "c": 0.5})
+    assert not any(tmp_path.iterdir())
+
+
 def test_missing_source_and_text_are_refused(tmp_path):
     with pytest.raises(DataError, match="no file or folder"):
         documents(tmp_path / "nowhere")

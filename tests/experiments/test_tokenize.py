@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
+from p2law.errors import DataError
 from p2law.experiments import parents
 from p2law.experiments.tokenize import digest_of, tokenizer
 
@@ -37,6 +38,18 @@ def test_a_tokenizer_of_another_library_is_told_by_its_vocabulary(monkeypatch):
     found = {"a": Slow({"x": 0, "y": 1}), "b": Slow({"y": 1, "x": 0}), "c": Slow({"x": 1, "y": 0})}
     monkeypatch.setattr("p2law.experiments.tokenize._load", found.get)
     assert digest_of("a") == digest_of("b") != digest_of("c")
+
+
+def test_a_vocabulary_with_gaps_reaches_to_its_largest_id(tmp_path):
+    words = {"a": 0, "b": 7, "<end>": 5}
+    model = {"type": "WordLevel", "vocab": words, "unk_token": "a"}
+    (tmp_path / "gaps.json").write_text(json.dumps({"version": "1.0", "model": model, "added_tokens": []}))
+    found = tokenizer(tmp_path / "gaps.json", end="<end>")
+    assert (found.vocabulary, found.end) == (8, 5)
+    with pytest.raises(DataError, match=r"it has no token '<stop>'; name one it has with end="):
+        tokenizer(tmp_path / "gaps.json", end="<stop>")
+    with pytest.raises(DataError, match="no end token is known; name one"):
+        tokenizer(tmp_path / "gaps.json")
 
 
 @pytest.mark.parametrize(

