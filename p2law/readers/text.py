@@ -9,7 +9,7 @@ from ..errors import DataError
 from .log import check_size
 
 SUFFIXES = (".log", ".txt", ".out")
-_NUMBER = r"([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
+_NUMBER = r"([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|[nN][aA][nN]|[iI][nN][fF]))"
 _PATTERNS = {
     # Megatron-LM, nanotron
     rf"validation loss at iteration (\d+)(?: on validation set)? +\| lm loss value: {_NUMBER}": ("validation loss",),
@@ -43,7 +43,7 @@ def lines(path: Path) -> pd.DataFrame:
 
 def _losses(line: str) -> list[tuple[int, str, float]]:
     for pattern, names in _PATTERNS.items():
-        found = re.search(pattern, line, re.IGNORECASE)
+        found = re.search(pattern, line)
         if found:
             step, *values = found.groups()
             return [(int(step.replace(",", "")), n, float(v)) for n, v in zip(names, values, strict=True)]
