@@ -279,7 +279,7 @@ def resolution(values: np.ndarray, *, least: float) -> float | None:
     Values may have passed through float32. A step so fine that float32 could not tell it from no rounding is not found.
     """
     largest, found = float(np.abs(values).max()), None
-    slack = 1e-7 * largest
+    slack = 1e-7 * largest or 1.0  # the latter if all are zero
     step = 10.0 ** np.ceil(np.log10(max(least, 20 * slack)))
     while step <= largest and (np.abs(values - step * np.round(values / step)) <= slack).all():
         step, found = 10 * step, step

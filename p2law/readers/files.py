@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..checks import mapping, plain
+from ..checks import mapping, number
 from ..errors import DataError
 from ..observations import rename
 from . import log, tabular, tensorboard, text, trainer, wandb
@@ -33,12 +33,13 @@ def read(
         of steps, such as the ``metrics.csv`` of Lightning, is taken for a log where ``metric`` or ``tokens_per_step``
         is given.
     columns : mapping, optional
-        The law's names to the file's: ``{"N0": "params", "D": "tokens"}``.
+        The law's names to those of a table: ``{"N0": "params", "D": "tokens"}``.
     metric : str, optional
         The logged quantity that is the loss; by default the validation loss, where there is only one. Training losses
         are often means since the last log, so they are taken only if named.
     tokens_per_step : float, optional
-        Tokens of one step as the log counts steps: D is step times this. Needed unless the log counts tokens.
+        Tokens of one step, as the log counts steps (Lightning from 0; the Step of W&B may count calls of ``log``): D is
+        step times this. Needed unless the log counts tokens.
     given : mapping, optional
         Columns that the log lacks, one value for all rows: ``{"N0": "7B", "rho": 0.25, "L0": 2.1, "run": "a"}``. For
         what differs between the runs of one log: ``runs.assign(rho=runs["run"].map({"a": 0.25, "b": 0.5}))``.
@@ -112,10 +113,9 @@ def _with(frame: pd.DataFrame, given: Mapping[str, Any]) -> pd.DataFrame:
     """The rows with the columns that they lack, and with counts as numbers."""
     for name, value in given.items():
         if name in frame.columns:
-            first = plain(frame[name].iloc[0])
-            raise DataError(f"given= sets {name!r}, which the file has already (first value {first!r}): leave it out.")
-        if not isinstance(value, str | int | float) or isinstance(value, bool):
-            raise DataError(f"given[{name!r}]={value!r}: give one number or text, for all rows.")
+            raise DataError(f"given= sets {name!r}, which the file has already: leave it out.")
+        if not isinstance(value, str):
+            number(f"given[{name!r}]", value, must="give one number or text, for all rows", error=DataError)
     return tabular.with_counts(frame.assign(**given))
 
 

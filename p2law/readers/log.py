@@ -91,11 +91,12 @@ def _with_tokens(frame: pd.DataFrame, tokens_per_step: float | None, source: str
         if "D" in frame.columns:
             return frame
         raise DataError(
-            f"{source!r} does not count tokens: give tokens_per_step=, batch size x sequence length of one step."
+            f"{source!r} does not count tokens: give p2law.read tokens_per_step=, batch size x sequence length; of a "
+            "table that has them, columns={'D': '...'}."
         )
     number("tokens_per_step", tokens_per_step, low=0, error=DataError)
     if "D" in frame.columns:
-        raise DataError(f"{source!r} counts tokens itself (first D: {frame['D'].iloc[0]}): leave tokens_per_step= out.")
+        raise DataError(f"{source!r} counts tokens itself (D): leave tokens_per_step= out.")
     if "step" not in frame.columns:
         raise DataError(f"tokens_per_step= needs steps, which {source!r} lacks: columns={{'step': '...'}} names them.")
     return frame.assign(D=numbers(frame, "step") * tokens_per_step)

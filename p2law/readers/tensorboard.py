@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..errors import DataError, MissingDependencyError
 
-FILE = "tfevents"
+FILE = ".tfevents."
 
 
 def events(path: Path) -> pd.DataFrame:
@@ -26,17 +26,14 @@ def events(path: Path) -> pd.DataFrame:
 
 def _scalars(path: Path) -> pd.DataFrame:
     try:
-        from tensorboard.backend.event_processing import (  # pyright: ignore[reportMissingImports]
-            event_accumulator,
-        )
+        from tensorboard.backend.event_processing import event_accumulator  # pyright: ignore[reportMissingImports]
         from tensorboard.util.tensor_util import make_ndarray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingDependencyError(
             "reading TensorBoard event files needs tensorboard: pip install 'p2law[tensorboard]'."
         ) from error
-    log = event_accumulator.EventAccumulator(
-        str(path), size_guidance={"scalars": 0, "tensors": 0}
-    ).Reload()  # 0: all, not a sample
+    every = {"scalars": 0, "tensors": 0}  # by default it keeps a sample of the values
+    log = event_accumulator.EventAccumulator(str(path), size_guidance=every).Reload()
     tags = log.Tags()
     rows = [(event.step, tag, event.value) for tag in tags["scalars"] for event in log.Scalars(tag)]
     for tag in tags["tensors"]:  # TensorFlow 2 and JAX write scalars so

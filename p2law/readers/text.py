@@ -36,7 +36,7 @@ def lines(path: Path) -> pd.DataFrame:
     if not rows:
         raise DataError(
             f"no line of {path.name!r} is known: read understands the losses that Megatron-LM, nanotron, nanoGPT and "
-            f"torchtitan print; make a table (.csv) with columns step and loss of others."
+            "torchtitan print. Of others make a table (.csv) with columns step and loss."
         )
     return pd.DataFrame(rows, columns=["step", "metric", "value"])
 

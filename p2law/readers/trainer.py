@@ -32,11 +32,10 @@ def state(path: Path) -> pd.DataFrame:
     except (ValueError, OSError, RecursionError) as error:
         raise DataError(f"cannot read {path.name!r} as JSON: {error}") from error
     history = record.get("log_history") if isinstance(record, dict) else None
-    if not isinstance(history, list) or not all(
-        isinstance(entry, dict) and isinstance(entry.get("step"), int) for entry in history
-    ):
+    if not isinstance(history, list) or not all(map(_is_entry, history)):
         raise DataError(
-            f"{path.name!r} is no state of a Hugging Face Trainer: it lacks log_history, a list of entries with steps."
+            f"{path.name!r} is no state of a Hugging Face Trainer: it lacks log_history, a list of entries with steps. "
+            "Tables are read from JSON lines (.jsonl)."
         )
     rows = [
         (entry["step"], entry.get("num_input_tokens_seen") or (nan if entry["step"] else 0), name, value)
@@ -45,3 +44,7 @@ def state(path: Path) -> pd.DataFrame:
         if name not in _NO_METRICS and isinstance(value, int | float)
     ]
     return pd.DataFrame(rows, columns=["step", "D", "metric", "value"])
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("step"), int)

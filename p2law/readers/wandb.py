@@ -16,7 +16,7 @@ _SERIES = re.compile(r"(?P<run>.+) - (?P<metric>.+?)(?P<twin>\.\d+)?")
 
 def is_chart(table: pd.DataFrame) -> bool:
     """Whether a table is a chart of W&B."""
-    return any(f"{name}__MIN" in table.columns for name in table.columns)
+    return any(_SERIES.fullmatch(str(name)) and f"{name}__MIN" in table.columns for name in table.columns)
 
 
 def chart(table: pd.DataFrame, source: str) -> pd.DataFrame:

@@ -50,6 +50,13 @@ def lightning(folder):
     return text(folder / "a" / "metrics.csv", lines)
 
 
+def json_lines(folder):
+    rows = [{"global_step": s, "loss/train": t} for s, t, _ in ROWS] + [
+        {"global_step": s, "val_loss": v} for s, _, v in ROWS
+    ]
+    return text(folder / "a.jsonl", [json.dumps(row) for row in rows])
+
+
 def megatron(folder):
     lines = ["> building model ..."]
     for step, train, loss in ROWS:
@@ -112,6 +119,7 @@ FORMATS = {
     "wandb": (wandb, "train/loss"),
     "wandb over the Trainer's steps": (lambda folder: wandb(folder, axis="train/global_step"), "train/loss"),
     "lightning": (lightning, "train_loss"),
+    "json lines": (json_lines, "loss/train"),
     "megatron": (megatron, "lm loss"),
     "nanogpt": (nanogpt, "train loss"),
     "torchtitan": (torchtitan, "loss"),
@@ -140,6 +148,30 @@ def test_curves_of_logs_fit_as_the_table_does(pruned, pruned_fit, tmp_path):
     assert fit.predict(pruned) == pytest.approx(pruned_fit.predict(pruned), rel=1e-6)
 
 
+LINES = {
+    "07/08 01:39:51 [INFO|DP=0|TP=0]: iteration: 1364 / 15000 | consumed_tokens: 480M | lm_loss: 2.04 | lr: 1e-4": (
+        {"lm loss": [1364, 2.04]}
+    ),
+    "3:  validation loss at iteration 1000 on validation set | lm loss value: 4.5E+00 | lm loss PPL: 9.0E+01 |": (
+        {"validation loss": [1000, 4.5]}
+    ),
+    "validation loss at iteration 1000 on test set | lm loss value: 4.5E+00 | lm loss PPL: 9.0E+01 |": (
+        {"test loss": [1000, 4.5]}
+    ),
+    "[rank7]:[titan] 2026-11-23 - root - INFO - step: 1,250  loss: 12.2254  memory: 27.34GiB(28.78%)": (
+        {"loss": [1250, 12.2254]}
+    ),
+    "step 250: train loss 2.5000, val loss inf": {"train loss": [250, 2.5], "val loss": [250, np.inf]},
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_lines_of_text_are_known(tmp_path, line):
+    log = text(tmp_path / "a.out", ["loss of power at step 3", line])
+    for metric, expected in LINES[line].items():
+        assert p2law.read(log, tokens_per_step=1, metric=metric)[["step", "loss"]].to_numpy().tolist() == [expected]
+
+
 def test_newest_checkpoint_of_a_run_is_read(tmp_path):
     for step in (50, 100, 1000):
         trainer(tmp_path / f"checkpoint-{step}", [{"step": step, "eval_loss": 2.0}])
@@ -149,14 +181,16 @@ def test_newest_checkpoint_of_a_run_is_read(tmp_path):
 def test_tokens_that_the_trainer_counted_are_used(tmp_path):
     log = trainer(tmp_path / "a", history(tokens=TOKENS))
     pd.testing.assert_frame_equal(p2law.read(log), CURVE, check_dtype=False)
-    with pytest.raises(p2law.DataError, match=r"'trainer_state.json' counts tokens itself .first D: 50000"):
+    with pytest.raises(
+        p2law.DataError, match=r"'trainer_state.json' counts tokens itself .D.: leave tokens_per_step= out"
+    ):
         p2law.read(log, tokens_per_step=TOKENS)
 
 
 @pytest.mark.parametrize("tokens", [None, 0])
 def test_counter_that_was_off_is_no_count(tmp_path, tokens):
     log = trainer(tmp_path / "a", history(tokens))
-    with pytest.raises(p2law.DataError, match=r"does not count tokens: give tokens_per_step=, batch size x sequence"):
+    with pytest.raises(p2law.DataError, match=r"does not count tokens: give p2law.read tokens_per_step=, batch size"):
         p2law.read(log)
     pd.testing.assert_frame_equal(p2law.read(log, tokens_per_step=TOKENS), CURVE, check_dtype=False)
 
@@ -277,7 +311,7 @@ def test_curves_in_one_table_need_their_run(tmp_path):
 
 
 REFUSED = [
-    ({"given": {"loss": 2.0}}, r"given= sets 'loss', which the file has already \(first value 3.125\)"),
+    ({"given": {"loss": 2.0}}, r"given= sets 'loss', which the file has already: leave it out"),
     ({"given": {"rho": [0.1, 0.2]}}, r"given\['rho'\]=\[0.1, 0.2\]: give one number or text, for all rows"),
     ({"given": {"N0": "7X"}}, r"column 'N0', row 0: cannot read '7X' as a quantity: write e.g. 7B"),
     ({"given": "N0=7B"}, r"given='N0=7B': give a mapping of names"),
