@@ -70,19 +70,19 @@ def read(
     path, given = Path(path), mapping("given", given or {}, "{'N0': '7B', 'rho': 0.25}", error=DataError)
     if not path.exists():
         raise DataError(f"there is no file {str(path)!r}.")
+    source, asked = path.name or path.resolve().name, metric is not None or tokens_per_step is not None
     logged = _log(path)
     table = tabular.table(path) if logged is None else pd.DataFrame()
-    asked = metric is not None or tokens_per_step is not None
     if wandb.is_chart(table) and (asked or not columns):  # columns= alone takes a file as the table it is
-        logged = wandb.chart(table, path.name)
+        logged = wandb.chart(table, source)
     if logged is not None:
-        frame = _with(log.select(logged, _metric(columns, metric, path.name), path.name), given)
+        frame = _with(log.select(logged, _metric(columns, metric, source), source), given)
     else:
         frame = _with(rename(table, columns), given)
         if not asked:
             return frame
-        frame = log.of_table(frame, "loss" if metric is None and "loss" in (columns or {}) else metric, path.name)
-    return log.finish(frame, tokens_per_step, run=_run(path), source=path.name)
+        frame = log.of_table(frame, "loss" if metric is None and "loss" in (columns or {}) else metric, source)
+    return log.finish(frame, tokens_per_step, run=_run(path), source=source)
 
 
 def _log(path: Path) -> pd.DataFrame | None:
