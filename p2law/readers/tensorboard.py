@@ -17,14 +17,14 @@ def events(path: Path) -> pd.DataFrame:
             f"the folder {path.name!r} holds no log: no trainer_state.json, at its top or in checkpoint-* folders, "
             "and no TensorBoard event files."
         )
-    parts = [_scalars(folder) for folder in folders]
-    if folders != [path]:
-        names = [folder.relative_to(path).as_posix() if folder != path else path.resolve().name for folder in folders]
-        parts = [part.assign(run=name) for part, name in zip(parts, names, strict=True)]
-    return pd.concat(parts, ignore_index=True)
+    names = [path.resolve().name if folder == path else folder.relative_to(path).as_posix() for folder in folders]
+    rows = [(name, *row) for name, folder in zip(names, folders, strict=True) for row in _scalars(folder)]
+    logged = pd.DataFrame(rows, columns=["run", "step", "metric", "value"])
+    return logged.drop(columns="run") if folders == [path] else logged
 
 
-def _scalars(path: Path) -> pd.DataFrame:
+def _scalars(path: Path) -> list[tuple[int, str, float]]:
+    """Step, tag and value of every scalar in a file, or in the files of one folder."""
     try:
         from tensorboard.backend.event_processing import event_accumulator  # pyright: ignore[reportMissingImports]
         from tensorboard.util.tensor_util import make_ndarray  # pyright: ignore[reportMissingImports]
@@ -39,4 +39,4 @@ def _scalars(path: Path) -> pd.DataFrame:
     for tag in tags["tensors"]:  # TensorFlow 2 and JAX write scalars so
         if log.SummaryMetadata(tag).plugin_data.plugin_name == "scalars":
             rows += [(event.step, tag, float(make_ndarray(event.tensor_proto))) for event in log.Tensors(tag)]
-    return pd.DataFrame(rows, columns=["step", "metric", "value"])
+    return rows
