@@ -14,6 +14,7 @@ from . import datasets as datasets
 from . import laws as laws
 from . import metrics as metrics
 from .errors import DataError as DataError
+from .errors import DataWarning as DataWarning
 from .errors import ExtrapolationWarning as ExtrapolationWarning
 from .errors import FitError as FitError
 from .errors import FitWarning as FitWarning

@@ -79,6 +79,7 @@ def warnings(
         *_below_baseline(law, observations),
         *_mixtures(law, observations),
         *_duplicates(law, observations),
+        *_rounded(law, problem, solution),
     ]
     return tuple(sentences)
 
@@ -255,6 +256,36 @@ def _duplicates(law: Law, observations: Observations) -> list[str]:
     return [
         f"{int((counts - 1).sum())} rows repeat another one exactly (first: rows {rows[:3]}): each counts once more."
     ]
+
+
+def _rounded(law: Law, problem: Problem, solution: Solution) -> list[str]:
+    """Losses rounded so coarsely that the rounding (step/√12) is more than half of what the law leaves over."""
+    left = solution.residual * (problem.y if problem.log_space else 1 / problem.scale)
+    counted = problem.weight > 0
+    spare = np.count_nonzero(counted) - np.count_nonzero(problem.box.free)
+    if spare <= 0:
+        return []
+    rms = float(np.sqrt((left[counted] ** 2).sum() / spare))
+    step = resolution(problem.y[counted], least=rms * np.sqrt(12) / 2)
+    if step is None:
+        return []
+    return [
+        f"Column {law.response.name} is rounded to {step:g}: that alone scatters it by {step / np.sqrt(12):.2g}, where "
+        f"the law leaves {rms:.2g} (rms) in all. Much of what looks like noise may be rounding: log more digits."
+    ]
+
+
+def resolution(values: np.ndarray, *, least: float) -> float | None:
+    """The power of ten, ``least`` or more, to which all values are rounded; None where there is none.
+
+    Values may have passed through float32. A step so fine that float32 could not tell it from no rounding is not found.
+    """
+    largest, found = float(np.abs(values).max()), None
+    slack = 1e-7 * largest or 1.0  # the latter if all are zero
+    step = 10.0 ** np.ceil(np.log10(max(least, 20 * slack)))
+    while step <= largest and (np.abs(values - step * np.round(values / step)) <= slack).all():
+        step, found = 10 * step, step
+    return found
 
 
 def _levels(values: np.ndarray) -> int:

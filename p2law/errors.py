@@ -31,3 +31,7 @@ class ExtrapolationWarning(P2LawWarning):
 
 class FitWarning(P2LawWarning):
     """The fit did not converge, or could not be trusted for a stated reason."""
+
+
+class DataWarning(P2LawWarning):
+    """Rows of a file were left out for a stated reason."""

@@ -166,7 +166,7 @@ _HINTS = {
     "N_avg": " N_avg is the parameter count averaged over training; for dense runs it equals N.",
 }
 _POSITIVE = {
-    "tokens": "drop the rows at zero tokens (the loss right after pruning): the law describes post-training",
+    "tokens": "drop the rows at zero tokens, right after pruning (min_tokens=1 does): the law describes post-training",
     "loss": "losses are in nats per token; drop or repair the row",
 }
 

@@ -19,8 +19,8 @@ from .command import Command
 _OBJECTIVES = {"huber": Huber, "squared": Squared, "absolute": LeastAbsolute}
 _DEFAULTS = {"baseline": "fixed", "objective": "huber", "run": "run", "seed": 0}
 _LEFT_OUT: dict[str, Any] = {
-    **dict.fromkeys(("min_tokens", "weights", "space", "delta", "tied")),
-    **{name: [] for name in ("columns", "where", "fixed", "bounds")},
+    **dict.fromkeys(("min_tokens", "weights", "space", "delta", "tied", "metric", "tokens_per_step")),
+    **{name: [] for name in ("columns", "where", "given", "fixed", "bounds")},
 }
 
 
@@ -100,12 +100,7 @@ def law_and_rows(options: Namespace) -> tuple[Law, pd.DataFrame, dict[str, Any]]
         return fit.law, table, again
     if options.law is None:
         raise FitError(f"--law is missing: which law is to be fitted to {options.table}? See 'p2law laws'.")
-    return sources.find_law(options.law), rows(options), settings(options)
-
-
-def rows(options: Namespace) -> pd.DataFrame:
-    """The rows asked for."""
-    return tables.read_table(options.table, dict(options.columns), options.where)
+    return sources.find_law(options.law), tables.rows(options), settings(options)
 
 
 def table_and_law(parser: ArgumentParser) -> None:
@@ -127,7 +122,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _fit(options: Namespace) -> int:
     files.check_target(options.out)
     files.check_picture(options.plot)
-    fit = p2law.fit(sources.find_law(options.law), rows(options), **settings(options))
+    fit = p2law.fit(sources.find_law(options.law), tables.rows(options), **settings(options))
     return show(fit if options.draws is None else fit.bootstrap(options.draws, rng=options.seed), options)
 
 

@@ -3,10 +3,10 @@
 from argparse import ArgumentParser, Namespace
 
 from ..joining import joint
-from . import files, sources, values
+from . import files, sources, tables, values
 from .answers import verdict
 from .command import Command
-from .fitting import fitted_arguments, rows, settings, table_and_law
+from .fitting import fitted_arguments, settings, table_and_law
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _joint(options: Namespace) -> int:
     files.check_target(options.out)
     how = {name: value for name, value in settings(options).items() if name != "tied" or value}
-    found = joint(sources.find_law(options.law), rows(options), by=options.by, shared=options.shared, **how)
+    found = joint(sources.find_law(options.law), tables.rows(options), by=options.by, shared=options.shared, **how)
     print(found.summary())
     if options.out:
         found.to_json(options.out)

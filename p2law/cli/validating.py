@@ -68,7 +68,7 @@ def _compare(options: Namespace) -> Answer:
         law, table, how = fitting.law_and_rows(options)
         others = [law, *(other for other in others if other.name != law.name)]
     else:
-        table, how = fitting.rows(options), fitting.settings(options)
+        table, how = tables.rows(options), fitting.settings(options)
     found = p2law.compare(others, table, **_split(options), **how)
     return told(found, *found.fits.values())
 

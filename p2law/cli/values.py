@@ -55,6 +55,17 @@ def pairs(text: str) -> list[tuple[str, str]]:
     return [(name.strip(), value.strip()) for name, _, value in split]
 
 
+def settings(text: str) -> list[tuple[str, float | str]]:
+    """``rho=0.25,N0=7B,run=a``: plain numbers as such, the rest as text."""
+    out: list[tuple[str, float | str]] = []
+    for name, value in pairs(text):
+        try:
+            out.append((name, float(value)))
+        except ValueError:
+            out.append((name, value))
+    return out
+
+
 def numbers(text: str) -> list[tuple[str, float]]:
     """``E=1.69,A=400``."""
     return [(name, quantity(value)) for name, value in pairs(text)]

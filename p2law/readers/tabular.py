@@ -1,7 +1,5 @@
 """CSV, TSV, JSON lines and Parquet."""
 
-from collections.abc import Mapping
-from os import PathLike
 from pathlib import Path
 
 import pandas as pd
@@ -20,47 +18,28 @@ FORMATS = {
 }
 
 
-def read(path: str | PathLike[str], *, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Read a table of logged losses.
-
-    Parameters
-    ----------
-    path : path
-        ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` (also with ``.gz`` for text). Parquet needs pyarrow.
-    columns : mapping, optional
-        The law's names to the file's: ``{"N0": "params", "D": "tokens"}``.
-
-    Returns
-    -------
-    DataFrame
-        The file's rows with the law's names; text such as "7B" or "1.4T" in a column of parameters or tokens is read
-        as a number.
+def table(path: Path) -> pd.DataFrame:
+    """The rows and columns of a file as they are.
 
     Raises
     ------
     DataError
-        If the file cannot be read, has another format, or ``columns`` names what it lacks.
+        If the file cannot be read, or has another format.
     """
-    from ..observations import rename
-
-    if not isinstance(path, str | PathLike):
-        raise DataError(f"read({path!r}): give the path of a file.")
-    path = Path(path)
     suffix = next((s for s in reversed(path.suffixes) if s in FORMATS), None)
     if suffix is None:
-        raise DataError(f"cannot tell the format of {path.name!r}: use one of {', '.join(FORMATS)}.")
-    if not path.is_file():
-        raise DataError(f"there is no file {str(path)!r}.")
+        logs = "a log: .json, .log, .txt, .out, TensorBoard events or a run's folder"
+        raise DataError(f"cannot tell the format of {path.name!r}: use one of {', '.join(FORMATS)}, or {logs}.")
     try:
-        frame = FORMATS[suffix](path)
+        return FORMATS[suffix](path)
     except ImportError as error:
         raise MissingDependencyError("reading Parquet needs pyarrow: pip install pyarrow.") from error
     except (ValueError, OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path.name!r} as {suffix[1:].upper()}: {error}") from error
-    return _with_counts(rename(frame, columns))
 
 
-def _with_counts(frame: pd.DataFrame) -> pd.DataFrame:
+def with_counts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text such as "7B" in columns of parameters and tokens as numbers."""
     for name in COUNTS:
         if name in frame.columns and not pd.api.types.is_numeric_dtype(frame[name]):
             frame = frame.assign(**{name: [_count(name, row, v) for row, v in frame[name].items()]})

@@ -139,6 +139,31 @@ def test_columns_and_rows_are_chosen(folder, call):
     assert call.table[["N", "D"]].to_numpy().tolist() == [[7e9, 2e9]]
 
 
+def test_a_log_is_read_with_what_it_lacks(folder, call):
+    (folder / "train.log").write_text("step 50: train loss 3.0, val loss 3.2\nstep 100: train loss 2.5, val loss 2.9\n")
+    lacking = [
+        "--tokens-per-step",
+        "64k",
+        "--metric",
+        "val loss",
+        "--given",
+        "N0=7B,rho=0.25",
+        "--given",
+        "L0=2.1,run=a",
+    ]
+    main(["fit", "train.log", "--law", "p2", *lacking])
+    expected = {
+        "run": "a",
+        "step": [50, 100],
+        "D": [3.2e6, 6.4e6],
+        "loss": [3.2, 2.9],
+        "N0": 7e9,
+        "rho": 0.25,
+        "L0": 2.1,
+    }
+    pd.testing.assert_frame_equal(call.table, pd.DataFrame(expected), check_dtype=False)
+
+
 def test_a_fit_that_has_not_converged_is_printed_and_exits_with_1(table, monkeypatch, dense_fit, capsys):
     monkeypatch.setattr(p2law, "fit", lambda *_, **__: replace(dense_fit, converged=False, status="NOT CONVERGED"))
     assert main(["fit", "dense.csv", "--law", "chinchilla", "--out", "fit.json"]) == 1
@@ -157,6 +182,8 @@ def test_a_fit_that_has_not_converged_is_printed_and_exits_with_1(table, monkeyp
         (["fit", "dense.csv", "--law", "chinchilla", "--where", "method=x"], "no such column"),
         (["fit", "dense.csv", "--law", "chinchilla", "--where", "N=3"], "no row has this value"),
         (["fit", "dense.csv", "--law", "chinchilla", "--columns", "N=size"], "'size'"),
+        (["fit", "dense.csv", "--law", "chinchilla", "--given", "N=1B"], "given= sets 'N', which the file has already"),
+        (["fit", "mini-dense", "--law", "chinchilla", "--given", "N=1B"], "mini-dense is a bundled table: --metric, "),
         (["fit", "dense.csv", "--law", "chinchilla", "--fixed", "omega=1"], "no parameter 'omega'"),
         (["fit", "dense.csv", "--law", "chinchilla", "--objective", "squared", "--delta", "1"], "Huber's threshold"),
         (["fit", "dense.csv", "--law", "chinchilla", "--out", "no/where.json"], "no directory no"),

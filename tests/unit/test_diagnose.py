@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import p2law
+from p2law.diagnose import resolution
 from p2law.laws import Amplitude, Real
 
 
@@ -130,6 +131,29 @@ def test_laws_without_a_rate_may_mix_methods(pruned):
 def test_repeated_rows_are_said(dense):
     fit = p2law.fit("chinchilla", pd.concat([dense, dense.loc[[3, 5]]]))
     assert "2 rows repeat another one exactly (first: rows [3, 3])" in said(fit)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_rounding_that_makes_the_noise_is_said(dense, kind):
+    exact = 1.7 + 400 * dense["N"] ** -0.34 + 900 * dense["D"] ** -0.3
+    coarse = p2law.fit("chinchilla", dense.assign(loss=exact.round(2).astype(kind)))
+    assert "Column loss is rounded to 0.01: that alone scatters it by 0.0029, where the law leaves 0.00" in said(coarse)
+    assert "log more digits" in said(coarse)
+    assert "rounded" not in said(p2law.fit("chinchilla", dense.assign(loss=exact.astype(kind))))
+
+
+def test_rounding_far_below_the_noise_is_not_said(dense):
+    assert p2law.fit("chinchilla", dense.assign(loss=dense["loss"].round(3))).warnings == ()
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("decimals", [1, 2, 3, 4])
+def test_resolution_is_that_of_the_coarsest_step(kind, decimals):
+    values = np.random.default_rng(1).uniform(2, 4, 100)
+    rounded = values.round(decimals).astype(kind).astype(float)
+    assert resolution(rounded, least=1e-6) == pytest.approx(10.0**-decimals)
+    assert resolution(rounded, least=2 * 10.0**-decimals) is None
+    assert resolution(np.append(rounded, values[0]), least=1e-6) is None
 
 
 def test_start_far_away_that_does_not_arrive_says_so(dense, dense_fit):

@@ -54,7 +54,7 @@ FAILURES = [
     ("runs.csv", "N,D\n7X,1\n", r"column 'N', row 0: cannot read '7X' as a quantity: write e.g. 7B"),
     ("runs.csv", "", r"cannot read 'runs.csv' as CSV"),
     ("runs.jsonl", "{broken", r"cannot read 'runs.jsonl' as JSONL"),
-    ("runs.txt", "N,D\n", r"cannot tell the format of 'runs.txt': use one of .csv, .tsv"),
+    ("runs.xlsx", "N,D\n", r"cannot tell the format of 'runs.xlsx': use one of .csv, .tsv"),
     ("runs", "N,D\n", r"cannot tell the format of 'runs'"),
 ]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import p2law
 
 from ...errors import DataError
-from .. import sources, tables, values
+from .. import sources, values
 from ..answers import Answer, Question, told
 
 
@@ -44,7 +44,7 @@ def _next(options: Namespace) -> Answer:
 
 def _candidates(options: Namespace) -> pd.DataFrame:
     if options.candidates is not None:
-        return tables.read_table(options.candidates, {}, ())
+        return p2law.read(options.candidates)
     frame = values.table_of(options.candidate)
     if options.cost is not None and options.cost not in frame.columns:
         raise DataError(f"--cost {options.cost}: give it with each run, --candidate ...,{options.cost}=1000.")

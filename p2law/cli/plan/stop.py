@@ -24,7 +24,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _stop(options: Namespace) -> Answer:
     fit, control = sources.maybe(options.fit, options), sources.maybe(options.control, options)
-    frame = tables.read_table(options.table, dict(options.columns), options.where)
+    frame = tables.rows(options)
     name = "D" if fit is None else str(fit.law.variable("tokens"))
     if name in frame.columns:
         low, high = options.min_tokens or 0.0, options.max_tokens or float("inf")
