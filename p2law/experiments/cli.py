@@ -109,9 +109,7 @@ def _report(outcome: "Outcome", out: Path) -> None:
     for size, drift in controls(rows).items():
         print(f"control {size}: the unpruned parent moved by {drift:+.4f} nats per token over the same training")
     if len(rows) and "pruned" in set(rows["kind"]) and not len(level(rows, "pruned")):
-        print(
-            "pruned.csv has no row, for none is at the full rate: the children's end points are in curves.csv, decayed"
-        )
+        print("pruned.csv is empty: no row is at the full rate; children end in the decayed rows of curves.csv")
     for name, reason in outcome.failed.items():
         print(f"p2law: {name} failed: {reason}", file=sys.stderr)
 
