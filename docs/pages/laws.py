@@ -5,6 +5,7 @@ import re
 from math import inf
 
 from p2law.laws import PUBLISHED, Constants, Law, Parameter, get, names
+from p2law.laws._kinds import ParameterKind, VariableKind
 
 from .rst import contents, indent, table, title
 
@@ -44,13 +45,7 @@ def page(law: Law) -> str:
 def column_table(law: Law) -> str:
     """What the law reads, and last what it predicts."""
     rows = [
-        (
-            symbol(v.name),
-            f"``{v.name}``",
-            v.kind.label,
-            v.kind.unit or "none",
-            interval(v.kind.lower, v.kind.upper, "()"),
-        )
+        (symbol(v.name), f"``{v.name}``", v.kind.label, v.kind.unit or "none", domain(v.kind, "()"))
         for v in (*law.variables, law.response)
     ]
     return table(("symbol", "column", "what", "unit", "domain"), rows)
@@ -58,20 +53,16 @@ def column_table(law: Law) -> str:
 
 def constant_table(law: Law) -> str:
     """What is fitted, and where its value is looked for."""
-    rows = [
-        (symbol(p.name), f"``{p.name}``", p.kind.label, interval(p.kind.lower, p.kind.upper, "[]"), starts(p))
-        for p in law.parameters
-    ]
+    rows = [(symbol(p.name), f"``{p.name}``", p.kind.label, domain(p.kind, "[]"), starts(p)) for p in law.parameters]
     return table(("symbol", "constant", "kind", "domain", "starts"), rows)
 
 
 def published_constants(constants: Constants) -> str:
-    """What a paper printed: source, objective and values."""
-    errors = constants.standard_errors or {}
-    values = [
-        f"{symbol(k)} = {v:.6g}" + (f" ± {errors[k]:g}" if k in errors else "") for k, v in constants.params.items()
-    ]
-    return f"**{constants.name}**: {', '.join(values)}. {constants.source}. Minimised: {constants.objective}. {constants.note}\n"
+    """What a paper printed: values, source and objective."""
+    errors = {name: f" ± {value:g}" for name, value in (constants.standard_errors or {}).items()}
+    values = ", ".join(f"{symbol(k)} = {v:.6g}{errors.get(k, '')}" for k, v in constants.params.items())
+    words = (constants.source, f"Minimised: {constants.objective}", constants.note.rstrip("."))
+    return f"* **{constants.name}**: {values}. {'. '.join(filter(None, words))}.\n"
 
 
 def columns(law: Law) -> str:
@@ -91,10 +82,10 @@ def upright(word: str) -> str:
     return word if len(word) == 1 else rf"\mathrm{{{word}}}"
 
 
-def interval(lower: float, upper: float, brackets: str) -> str:
+def domain(kind: VariableKind | ParameterKind, brackets: str) -> str:
     """An interval as mathematics; infinity is never reached."""
-    left = "(-\\infty" if lower == -inf else f"{brackets[0]}{lower:g}"
-    right = "\\infty)" if upper == inf else f"{upper:g}{brackets[1]}"
+    left = r"(-\infty" if kind.lower == -inf else f"{brackets[0]}{kind.lower:g}"
+    right = r"\infty)" if kind.upper == inf else f"{kind.upper:g}{brackets[1]}"
     return f":math:`{left}, {right}`"
 
 

@@ -10,6 +10,10 @@ import p2law
 
 from .rst import contents, title
 
+EXPERIMENTS = (
+    *("architecture", "documents", "tokenize", "text", "batches", "parents"),
+    *("prune", "plan", "recipe", "train", "study", "sweep"),
+)
 PAGES = {
     "fitting": ("Tables, fits, objectives", ("p2law",)),
     "uncertainty": (
@@ -30,14 +34,12 @@ PAGES = {
     "datasets": ("Bundled data", ("p2law.datasets",)),
     "experiments": (
         "Experiments",
-        tuple(
-            f"p2law.experiments.{name}"
-            for name in ("architecture", "documents", "tokenize", "text", "batches", "parents", "prune", "plan")
-            + ("recipe", "train", "study", "sweep")
-        ),
+        tuple(f"p2law.experiments.{name}" for name in EXPERIMENTS),
     ),
 }
 """Page: its title and the modules, or single classes, on it."""
+WITH_INTERNALS = ("p2law.experiments.prune",)
+"""Packages that import what is not public; all others pass on public names only."""
 
 _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self  # what stands in for torch meets ``Tensor | None``
 
@@ -63,8 +65,10 @@ def public(place: str) -> list[str]:
 
 
 def described(x: Any, place: str) -> bool:
-    """Whether it is a function or class of ours, defined there or below and not only imported."""
-    return (inspect.isclass(x) or inspect.isfunction(x)) and f"{x.__module__}.".startswith(f"{place}.")
+    """Whether it is a function or class of ours, defined in the place or passed on by it."""
+    if not (inspect.isclass(x) or inspect.isfunction(x)):
+        return False
+    return x.__module__ == place or (x.__module__.startswith(f"{place}.") and place not in WITH_INTERNALS)
 
 
 def path(place: str, name: str, x: Any) -> str:
