@@ -61,7 +61,13 @@ def public(place: str) -> list[str]:
         return [place]
     module = import_module(place)
     named = {name: getattr(module, name) for name in dir(module) if not name.startswith("_")}
-    return [path(place, name, x) for name, x in named.items() if described(x, place)]
+    found = [(name, x) for name, x in named.items() if described(x, place)]
+    return [path(place, name, x) for name, x in sorted(found, key=lambda each: rank(each[1]))]
+
+
+def rank(x: Any) -> int:
+    """Functions first, then what they return, then errors."""
+    return inspect.isclass(x) + (inspect.isclass(x) and issubclass(x, Exception))
 
 
 def described(x: Any, place: str) -> bool:
@@ -77,8 +83,9 @@ def path(place: str, name: str, x: Any) -> str:
 
 
 def link(path: str) -> str:
-    """A name that leads to its entry."""
-    return f":py:obj:`~{path}`"
+    """A name that leads to its entry; those of experiments are told apart by their module."""
+    _, inside, rest = path.partition("p2law.experiments.")
+    return f":py:obj:`{rest} <{path}>`" if inside else f":py:obj:`~{path}`"
 
 
 def entry(path: str) -> str:
