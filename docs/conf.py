@@ -21,6 +21,7 @@ myst_heading_anchors = 3
 
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_raise_on_error = True
+nb_execution_in_temp = True
 nb_execution_timeout = 600
 # Training models of its own, this one needs torch; without it the page shows the code alone.
 nb_execution_excludepatterns = [] if find_spec("torch") and find_spec("transformers") else ["*/06_own_curves.py"]
