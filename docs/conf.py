@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.pop("MPLBACKEND", None)  # CI sets Agg, under which the notebooks' kernels would show no picture
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # tqdm, where it finds a notebook without widgets
 
 project, author, release = "p2law", "The p2law authors", metadata.version("p2law")
 copyright = "The p2law authors, Apache-2.0"
