@@ -1,4 +1,4 @@
-"""The P² paper's three protocols on the bundled curves, with both baselines: the tables of docs/holdout.md.
+"""The P² paper's three protocols on the bundled curves: the tables of holdout.md and which_law.md in docs.
 
     python benchmarks/holdout.py
 

@@ -21,7 +21,7 @@ def rmse(loss: Any, predicted: Any, weight: Any = None) -> float:
 
 
 def mean_relative_error(loss: Any, predicted: Any, weight: Any = None) -> float:
-    """Mean of |predicted - loss| / loss."""
+    """Mean of ``|predicted - loss| / loss``."""
     y, f, w = _arrays(loss, predicted, weight)
     return float(np.average(np.abs(f - y) / np.abs(y), weights=w))
 

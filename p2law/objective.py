@@ -23,7 +23,7 @@ class Huber:
         Threshold, in the units of the residual.
     space : {"log", "linear", "excess"}
         Residual ``log L - log Lhat``; ``L - Lhat`` in nats; or ``(L - Lhat) / excess``, relative to the measured excess
-        L - L0 (never its logarithm: rows at or below L0 stay in, see :func:`excess_scale`).
+        L - L0 (never its logarithm: rows at or below L0 stay in, at a tenth of the median positive excess).
     """
 
     delta: float = 1e-3

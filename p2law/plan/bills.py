@@ -26,7 +26,7 @@ class Architecture:
     linear : float
         Weights of the linear layers inside the blocks, those left after pruning.
     layers, width, sequence, vocabulary, causal
-        As for :func:`p2law.flops.counted_flops`.
+        As for ``p2law.flops.counted_flops``.
 
     Raises
     ------

@@ -189,7 +189,7 @@ def compute_for_loss(
     Parameters
     ----------
     source, level, inference_tokens, method, **at
-        As for :func:`compute_optimal`.
+        As for :func:`p2law.compute_optimal`.
     loss : float or array_like
         Target, nats per token.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def ranking(found: "Ranking", ax: Axes | None = None) -> Axes:
-    """Loss of every way to a model, best on top, with intervals. From :func:`p2law.plan.best_pruning`."""
+    """Loss of every way to a model, best on top, with intervals. From :func:`p2law.best_pruning`."""
     style.check(found, "Ranking", "p2law.best_pruning")
     table = found.to_frame().dropna(subset="loss")
     names = [f"{row['method']} from {row['parent']}" for _, row in table.iterrows()]

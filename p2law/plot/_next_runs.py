@@ -19,7 +19,7 @@ def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True)
     Parameters
     ----------
     found : NextRuns
-        From :func:`p2law.plan.next_runs`.
+        From :func:`p2law.next_runs`.
     ax : Axes, optional
         Where to draw; default: a new figure.
     legend : bool

@@ -19,7 +19,7 @@ def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axe
     Parameters
     ----------
     found : Worth
-        From :func:`p2law.plan.effective_tokens`.
+        From :func:`p2law.effective_tokens`.
     ax : Axes, optional
         Where to draw; default: a new figure.
     legend : bool

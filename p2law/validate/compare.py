@@ -114,7 +114,7 @@ def compare(
     -----
     Laws that cannot be fitted are listed in ``failed``, not raised. AICc and BIC belong to the likelihood whose maximum
     the objective is (squares: Gaussian; Huber: Gaussian core, exponential tails; absolute: Laplace), scaled to the
-    effective number of rows of the best-fitting law's residuals, see :mod:`p2law.validate.information`. They compare
+    effective number of rows of the best-fitting law's residuals, see ``p2law.validate.information``. They compare
     laws within the rows; only the hold-out error speaks of scale.
     """
     laws = [laws] if isinstance(laws, str | Law) else laws
