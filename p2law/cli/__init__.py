@@ -96,7 +96,7 @@ _FLAGS = {
     "fit.bootstrap(": "--draws 1000",
     "from_json(path, law=": "--law module:function",
     "load it with p2law.Joint.from_json": "JOINT.json:GROUP",
-    "it has with end=": "--end TOKEN",
+    "that it has with end=": "--end TOKEN",
     "the column with field=": "--field COLUMN",
     "shares in splits=": "--splits NAME=SHARE,...",
 }

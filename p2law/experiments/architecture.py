@@ -46,7 +46,14 @@ class Architecture:
     @property
     def linear(self) -> int:
         """Weights of the linear layers inside the blocks: what sparse pruning may zero."""
-        return self.layers * (self._attention + 3 * self.hidden * self.ffn)
+        return self.layers * sum(outputs * inputs for outputs, inputs in self.matrices)
+
+    @property
+    def matrices(self) -> tuple[tuple[int, int], ...]:
+        """Outputs and inputs of the linear layers of one block."""
+        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        attention = (queries, self.hidden), (keys, self.hidden), (keys, self.hidden), (self.hidden, queries)
+        return (*attention, (self.ffn, self.hidden), (self.ffn, self.hidden), (self.hidden, self.ffn))
 
     @property
     def body(self) -> int:
@@ -64,10 +71,6 @@ class Architecture:
     def total(self) -> int:
         """All parameters, tied ones once."""
         return self.body + self.embedding
-
-    @property
-    def _attention(self) -> int:
-        return 2 * self.hidden * self.head_dim * (self.heads + self.kv_heads)
 
 
 _KEYS = {

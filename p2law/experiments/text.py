@@ -103,19 +103,22 @@ def prepare(
     Raises
     ------
     DataError
-        If the folder is taken, the shares do not sum to 1, an id is outside the vocabulary, or a split stays empty.
+        If the folder is taken, the shares do not sum to 1, the tokenizer's end token is not known, an id is outside the
+        vocabulary, or a split stays empty.
     """
     if max_tokens is not None:
         whole_number("max_tokens", max_tokens, error=DataError)
     if not (abs(sum(splits.values()) - 1) <= 1e-9 and min(splits.values()) > 0):
         raise DataError(f"splits={dict(splits)}: give positive shares that sum to 1.")
+    if (end := tokenizer.end) is None:
+        raise DataError(f"tokenizer {tokenizer.name!r}: no end token is known; name one that it has with end=.")
 
     def pieces() -> Iterator[Piece]:
         for number, given in enumerate(texts):
             document = _HALF.sub("\ufffd", given) if isinstance(given, str) else given
             ids = tokenizer.encode(document) if isinstance(document, str) else np.asarray(document)
             _check_ids(ids, tokenizer, f"document {number}")
-            yield _split_of(document, splits), np.append(ids, tokenizer.end)
+            yield _split_of(document, splits), np.append(ids, end)
 
     return _written(pieces(), Path(folder), tokenizer, list(splits), max_tokens)
 

@@ -21,8 +21,8 @@ class Tokenizer:
     encode: Callable[[str], np.ndarray]
     vocabulary: int
     """Ids lie below this."""
-    end: int
-    """Id put after every document."""
+    end: int | None
+    """Id put after every document; None if not known, which will do for token ids that have it already."""
     digest: str
 
 
@@ -41,21 +41,20 @@ def tokenizer(source: str | PathLike[str], *, end: str | None = None) -> Tokeniz
     Raises
     ------
     DataError
-        If it cannot be loaded, or no end token is known.
+        If it cannot be loaded, or has no such token.
     """
     if str(source) == BYTES.name:
         return BYTES
     found = _load(source)
     last = found.eos_token_id if end is None else found.get_vocab().get(end)
-    if last is None:
-        which = "no end token is known" if end is None else f"it has no token {end!r}"
-        raise DataError(f"tokenizer {str(source)!r}: {which}; name one it has with end=.")
+    if last is None and end is not None:
+        raise DataError(f"tokenizer {str(source)!r}: there is no token {end!r}; name one that it has with end=.")
 
     def encode(text: str) -> np.ndarray:
         return np.asarray(found(text, add_special_tokens=False, verbose=False)["input_ids"], dtype=np.int64)
 
     vocabulary = 1 + max(found.get_vocab().values())  # ids may have gaps
-    return Tokenizer(str(source), encode, vocabulary, int(last), digest_of(source))
+    return Tokenizer(str(source), encode, vocabulary, last, digest_of(source))
 
 
 def digest_of(source: str | PathLike[str]) -> str:

@@ -6,6 +6,7 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 
 from p2law.errors import DataError
 from p2law.experiments import parents, prune
+from p2law.experiments.architecture import of_config
 from p2law.experiments.prune import magnitude, ria, sparsegpt, wanda
 from p2law.experiments.prune._pattern import parse, threshold
 from p2law.experiments.prune.masks import MaskError, mask_gradients, mask_weights, pruned_weights, verify
@@ -50,6 +51,14 @@ def test_zeros_are_counted_exactly(llama, tokens, method, pattern):
     for mask in child.masks.values():
         if ":" in pattern:
             assert zeros_by_group(mask, int(pattern[2])) == [int(pattern[2]) - int(pattern[0])]
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.37, 0.701])
+@pytest.mark.parametrize("pattern", ["row", "layer", "global"])
+def test_what_is_left_is_known_to_the_last_weight_before(parent, pattern, rate):
+    """Rows lose whole numbers of weights."""
+    goal = prune.target(of_config(parent.config), "magnitude", rate, pattern=pattern)
+    assert prune.prune(parent, "magnitude", rate, pattern=pattern).body == goal.body
 
 
 @pytest.mark.parametrize("method", ["magnitude", "wanda", "ria"])

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -193,10 +194,11 @@ def test_a_run_another_process_has_is_left_to_it(folder):
     assert outcome.failed == {}
 
 
-def test_a_sweep_in_pieces_is_the_sweep_in_one(swept, folder):
+def test_a_sweep_in_pieces_is_the_sweep_in_one(swept, folder, monkeypatch):
     """Stopped by the clock after every few steps and run again, it ends where the undisturbed one does."""
-    pieces, said = 0, []
-    while (outcome := sweep(made(folder, scratch=True), minutes=0.3 / 60, say=said.append)).left:
+    pieces, said, seconds = 0, [], count()
+    monkeypatch.setattr("p2law.experiments.sweep.time", lambda: float(next(seconds)))  # a second per look
+    while (outcome := sweep(made(folder, scratch=True), minutes=12 / 60, say=said.append)).left:
         pieces += 1
         assert pieces < 50
         assert outcome.failed == {}
@@ -238,6 +240,10 @@ def test_changed_settings_under_the_same_name_are_refused(folder):
         ({"prune": [{"method": "wand", "rates": [0.5]}]}, "no pruning method 'wand'"),
         ({"prune": [{"method": "ffn", "rates": [0.9]}]}, "parent tiny: rate=0.9 is out of reach of ffn"),
         ({"prune": [{"method": "ffn", "rates": [0.3, 0.301]}]}, "come to the same child"),
+        (
+            {"prune": [{"method": "wanda", "rates": [0.3, 0.301]}]},
+            "wanda-row at 0.3 and at 0.301 come to",
+        ),
         ({"prune": [{"method": "ffn", "rates": [0.3, 0.3]}]}, "come to the same child"),
         ({"prune": [{"method": "ffn"}]}, "give method and rates"),
         ({"seeds": [0, 0]}, "tiny-control-s0 would be run twice"),

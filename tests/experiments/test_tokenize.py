@@ -2,12 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
-from p2law.experiments import parents
+from p2law.experiments import parents, text
 from p2law.experiments.tokenize import digest_of, tokenizer
 
 from .test_text import DOCUMENTS
@@ -46,10 +47,19 @@ def test_a_vocabulary_with_gaps_reaches_to_its_largest_id(tmp_path):
     (tmp_path / "gaps.json").write_text(json.dumps({"version": "1.0", "model": model, "added_tokens": []}))
     found = tokenizer(tmp_path / "gaps.json", end="<end>")
     assert (found.vocabulary, found.end) == (8, 5)
-    with pytest.raises(DataError, match=r"it has no token '<stop>'; name one it has with end="):
+    with pytest.raises(DataError, match=r"there is no token '<stop>'; name one that it has with end="):
         tokenizer(tmp_path / "gaps.json", end="<stop>")
-    with pytest.raises(DataError, match="no end token is known; name one"):
-        tokenizer(tmp_path / "gaps.json")
+
+
+def test_the_end_token_is_needed_for_documents_alone(tmp_path):
+    """Token ids that are split already have it."""
+    model = {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": "a"}
+    (tmp_path / "plain.json").write_text(json.dumps({"version": "1.0", "model": model, "added_tokens": []}))
+    found = tokenizer(tmp_path / "plain.json")
+    assert len(text.pack({"train": [np.array([0, 1, 1])]}, tmp_path / "packed", found).tokens("train")) == 3
+    with pytest.raises(DataError, match=r"no end token is known; name one that it has with end="):
+        text.prepare(DOCUMENTS, tmp_path / "text", found)
+    assert not (tmp_path / "text").exists()
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def target(shape: Architecture, method: str, rate: float, *, pattern: str | None
         return _near(method, rate, [_sparse_target(shape, found, rate, pattern)])
     if pattern is not None:
         raise DataError(f"pattern={pattern!r}: {method} removes whole structures and has no pattern; leave it out.")
-    return _near(method, rate, [_target(shape, left, 0.0) for left in found.reachable(shape, rate)])
+    return _near(method, rate, [_target(shape, left) for left in found.reachable(shape, rate)])
 
 
 def _near(method: str, rate: float, targets: list[Target]) -> Target:
@@ -114,11 +114,11 @@ def _sparse_target(shape: Architecture, method: Sparse, rate: float, pattern: st
     sparsity = 1 - where.n / where.m if where.m else rate * shape.body / shape.linear
     if sparsity >= 1:
         raise DataError(f"rate={rate:g} would zero every linear weight: stay below {shape.linear / shape.body:.4g}.")
-    return _target(shape, shape, sparsity)
+    return _target(shape, shape, sparsity, where.zeros(shape, sparsity))
 
 
-def _target(parent: Architecture, shape: Architecture, sparsity: float) -> Target:
-    body = shape.body - round(sparsity * shape.linear)
+def _target(parent: Architecture, shape: Architecture, sparsity: float = 0.0, zeros: int = 0) -> Target:
+    body = shape.body - zeros
     return Target(shape, sparsity, body, 1 - body / parent.body)
 
 

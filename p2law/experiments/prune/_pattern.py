@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...errors import DataError
 from .._torch import torch
+from ..architecture import Architecture
 
 _GROUPED = re.compile(r"(\d+):(\d+)")
 
@@ -28,6 +29,14 @@ class Pattern:
         mask = torch.ones_like(groups, dtype=torch.bool)
         mask.scatter_(1, order[:, : round(sparsity * groups.shape[1])], False)
         return mask.view_as(score)
+
+    def zeros(self, shape: Architecture, sparsity: float) -> int:
+        """How many weights of a model go; each row, layer or the whole model loses a whole number."""
+        if self.name == "global":
+            return round(sparsity * shape.linear)
+        if self.name == "row":
+            return shape.layers * sum(rows * round(sparsity * columns) for rows, columns in shape.matrices)
+        return shape.layers * sum(round(sparsity * rows * columns) for rows, columns in shape.matrices)
 
     def _grouped(self, score: torch.Tensor) -> torch.Tensor:
         groups = score.reshape(-1, self.m)
