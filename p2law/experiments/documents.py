@@ -37,15 +37,19 @@ def _rows(source: str | PathLike[str], field: str) -> Iterator[str | None]:
         return _hub(str(source), field)
     path = Path(source)
     if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.suffix.lower() in READERS and each.is_file())
+        files = sorted(each for each in path.rglob("*") if _reader(each) and each.is_file())
         if not files:
             raise DataError(f"no file of text in the folder {str(source)!r}: it takes {', '.join(READERS)}.")
-        return (text for each in files for text in READERS[each.suffix.lower()](each, field))
+        return (text for each in files for text in _rows(each, field))
     if not path.is_file():
         raise DataError(f"there is no file or folder {str(source)!r} to read text from.")
-    if path.suffix.lower() not in READERS:
+    if (reader := _reader(path)) is None:
         raise DataError(f"cannot read text from {path.name!r}: use one of {', '.join(READERS)}.")
-    return READERS[path.suffix.lower()](path, field)
+    return reader(path, field)
+
+
+def _reader(path: Path) -> Callable[[Path, str], Iterator[str | None]] | None:
+    return READERS.get(path.suffix.lower())
 
 
 def _whole(path: Path, field: str) -> Iterator[str]:

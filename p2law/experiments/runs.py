@@ -8,6 +8,7 @@ from ..errors import DataError
 from . import prune
 from .architecture import Architecture
 from .plan import Cell, Growth, Parent, Plan
+from .prune._pattern import parse
 from .recipe import Recipe
 
 
@@ -33,8 +34,10 @@ class Run:
     def body(self) -> int:
         """Non-embedding parameters that are not zero at the end, as far as the plan tells."""
         if self.cell is None or self.kind == "scratch":
-            sparsity = self.growth.schedule.sparsity if self.growth else 0.0
-            return self.shape.body - round(sparsity * self.shape.linear)
+            growth = self.growth
+            return self.shape.body - (
+                parse(growth.pattern).zeros(self.shape, growth.schedule.sparsity) if growth else 0
+            )
         return prune.target(self.parent.shape, self.cell.method, self.cell.rate, pattern=self.cell.pattern).body
 
     def specification(self) -> dict[str, Any]:

@@ -56,6 +56,16 @@ FAILURES = [
     ("runs.jsonl", "{broken", r"cannot read 'runs.jsonl' as JSONL"),
     ("runs.xlsx", "N,D\n", r"cannot tell the format of 'runs.xlsx': use one of .csv, .tsv"),
     ("runs", "N,D\n", r"cannot tell the format of 'runs'"),
+    ("state.json", "{broken", "cannot read 'state.json' as JSON"),
+    ("state.json", "[" * 100_000, "cannot read 'state.json' as JSON"),
+    ("state.json", '{"step": 1}', "'state.json' is no state of a Hugging Face Trainer: it lacks log_history"),
+    ("state.json", '{"log_history": [{"loss": 2.0}]}', "lacks log_history, a list of entries with steps"),
+    ("state.json", '{"log_history": []}', "'state.json' holds no logged numbers"),
+    (
+        "train.log",
+        "epoch 1 loss=2.0\n",
+        "no line of 'train.log' is known: read understands the losses that Megatron-LM",
+    ),
 ]
 
 

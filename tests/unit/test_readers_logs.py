@@ -338,27 +338,6 @@ def test_steps_are_needed_for_tokens_by_the_step(tmp_path):
         p2law.read(path, tokens_per_step=TOKENS)
 
 
-NO_LOGS = [
-    ("state.json", "{broken", "cannot read 'state.json' as JSON"),
-    ("state.json", "[" * 100_000, "cannot read 'state.json' as JSON"),
-    ("state.json", '{"step": 1}', "'state.json' is no state of a Hugging Face Trainer: it lacks log_history"),
-    ("state.json", '{"log_history": [{"loss": 2.0}]}', "lacks log_history, a list of entries with steps"),
-    ("state.json", '{"log_history": []}', "'state.json' holds no logged numbers"),
-    (
-        "train.log",
-        "epoch 1 loss=2.0\n",
-        "no line of 'train.log' is known: read understands the losses that Megatron-LM",
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "content", "message"), NO_LOGS)
-def test_file_that_is_no_log_is_refused(tmp_path, name, content, message):
-    (tmp_path / name).write_text(content)
-    with pytest.raises(p2law.DataError, match=message):
-        p2law.read(tmp_path / name)
-
-
 def test_folder_without_logs_is_refused(tmp_path):
     with pytest.raises(
         p2law.DataError, match=r"holds no log: no trainer_state.json, .* and no TensorBoard event files"
