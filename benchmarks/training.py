@@ -22,7 +22,8 @@ from common import heading, machine, rows
 from p2law.experiments import architecture, parents, prune
 from p2law.experiments.architecture import Architecture
 from p2law.experiments.batches import fixed_windows, make_batches
-from p2law.experiments.machine import device_of, peak, release, synchronise, training_flops
+from p2law.experiments.machine import device_of, peak, precision_on, release, synchronise, training_flops
+from p2law.experiments.memory import activations, casts
 from p2law.experiments.plan import from_mapping
 from p2law.experiments.recipe import Recipe
 from p2law.experiments.sweep import sweep
@@ -133,11 +134,25 @@ def throughput() -> None:
     for name, case in CASES.items():
         per_token = training_flops(case.shape, 1, case.sequence)
         for way, measure in ways.items():
-            speed = measure(case)
             free()
+            speed = measure(case)
             used = f"{100 * speed * per_token / best:.0f} %" if best else "-"
-            body.append([f"{name}, {way}", f"{speed:,.0f}", f"{speed * per_token / 1e12:.3g}", used])
-    rows(["model, way", "tokens/s", "TFLOP/s", "MFU"], body)
+            memory = f"{most_held():.1f}, {reckoned(case, compiled='compiled' in way):.1f}"
+            body.append([f"{name}, {way}", f"{speed:,.0f}", f"{speed * per_token / 1e12:.3g}", used, memory])
+    rows(["model, way", "tokens/s", "TFLOP/s", "MFU", "GiB at most, as reckoned for ours"], body)
+
+
+def reckoned(case: Case, *, compiled: bool) -> float:
+    """GiB that a dry run reckons with."""
+    recipe, shape = case.recipe(compiled=compiled), case.shape
+    precision = precision_on(DEVICE, recipe.precision)
+    step = activations(shape, recipe, precision, sequences=case.micro) + casts(shape, recipe, precision)
+    return (16 * shape.total + step) / 2**30
+
+
+def most_held() -> float:
+    """GiB of the GPU's memory that were held at once since it was last freed."""
+    return torch.cuda.max_memory_allocated() / 2**30 if DEVICE == "cuda" else float("nan")
 
 
 def free() -> None:
@@ -158,8 +173,7 @@ def pruning() -> None:
         child = prune.prune(model, method, rate, calibration=text, pattern=pattern)
         synchronise(torch.device(DEVICE))
         seconds = perf_counter() - begin
-        memory = torch.cuda.max_memory_allocated() / 2**30 if DEVICE == "cuda" else float("nan")
-        body.append([method, f"{child.rate:.3f}", f"{seconds:.1f}", f"{memory:.1f}"])
+        body.append([method, f"{child.rate:.3f}", f"{seconds:.1f}", f"{most_held():.1f}"])
         del child
     rows(["method", "rate", "seconds", "GiB at most"], body)
 
