@@ -181,7 +181,7 @@ def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
     labels = frame[run]
     if labels.isna().any():
         raise DataError(
-            f"column {run!r}, row {labels.isna().idxmax()!r}: the run has no name; name it or drop the row."
+            f"column {run!r}, row {row(frame, labels.isna().argmax())}: the run has no name; name it or drop the row."
         )
     wrong = [i for i, label in enumerate(labels) if not isinstance(label, Hashable)]
     if wrong:
