@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .baseline import split_control
-from .checks import require
+from .checks import plain, require
 from .errors import DataError, FitError
 from .fitting import fit
 from .laws import Law, get
@@ -234,9 +234,8 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
 def _check_named(labels: pd.Series, by: str) -> None:
     """Refuse rows that belong to no group."""
     if labels.isna().any():
-        raise DataError(
-            f"column {by!r}, row {labels.isna().idxmax()!r}: the group has no name; name it or drop the row."
-        )
+        first = plain(labels.isna().idxmax())
+        raise DataError(f"column {by!r}, row {first!r}: the group has no name; name it or drop the row.")
 
 
 def _control_rows(law: Law, frame: pd.DataFrame, options: Mapping[str, Any]) -> np.ndarray:

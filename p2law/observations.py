@@ -180,9 +180,8 @@ def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
         return np.arange(len(frame))
     labels = frame[run]
     if labels.isna().any():
-        raise DataError(
-            f"column {run!r}, row {labels.isna().idxmax()!r}: the run has no name; name it or drop the row."
-        )
+        first = row(frame, int(labels.isna().argmax()))
+        raise DataError(f"column {run!r}, row {first}: the run has no name; name it or drop the row.")
     wrong = [i for i, label in enumerate(labels) if not isinstance(label, Hashable)]
     if wrong:
         raise DataError(f"column {run!r}, row {row(frame, wrong[0])}: {labels.iloc[wrong[0]]!r} is no name: give text.")

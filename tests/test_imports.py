@@ -11,9 +11,11 @@ import p2law
 
 IMPORT = """
 import json, sys
+import jax, pandas
+given = set(sys.modules)
 import p2law
 from jax._src import xla_bridge
-print(json.dumps({"modules": list(sys.modules), "backends": list(xla_bridge._backends)}))
+print(json.dumps({"modules": [*set(sys.modules) - given], "backends": list(xla_bridge._backends)}))
 """
 FIT = """
 import json, sys

@@ -51,10 +51,12 @@ def covered(inner: np.ndarray, codes: np.ndarray, level: np.ndarray) -> np.ndarr
 def _multiplier(
     inner: np.ndarray, outer: np.ndarray, level: np.ndarray, gram: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An orthonormal span and, in its coordinates, the multiplier minus the identity."""
-    span, triangle = np.linalg.qr(np.column_stack([level, inner, outer]))
-    lengths = np.abs(np.diag(triangle))
-    span = span[:, lengths > 1e-12 * np.abs(triangle).max(initial=1e-300)]
+    """An orthonormal span and, in its coordinates, the multiplier minus the identity.
+
+    The columns spanned may depend on each other. All directions of the factorisation are kept even so: those too many
+    meet an identity, while a direction whose own column depends on the ones before may carry parts of the ones after.
+    """
+    span = np.linalg.qr(np.column_stack([level, inner, outer]))[0]
     a, b, u = span.T @ inner, span.T @ outer, span.T @ level
     size, one = float(u @ u), np.eye(span.shape[1])
     turned = np.outer(u, u) / size if size > 0 else 0 * one

@@ -241,7 +241,7 @@ def test_token_ids_in_files_are_packed_as_they_are_split(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.npy", b"zz", "This file contains pickled .object. data. Fetch or write it anew"),
+        ("a.npy", b"zz", "pickled .*Fetch or write it anew"),
         ("a.npy", b"", "Fetch or write it anew"),
         ("a.u16", b"abc", "buffer size must be a multiple"),
         ("a.u16.xz", b"zz", "Input format not supported"),

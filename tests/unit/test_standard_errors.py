@@ -70,14 +70,18 @@ def test_as_many_rows_as_constants_leave_no_measure_of_error(dense):
     assert not np.isfinite(fit.standard_errors["beta"])
 
 
+@pytest.mark.parametrize("levelled", [False, True], ids=["rows", "level"])
 @pytest.mark.parametrize("bounded", [False, True], ids=["squares", "robust"])
-def test_the_corrected_sandwich_is_unbiased_as_assumed(bounded):
+def test_the_corrected_sandwich_is_unbiased_as_assumed(bounded, levelled):
     """Its mean over all measurements with the assumed covariance is the variance of the estimate."""
     rng = np.random.default_rng(0)
     codes = rng.permutation(np.repeat(np.arange(12), 5))
     bent = rng.choice([0.0, 0.8], 60) if bounded else np.ones(60)
     assumed = Working(rng.uniform(0.5, 2, 60) if bounded else np.ones(60), rng.uniform(0, 3, 60))
     design = rng.standard_normal((60, 3))
+    if levelled:  # what a run is made with is the same in all its rows
+        assumed = Working(np.ones(60), np.full(60, 2.0))
+        design[:, :2] = rng.standard_normal((12, 2))[codes]
     design = design @ np.linalg.inv(np.linalg.cholesky(design.T @ (bent[:, None] * design))).T
     turned, _ = adjusted(design, bent, codes, np.zeros(60), assumed)
 

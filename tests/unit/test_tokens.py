@@ -49,7 +49,7 @@ def test_many_models_at_once_are_the_single_ones(pruned_fit):
     many = optimal_tokens(pruned_fit, criterion=Remaining(0.02), N0=[1e8, 2e9], rho=[0.15, 0.5]).to_frame()
     for i, (N0, rho) in enumerate([(1e8, 0.15), (2e9, 0.5)]):
         one = optimal_tokens(pruned_fit, criterion=Remaining(0.02), N0=N0, rho=rho)
-        np.testing.assert_allclose(many.loc[i, ["tokens", "lower", "upper"]], [one.value, one.lower, one.upper])
+        np.testing.assert_allclose(many[["tokens", "lower", "upper"]].loc[i], [one.value, one.lower, one.upper])
 
 
 def test_the_interval_is_that_of_estimate(pruned_fit):
