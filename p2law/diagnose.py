@@ -7,14 +7,12 @@ import numpy as np
 from .checks import row
 from .laws import Law
 from .laws._law import centre
+from .levels import ONE_LEVEL, level_of
 from .observations import Observations
 from .quantities import format_quantity
 from .solver import Batch, Problem, Solution, coordinates, hold
 from .solver.problem import curvature, score
 from .solver.search import CONVERGED, OPEN, plausible
-
-ONE_LEVEL = 1.05
-"""A column whose largest value is within this factor of its smallest has one level (realised rates around a target)."""
 
 
 def single_levels(observations: Observations, law: Law) -> list[str]:
@@ -153,7 +151,8 @@ def _flat(law: Law, observations: Observations, problem: Problem, solution: Solu
         return []
     share = np.abs(vectors[:, flat]).max(1)
     names = [" = ".join(layout.owners(index[i])) for i in np.flatnonzero(share > 0.3).tolist()]
-    counts = {v.name: _levels(observations.columns[v.name]) for v in law.variables if v.kind.role in ("size", "rate")}
+    told = [v.name for v in law.variables if v.kind.role in ("size", "rate")]
+    counts = {name: int(level_of(observations.columns[name]).max()) + 1 for name in told}
     few = [f"{name} has {n} distinct value{'s' * (n > 1)}" for name, n in counts.items() if n <= 4]
     because = f" ({'; '.join(few)})" if few else ""
     return [
@@ -286,18 +285,6 @@ def resolution(values: np.ndarray, *, least: float) -> float | None:
     while step <= largest and (np.abs(values - step * np.round(values / step)) <= slack).all():
         step, found = 10 * step, step
     return found
-
-
-def _levels(values: np.ndarray) -> int:
-    """Distinct values, those within the one-level factor of each other counted once."""
-    ordered = np.unique(values)
-    if ordered[0] <= 0:
-        return len(ordered)
-    count, anchor = 1, ordered[0]
-    for value in ordered[1:]:
-        if value > anchor * ONE_LEVEL:
-            count, anchor = count + 1, value
-    return count
 
 
 def _range(values: np.ndarray) -> str:

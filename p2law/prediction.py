@@ -9,8 +9,9 @@ import pandas as pd
 
 from .baseline import CONTROL
 from .checks import array, require, require_fit
-from .diagnose import ONE_LEVEL, single_levels
+from .diagnose import single_levels
 from .errors import DataError, ExtrapolationWarning, FitError
+from .levels import ONE_LEVEL
 from .observations import Table, as_frame, check_column
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ from ..errors import DataError, P2LawError
 from ..fitting import fit
 from ..frozen import copied_tables
 from ..laws import Law, get
+from ..levels import level_of
 from ..observations import Table, as_frame
 from ..result import Fit
 from .holdout import Holdout, holdout
 from .information import criteria, effective_rows, free_constants
-from .protocols import By, clusters
+from .protocols import By
 
 SUPPORT = 2.0
 """Differences of AICc below this are no preference (Burnham and Anderson 2002)."""
@@ -145,7 +146,7 @@ def compare(
 def _default(laws: list[Law], frame: pd.DataFrame) -> str | None:
     """The size to hold out by, if there are enough of them; None leaves it to the tokens."""
     for name in dict.fromkeys(law.variable("size") for law in laws):
-        if name in frame.columns and frame[name].dtype.kind in "fiu" and clusters(frame[name].to_numpy()).max() >= 2:
+        if name in frame.columns and frame[name].dtype.kind in "fiu" and level_of(frame[name].to_numpy()).max() >= 2:
             return str(name)
     return None
 
