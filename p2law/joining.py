@@ -324,17 +324,14 @@ def _welch(name: str, separate: Mapping[str, Fit]) -> dict[str, Any]:
     """Welch's test of one parameter over the groups that determine it."""
     from scipy.special import fdtrc
 
-    from .uncertainty.wald import of_fit
-
     values = {g: f.params[name] for g, f in separate.items()}
     out: dict[str, Any] = {"parameter": name, **values, "F": np.nan, "p": np.nan, "verdict": "cannot be tested"}
     parts = []
     for f in separate.values():
-        around = of_fit(f)
         unit = np.array([float(p.name == name) for p in f.law.parameters])
-        variance = around.variance(unit, held=False)
+        variance = f.around.variance(unit, held=False)
         if 0 < variance < np.inf and name not in f.options.held and name not in f.options.fixed:
-            parts.append((f.params[name], variance, max(around.dof(unit), 1.0)))
+            parts.append((f.params[name], variance, max(f.around.dof(unit), 1.0)))
     if len(parts) < 2:
         return out
     value, variance, dof = np.array(parts).T

@@ -24,8 +24,14 @@ def predict(
     """See :meth:`p2law.result.Fit.predict`."""
     values, scalar = prediction_columns(fit, table, columns=columns, control=control, at=at)
     warn_outside(fit, values)
-    out = np.broadcast_to(fit.law(*values.values(), **fit.params), next(iter(values.values())).shape)
-    return float(out[0]) if scalar else np.array(out)
+    loss = loss_at(fit, values)
+    return float(loss[0]) if scalar else np.array(loss)
+
+
+def loss_at(fit: "Fit", columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The law under its fitted constants at checked columns, (rows,)."""
+    ordered = [columns[v.name] for v in fit.law.variables]
+    return np.broadcast_to(fit.law(*ordered, **fit.params), ordered[0].shape)
 
 
 def prediction_columns(

@@ -13,7 +13,7 @@ from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Law
 from ..observations import check_column
-from ..prediction import no_support, outside, unsupported
+from ..prediction import loss_at, no_support, outside, unsupported
 from ..quantities import format_quantity
 from ..uncertainty.intervals import check_level
 
@@ -240,7 +240,7 @@ def _forecast(
 
     found = estimate(loss, *([fit] if below is None else [fit, below]), level=level, method=method)
     if below is not None:
-        columns[base] = np.broadcast_to(below.law(**under, **below.params), (len(frame),))
+        columns[base] = loss_at(below, under)
     apart = [new_run_spread(fit, columns).reach(level)]
     if below is not None and fit.baseline == "fixed":  # the parent, too, is a run of its own
         apart.append(new_run_spread(below, under).reach(level))

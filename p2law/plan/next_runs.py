@@ -167,12 +167,12 @@ class _Known:
 
     @classmethod
     def of(cls, fit: "Fit") -> "_Known":
-        from ..uncertainty.run_effect import run_effect, several
+        from ..uncertainty.run_effect import several
         from ..uncertainty.scaled import scaled
 
         whole = fit if fit.part is None else fit.part.whole
         raw = scaled(whole).raw
-        effect = run_effect(whole) if several(whole) else None
+        effect = whole.run_effect if several(whole) else None
         prior = cls(whole, raw, effect, np.eye(raw.shape[1]))
         information = np.eye(raw.shape[1])
         for label in pd.unique(whole.observations.run):

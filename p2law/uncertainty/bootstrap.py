@@ -176,10 +176,8 @@ def _exchanged(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sample
 
 def _inflated(fit: "Fit", problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fitted values and residuals in the objective's space, residuals scaled up for the degrees of freedom spent."""
-    from .wald import of_fit
-
     codes = np.unique(fit.observations.run, return_inverse=True)[1]
-    residual = of_fit(fit).inflated
+    residual = fit.around.inflated
     start = coordinates(problem.layout, problem.box, fit.params)
     target = problem.target * (1.0 if problem.log_space else problem.scale)
     plain = Batch(problem).linearise(start)[1]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import FitError
-from ..prediction import prediction_columns
+from ..prediction import loss_at, prediction_columns
 from ..solver import coordinates
 from .bootstrap import refit
 from .intervals import Method, parameters, predictions
@@ -138,7 +138,7 @@ def coverage(
 def _truth(fit: "Fit", columns: dict[str, np.ndarray] | None) -> dict[str, float]:
     if columns is None:
         return dict(fit.params)
-    losses = np.broadcast_to(fit.law(**columns, **fit.params), next(iter(columns.values())).shape)
+    losses = loss_at(fit, columns)
     return {f"loss {i}" if len(losses) > 1 else "loss": float(v) for i, v in enumerate(losses)}
 
 

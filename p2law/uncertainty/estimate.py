@@ -16,7 +16,7 @@ from ..part import joined
 from .intervals import LEAST_DOF, Method, check_level, draws_of, percentile
 from .quantiles import t_quantile
 from .quantity import gradient_along
-from .wald import Local, of_fit
+from .wald import Local
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -136,12 +136,11 @@ def _local(
     """Standard error and degrees of freedom of every element of the quantity."""
     slopes, variances, dofs = [], [], []
     for i, fit in enumerate(fits):
-        around = of_fit(fit)
 
         def moved(params: Any, i: int = i) -> Any:
             return quantity(*(params if j == i else other.params for j, other in enumerate(fits)))
 
-        slope, free, dof = _along(moved, fit, around)
+        slope, free, dof = _along(moved, fit, fit.around)
         slopes.append(slope)
         variances.append(np.where(free, np.inf, np.sum(slope**2, -1)))
         dofs.append(dof)

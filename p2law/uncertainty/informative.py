@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..levels import level_of
-from .run_effect import Points, new_run_spread, points, run_effect, several
+from .run_effect import Points, new_run_spread, points, several
 from .scaled import Scaled
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _noise(fit: "Fit", columns: dict[str, np.ndarray], runs: int, curves: bool) 
     """Covariance of the rows of each candidate run about the law, (runs, rows, rows)."""
     if not curves:
         return (new_run_spread(fit, columns).error ** 2).reshape(runs, 1, 1)
-    effect, at = run_effect(fit), points(fit, columns)
+    effect, at = fit.run_effect, points(fit, columns)
     parts = zip(np.split(at.log_tokens, runs), np.split(at.excess, runs), strict=True)
     return np.array([effect.covariance(*[Points(*part)] * 2) for part in parts])
 

@@ -14,9 +14,9 @@ import pandas as pd
 
 from ..errors import FitError
 from ..laws import Parameter
-from ..prediction import opened, unsupported
+from ..prediction import loss_at, opened, unsupported
 from .quantiles import normal_quantile, normal_share, t_quantile
-from .wald import Local, of_fit
+from .wald import Local
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -78,8 +78,7 @@ def is_free(fit: "Fit", name: str) -> bool:
 
 
 def _wald(fit: "Fit", level: float) -> dict[str, tuple[float, float]]:
-    around, names = of_fit(fit), [p.name for p in fit.law.parameters]
-    spread = spread_of(around, np.eye(len(names)), held=False)
+    spread = spread_of(fit.around, np.eye(len(fit.law.parameters)), held=False)
     out = {}
     for parameter, reach in zip(fit.law.parameters, spread.reach(level), strict=True):
         value = fit.params[parameter.name]
@@ -109,7 +108,7 @@ def draws_of(fit: "Fit") -> pd.DataFrame:
 
 
 def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tuple[float, float]]:
-    draws, around = draws_of(fit), of_fit(fit)
+    draws = draws_of(fit)
     out = {}
     for parameter, unit in zip(fit.law.parameters, np.eye(len(fit.law.parameters)), strict=True):
         if not is_free(fit, parameter.name):
@@ -119,7 +118,7 @@ def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tupl
         ends = percentile(
             values,
             level,
-            around.dof(unit),
+            fit.around.dof(unit),
             estimate=fit.params[parameter.name],
             log=parameter.kind.lower >= 0,
             bias=bias,
@@ -187,7 +186,7 @@ def predictions(
     chosen = method or ("bootstrap" if fit.draws is not None else "wald")
     if chosen not in ("wald", "bootstrap", "profile"):
         raise FitError(f"method={method!r}: choose 'wald', 'bootstrap' or 'profile' for a predicted loss.")
-    loss = np.broadcast_to(fit.law(**columns, **fit.params), next(iter(columns.values())).shape)
+    loss = loss_at(fit, columns)
     if chosen == "profile":
         from .profile import profile_loss
 
@@ -198,7 +197,7 @@ def predictions(
     else:
         from .quantity import loss_gradient
 
-        spread = spread_of(of_fit(fit), loss_gradient(fit, columns))
+        spread = spread_of(fit.around, loss_gradient(fit, columns))
         if chosen == "wald":
             reach = spread.reach(level)
             lower, upper = loss - reach, loss + reach

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..errors import FitError
 from ..frozen import copied_tables
+from ..prediction import loss_at
 from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.problem import huber
 from .bootstrap import stages
@@ -123,7 +124,7 @@ def profile_loss(fit: "Fit", at: dict[str, float], *, level: float = 0.95) -> Pr
     """Profile of the loss predicted at one point of the columns."""
     check_level(level)
     columns = {k: np.array([v]) for k, v in at.items()}
-    estimate = float(np.asarray(fit.law(**columns, **fit.params)).ravel()[0])
+    estimate = float(loss_at(fit, columns)[0])
     setting = _Setting.of(fit)
     gradient = loss_gradient(fit, columns)[0]
     half = setting.half_width(gradient, level)

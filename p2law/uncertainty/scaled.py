@@ -13,7 +13,7 @@ import numpy as np
 from ..solver import Batch, coordinates, recentre
 from ..solver.search import plausible
 from .quantity import loss_gradient
-from .wald import of_fit, raw_jacobian
+from .wald import raw_jacobian
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -46,7 +46,7 @@ class Scaled:
 
 def scaled(fit: "Fit") -> Scaled:
     """The local uncertainty of a fit in scaled coordinates."""
-    problem, around = fit.problem(), of_fit(fit)
+    problem, around = fit.problem(), fit.around
     batch = Batch(problem)
     z = coordinates(problem.layout, problem.box, fit.params)
     frame, _, _ = batch.linearise(z)

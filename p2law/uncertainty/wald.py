@@ -104,11 +104,6 @@ class Local:
         return self.clusters.dof(inner)
 
 
-def of_fit(fit: "Fit") -> Local:
-    """Local uncertainty of a fit's constants, computed once."""
-    return fit.around
-
-
 def computed(fit: "Fit") -> Local:
     """Local uncertainty of a fit's constants."""
     problem = fit.problem()
