@@ -12,7 +12,7 @@ from .observations import Observations
 from .quantities import format_quantity
 from .solver import Batch, Problem, Solution, coordinates, hold
 from .solver.problem import curvature, score
-from .solver.search import CONVERGED, OPEN, plausible
+from .solver.search import CONVERGED, OPEN
 
 
 def single_levels(observations: Observations, law: Law) -> list[str]:
@@ -144,7 +144,7 @@ def _flat(law: Law, observations: Observations, problem: Problem, solution: Solu
     index = np.flatnonzero(inside).tolist()
     if not index:
         return []
-    scaled = solution.jacobian[:, index] * plausible(problem)[index]
+    scaled = solution.jacobian[:, index] * problem.plausible[index]
     errors, vectors = _errors(problem, solution.residual, scaled, observations.run)
     flat = errors > OPEN
     if not flat.any():

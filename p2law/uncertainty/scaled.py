@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..solver import Batch, coordinates, recentre
-from ..solver.search import plausible
 from .quantity import loss_gradient
 from .wald import raw_jacobian
 
@@ -51,7 +50,7 @@ def scaled(fit: "Fit") -> Scaled:
     z = coordinates(problem.layout, problem.box, fit.params)
     frame, _, _ = batch.linearise(z)
     free = problem.box.free
-    unit = plausible(problem)[free]
+    unit = problem.plausible[free]
     raw = raw_jacobian(problem, recentre(z, batch.frame, frame), frame)[:, free] * unit
     spread = around.inner @ around.root / unit[:, None]
     lost = np.linalg.qr(around.null / (around.length * unit)[:, None])[0]
