@@ -13,7 +13,7 @@ import pandas as pd
 from . import metrics
 from .errors import FitError
 from .laws import Law
-from .objective import Objective, residual_scale, residuals, threshold
+from .objective import Objective, residuals, threshold
 from .observations import Observations, Table
 from .options import Options, make_problem
 from .solver import Problem
@@ -99,6 +99,12 @@ class Fit:
         return out
 
     @cached_property
+    def objective_residuals(self) -> np.ndarray:
+        """Residuals in the space of the objective, (n,)."""
+        seen, base = self.observations, self.law.variable("loss")
+        return residuals(self.objective, seen.response, self.fitted, seen.columns[base] if base else None)
+
+    @cached_property
     def metrics(self) -> Mapping[str, float]:
         """R², RMSE, mean relative error, Huber(1e-3) of log loss, ASD, share of rows in Huber's quadratic zone."""
         y, f, w = self.observations.response, self.fitted, self.observations.weight
@@ -116,9 +122,7 @@ class Fit:
             out["asd_relative"] = metrics.asd(y, f, x, self.observations.run, relative=True)
         delta = threshold(self.objective)
         if 0 < delta < np.inf:
-            base = self.law.variable("loss")
-            scale = residual_scale(self.objective, y, self.observations.columns[base] if base else None)
-            inside = np.abs(residuals(self.objective, y, f, scale)) <= delta
+            inside = np.abs(self.objective_residuals) <= delta
             out["quadratic_share"] = float(np.average(inside, weights=w))
         return MappingProxyType(out)
 

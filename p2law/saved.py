@@ -1,6 +1,7 @@
 """Fits as JSON: everything comes back, whatever cannot be trusted is refused."""
 
 import math
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -101,7 +102,7 @@ def fit_of(record: dict[str, Any], law: Law | None) -> Fit:
             options["run"],
             options["held"],
         ),
-        observations=observations.__class__(**{**vars(observations), "dropped": record["rows_left_out"]}),
+        observations=replace(observations, dropped=record["rows_left_out"]),
         provenance=record["provenance"],
         resampled=_resampled(record["draws"]),
     )

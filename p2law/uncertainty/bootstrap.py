@@ -139,7 +139,7 @@ def stages(problem: Problem, start: np.ndarray) -> list[Problem]:
 
 
 def _resampled_runs(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sampler:
-    codes = np.unique(fit.observations.run, return_inverse=True)[1]
+    codes = fit.observations.run_codes
     runs = int(codes.max()) + 1
 
     def sample() -> dict[str, np.ndarray]:
@@ -176,7 +176,7 @@ def _exchanged(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sample
 
 def _inflated(fit: "Fit", problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fitted values and residuals in the objective's space, residuals scaled up for the degrees of freedom spent."""
-    codes = np.unique(fit.observations.run, return_inverse=True)[1]
+    codes = fit.observations.run_codes
     residual = fit.around.inflated
     start = coordinates(problem.layout, problem.box, fit.params)
     target = problem.target * (1.0 if problem.log_space else problem.scale)

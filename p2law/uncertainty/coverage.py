@@ -50,7 +50,7 @@ class Noise:
         """The rows of a fit measured once, its constants being true."""
         base = fit.law.variable("loss")
         excess = fit.fitted - fit.observations.columns[base] if base else fit.fitted
-        codes = np.unique(fit.observations.run, return_inverse=True)[1]
+        codes = fit.observations.run_codes
         off = self.level * rng.standard_normal(int(codes.max()) + 1)[codes] if self.level else 0.0
         return (fit.fitted + off * excess) * np.exp(self.draw(fit.observations.run, rng))
 

@@ -141,7 +141,7 @@ class _Sorted:
     @classmethod
     def of(cls, fit: "Fit") -> "_Sorted":
         at = points(fit, fit.observations.columns)
-        codes = np.unique(fit.observations.run, return_inverse=True)[1]
+        codes = fit.observations.run_codes
         order = np.lexsort((at.log_tokens, codes))
         columns = np.column_stack(
             [

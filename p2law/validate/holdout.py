@@ -1,7 +1,7 @@
 """Fit a part of the table, predict the rest, and say how far off: ``p2law.holdout``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -197,8 +197,7 @@ def holdout(
 
 def _resolved(rows: Observations, law: Law) -> Observations:
     """Rows that carry their control's loss, so that a part of them can be fitted without the control's own rows."""
-    frame = rows.frame.assign(**{CONTROL: rows.columns[str(law.variable("loss"))]})
-    return Observations(frame, rows.columns, rows.response, rows.run, rows.weight, rows.dropped)
+    return replace(rows, frame=rows.frame.assign(**{CONTROL: rows.columns[str(law.variable("loss"))]}))
 
 
 def _predicted(fitted: Fit, seen: Observations, held: Observations, split: Split, level: float) -> pd.DataFrame:
