@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..checks import array
-from ..errors import DataError
+from ..checks import check_level
 from ..laws.published import Constants
 from ..prediction import outside
 from ..quantities import format_quantity
 from ..uncertainty.estimate import estimate
-from ..uncertainty.intervals import Method, check_level
+from ..uncertainty.intervals import Method
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -94,25 +93,3 @@ def between(value: float, lower: float, upper: float, write: Callable[[float], s
 def nats(value: float) -> str:
     """A loss as text."""
     return f"{value:.4f}"
-
-
-def positives(name: str, value: Any) -> np.ndarray:
-    """Positive numbers as a one-dimensional array."""
-    given = array(name, value)
-    if given.ndim > 1:
-        raise DataError(f"{name} has shape {given.shape}: give one number, or a one-dimensional array.")
-    given = np.atleast_1d(given)
-    bad = ~(np.isfinite(given) & (given > 0))
-    if np.any(bad):
-        raise DataError(f"{name} = {given[bad][0]:g}: give positive numbers.")
-    return given
-
-
-def one_positive(name: str, value: Any, *, zero: bool = False) -> float:
-    """A single positive number (or zero, where allowed)."""
-    if zero and np.ndim(value) == 0 and value == 0:
-        return 0.0
-    given = positives(name, value)
-    if np.ndim(value):
-        raise DataError(f"{name} must be a single number here.")
-    return float(given[0])

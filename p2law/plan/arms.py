@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from ..checks import require_fit
+from ..checks import check_level, require_fit
 from ..errors import DataError, FitError
 from ..laws import Constants
 from ..observations import check_column
@@ -176,7 +176,6 @@ def estimated(
 ) -> "Estimate":
     """Interval of a quantity of several arms; without one (nan) where every arm has published constants."""
     from ..uncertainty.estimate import Estimate, estimate
-    from ..uncertainty.intervals import check_level
 
     check_level(level)
     sources = {id(s): s for each in arms for s in each.sources}

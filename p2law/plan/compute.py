@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import one_positive, positives
 from ..flops import TRAINING
 from ..frozen import copied_tables
 from ..quantities import format_quantity
@@ -160,7 +161,7 @@ def compute_optimal(
     >>> f"{plan.N:.3g} {plan.D:.3g}"
     '7.22e+10 1.33e+12'
     """
-    budgets, inference = answer.positives("C", C), answer.one_positive("inference_tokens", inference_tokens, zero=True)
+    budgets, inference = positives("C", C), one_positive("inference_tokens", inference_tokens, zero=True)
     base = surface(source, at)
 
     def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
@@ -198,10 +199,7 @@ def compute_for_loss(
     ComputePlan
         C, N and D are infinite and ``status`` says never where the target lies below the irreducible loss.
     """
-    targets, inference = (
-        answer.positives("loss", loss),
-        answer.one_positive("inference_tokens", inference_tokens, zero=True),
-    )
+    targets, inference = positives("loss", loss), one_positive("inference_tokens", inference_tokens, zero=True)
     base = surface(source, at)
 
     def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:

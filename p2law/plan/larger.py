@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
-from ..checks import array, mapping, require_fit
+from ..checks import array, check_level, mapping, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Law
 from ..observations import check_column
 from ..prediction import loss_at, no_support, outside, unsupported
 from ..quantities import format_quantity
-from ..uncertainty.intervals import check_level
 
 if TYPE_CHECKING:
     from ..result import Fit

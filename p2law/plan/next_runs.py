@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import number, require_fit, whole_number
+from ..checks import check_level, number, require_fit, whole_number
 from ..errors import FitError
 from ..frozen import copied_tables
 from ..observations import Table, as_frame
@@ -121,7 +121,6 @@ def next_runs(
     shrink it as it shrinks the Gaussian's. How far a single new run may lie from the law is not reduced by any run.
     """
     from ..uncertainty.informative import updated
-    from ..uncertainty.intervals import check_level
 
     check_level(level)
     require_fit("fit", fit)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import one_positive, positives
 from ..flops import TRAINING
 from ..frozen import copied_tables
 from ..quantities import format_quantity
@@ -91,7 +92,7 @@ def overtraining(
     SizeCost
         ``compute_ratio`` is infinite for sizes whose own floor lies above the optimum's loss.
     """
-    budget, sizes = answer.one_positive("C", C), answer.positives("N", N)
+    budget, sizes = one_positive("C", C), positives("N", N)
     base = surface(source, at)
     D = budget / (TRAINING * sizes)
 

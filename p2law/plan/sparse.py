@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import number
+from ..checks import number, one_positive
 from ..errors import DataError
 from ..flops import TRAINING
 from ..frozen import copied_tables
@@ -147,7 +147,7 @@ def sparse_pretraining(
     SparsePlan
         With sparsity 0, and a status that says so, where dense training of the deployment size is at least as good.
     """
-    target, budget = answer.one_positive("N_final", N_final), answer.one_positive("C", C)
+    target, budget = one_positive("N_final", N_final), one_positive("C", C)
     number("most", most, low=0, high=1, must="the largest sparsity to consider, between 0 and 1", error=DataError)
     if not isinstance(schedule, PruningSchedule | None):
         raise DataError(f"schedule={schedule!r}: give a p2law.schedules.PruningSchedule.")

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import finite, number, refuse, require, require_fit
+from ..checks import check_level, finite, number, refuse, require, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..observations import Table, as_frame
 from ..quantities import format_probability, format_quantity
 from ..uncertainty.forecast import Forecast
-from ..uncertainty.intervals import check_level
 from ..uncertainty.quantiles import t_quantile
 
 if TYPE_CHECKING:

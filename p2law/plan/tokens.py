@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
-from ..checks import array, require_fit
+from ..checks import array, check_level, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Law
 from ..laws.published import Constants
 from ..observations import check_column
 from ..quantities import format_quantity
-from ..uncertainty.intervals import check_level
 from .criteria import Criterion, Price, Target
 from .curve import Curve, enough, remaining_parameters
 

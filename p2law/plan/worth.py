@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..checks import array
-from ..errors import DataError
+from ..checks import positives
 from ..frozen import copied_tables
 from ..prediction import opened
 from ..quantities import format_quantity
@@ -95,9 +94,7 @@ def effective_tokens(
         If tokens are not positive, or a column is missing or unknown.
     """
     first, second = arms(pruned, scratch, parent, at)
-    asked = np.geomspace(*limits(first, None), 5) if tokens is None else np.atleast_1d(array("tokens", tokens))
-    if asked.ndim != 1 or not np.all((asked > 0) & np.isfinite(asked)):
-        raise DataError(f"tokens={tokens!r}: give positive numbers of retraining tokens.")
+    asked = np.geomspace(*limits(first, None), 5) if tokens is None else positives("tokens", tokens)
     grids = asked[:, None] * np.geomspace(*REACH, POINTS)
 
     def gaps(of: Lookup) -> np.ndarray:

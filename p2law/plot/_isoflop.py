@@ -8,9 +8,9 @@ from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ..checks import positives
 from ..flops import TRAINING
 from ..laws.published import Constants
-from ..plan.answer import positives
 from ..plan.compute import ComputePlan, compute_optimal
 from ..plan.isoflop import isoflop as profiles
 from ..plan.surface import surface

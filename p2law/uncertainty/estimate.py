@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import array, require_fit
+from ..checks import array, check_level, require_fit
 from ..errors import FitError
 from ..part import joined
-from .intervals import LEAST_DOF, Method, check_level, draws_of, percentile
+from .intervals import LEAST_DOF, Method, draws_of, percentile
 from .quantiles import t_quantile
 from .quantity import gradient_along
 from .wald import Local

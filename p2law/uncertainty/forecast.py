@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import array, number
+from ..checks import array, check_level, number
 from ..errors import DataError
 from ..observations import Table, as_frame, check_column
 from ..prediction import loss_at, prediction_columns, unsupported
-from .intervals import check_level
 from .quantiles import t_quantile, t_share
 from .quantity import loss_gradient
 from .run_effect import points

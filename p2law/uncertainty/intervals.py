@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from ..checks import check_level
 from ..errors import FitError
 from ..laws import Parameter
 from ..prediction import loss_at, opened, unsupported
@@ -42,12 +43,6 @@ def spread_of(around: Local, gradients: np.ndarray, *, held: bool = True) -> Spr
     error = np.sqrt([around.variance(g, held=held) for g in gradients])
     dof = np.array([around.dof(g) if np.isfinite(e) else LEAST_DOF for g, e in zip(gradients, error, strict=True)])
     return Spread(error, dof)
-
-
-def check_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1)."""
-    if not isinstance(level, int | float | np.number) or not 0 < level < 1:
-        raise FitError(f"level={level!r}: must lie between 0 and 1, e.g. 0.95.")
 
 
 def parameters(fit: "Fit", *, level: float, method: Method | None) -> pd.DataFrame:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..checks import check_level
 from ..errors import FitError
 from ..frozen import copied_tables
 from ..prediction import loss_at
 from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.problem import huber
 from .bootstrap import stages
-from .intervals import LEAST_DOF, check_level
+from .intervals import LEAST_DOF
 from .quantiles import t_quantile
 from .quantity import loss_gradient
 from .wald import Local, excess, local, raw_jacobian

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
+from ..checks import check_level
 from ..errors import DataError, FitError, P2LawError
 from ..fitting import fit
 from ..frozen import copied_tables
@@ -15,7 +16,7 @@ from ..laws import Law, get
 from ..observations import Observations, Table, observe
 from ..prediction import outside
 from ..result import Fit
-from ..uncertainty.intervals import check_level, predictions
+from ..uncertainty.intervals import predictions
 from . import scores
 from .baselines import baselines
 from .protocols import By, Split, splits
