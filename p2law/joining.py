@@ -151,8 +151,7 @@ class Joint:
     def _repr_html_(self) -> str:
         return f"<div><pre>{escape(self.summary())}</pre></div>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     @property
     def _law(self) -> Law:

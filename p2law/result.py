@@ -375,8 +375,7 @@ class Fit:
 
         return html(self)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def to_frame(self) -> pd.DataFrame:
         """Constants as a table: value, standard error, treatment (free, fixed, held, tied)."""

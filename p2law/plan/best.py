@@ -11,6 +11,7 @@ from ..checks import mapping, number, plain, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Constants
+from ..notebook import titled
 from ..prediction import opened
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, arm, estimated
@@ -73,12 +74,9 @@ class Ranking:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from html import escape
+        return titled(self.summary(), self.table, index=False)
 
-        return f"<div><b>{escape(self.summary().splitlines()[0])}</b>{self.table.to_html(index=False)}</div>"
-
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def best_pruning(

@@ -7,6 +7,7 @@ large budgets, and it covers as the interval of the difference does.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -100,14 +101,11 @@ class Crossover:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         title = escape(f"Prune or train from scratch ({self.bill})")
         shown = self.table.iloc[:: (len(self.table) - 1) // 4]
         return f"<div><b>{title}</b><p>{escape(self.status)}</p>{shown.to_html(index=False)}</div>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def crossover(

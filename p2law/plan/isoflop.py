@@ -10,6 +10,7 @@ from ..checks import positives
 from ..errors import FitError
 from ..flops import TRAINING
 from ..frozen import copied_tables
+from ..notebook import titled
 from ..quantities import format_quantity
 from .allocate import allocate
 from .compute import compute_optimal
@@ -44,11 +45,10 @@ class IsoFlop:
             lines.append(f"  C = {row['C']:.4g} FLOPs: {least}; {row['status']}")
         return "\n".join(lines)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        return f"<div><b>IsoFLOP profiles by {self.law}</b>{self.optima.to_html(index=False)}</div>"
+        return titled(self.summary(), self.optima, index=False)
 
 
 def isoflop(source: "Fit | Constants", C: Any, N: Any = None, *, reach: float = 10.0, **at: Any) -> IsoFlop:

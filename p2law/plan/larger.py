@@ -12,6 +12,7 @@ from ..checks import array, check_level, mapping, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Law
+from ..notebook import titled
 from ..observations import check_column
 from ..prediction import loss_at, no_support, outside, unsupported
 from ..quantities import format_quantity
@@ -59,12 +60,9 @@ class Extrapolation:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from html import escape
+        return titled(self.summary(), self.table)
 
-        return f"<div><b>{escape(self.summary().splitlines()[0])}</b>{self.table.to_html()}</div>"
-
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def _place(fit: "Fit", row: Any) -> str:

@@ -8,6 +8,7 @@ if it had been measured; where its losses would lie does not matter for how much
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,12 +61,9 @@ class NextRuns:
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         return f"<div><pre>{escape(self.summary())}</pre>{self.ranking.to_html(index=False)}</div>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 _SAID = ["cost", "width", "narrower", "per_cost"]

@@ -10,6 +10,7 @@ import pandas as pd
 from ..checks import one_positive, positives
 from ..flops import TRAINING
 from ..frozen import copied_tables
+from ..notebook import titled
 from ..quantities import format_quantity
 from ..uncertainty.intervals import Method
 from . import answer
@@ -49,12 +50,10 @@ class SizeCost:
             head += f"; optimal: N = {N} parameters, D = {D} tokens, loss {self.optimal['loss']:.4f} nats/token"
         return "\n".join([head, *(_line(row) for row in self.table.to_dict("records"))])
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        head = self.summary().splitlines()[0]
-        return f"<div><b>{head}</b>{self.table.to_html(index=False, float_format='{:.4g}'.format)}</div>"
+        return titled(self.summary(), self.table, index=False, float_format="{:.4g}".format)
 
 
 def _line(row: Mapping[Any, Any]) -> str:

@@ -15,6 +15,7 @@ from ..errors import DataError
 from ..flops import TRAINING
 from ..frozen import copied_tables
 from ..laws.published import Constants
+from ..notebook import titled
 from ..quantities import format_quantity
 from .allocate import allocate
 from .surface import Surface, surface
@@ -60,11 +61,10 @@ class ParabolaBias:
         lines += [f"  forecast, C = {row['C']:.4g} FLOPs: {_compared(row)}" for row in self.forecast.to_dict("records")]
         return "\n".join(lines)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{self.summary().splitlines()[0]}</b>{self.table.to_html(index=False)}</div>"
+        return titled(self.summary(), self.table, index=False)
 
 
 def _compared(row: dict[Any, Any]) -> str:

@@ -7,6 +7,7 @@ average is the compute-optimal size, or as near to it as a schedule that ends at
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,11 +106,10 @@ class SparsePlan:
             ]
         )
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        text = self.summary().replace("\n", "<br>")
+        text = escape(self.summary()).replace("\n", "<br>")
         return f"<div>{text}{self.table.to_html(float_format='{:.4g}'.format)}</div>"
 
 

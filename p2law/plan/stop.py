@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,12 +113,9 @@ class StopPlan:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         return f"<pre>{escape(self.summary())}</pre>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def stop_rule(

@@ -13,6 +13,7 @@ from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Law
 from ..laws.published import Constants
+from ..notebook import titled
 from ..observations import check_column
 from ..quantities import format_quantity
 from .criteria import Criterion, Price, Target
@@ -84,10 +85,9 @@ class TokenPlan:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<div><b>Tokens until {self.criterion}</b>{self.table.to_html()}</div>"
+        return titled(self.summary(), self.table)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def _answered(row: Mapping[Any, Any], criterion: Criterion) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..checks import positives
 from ..frozen import copied_tables
+from ..notebook import titled
 from ..prediction import opened
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, estimated
@@ -59,10 +60,9 @@ class Worth:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{self.summary().splitlines()[0]}</b>{self.table.to_html(index=False)}</div>"
+        return titled(self.summary(), self.table, index=False)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def effective_tokens(

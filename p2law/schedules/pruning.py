@@ -219,8 +219,7 @@ class PruningSchedule:
                 lines.append(f"  {format_quantity(D)} tokens: {bought:.3g} FLOPs (6 x average parameters x tokens)")
         return "\n".join(lines)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
         title = self.summary().replace("\n", "<br>")

@@ -63,8 +63,7 @@ class Identifiability:
         tables = "".join(f"<p><b>{escape(t)}</b></p>{frame.to_html(index=False)}" for t, frame in self._tables())
         return f"<div><ul>{said}</ul>{tables}</div>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def identifiability(fit: "Fit", *, level: float = 0.95, method: str = "profile") -> Identifiability:

@@ -7,7 +7,6 @@ losses and correlated checkpoints.
 """
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ import pandas as pd
 from ..checks import check_level
 from ..errors import FitError
 from ..frozen import copied_tables
+from ..notebook import titled
 from ..prediction import loss_at
 from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.problem import huber
@@ -63,10 +63,9 @@ class Profile:
         return self.points
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{escape(self.summary())}</b>{self.points.to_html(index=False)}</div>"
+        return titled(self.summary(), self.points, index=False)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     @property
     def flat(self) -> bool:

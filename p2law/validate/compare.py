@@ -13,6 +13,7 @@ from ..fitting import fit
 from ..frozen import copied_tables
 from ..laws import Law, get
 from ..levels import level_of
+from ..notebook import listed
 from ..observations import Table, as_frame
 from ..result import Fit
 from .holdout import Holdout, holdout
@@ -67,14 +68,10 @@ class Comparison:
         lines = ["Laws compared, best on held-out rows first", "=" * 72]
         return "\n".join([*lines, *(f"* {sentence}" for sentence in self.findings), "", _shown(self).to_string()])
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.findings)
-        return f"<div><b>Laws compared</b><ul>{said}</ul>{_shown(self).to_html()}</div>"
+        return listed("Laws compared", self.findings, _shown(self))
 
 
 def compare(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..checks import require_fit
 from ..laws import Law
+from ..notebook import titled
 from ..quantities import format_quantity
 from ..uncertainty.estimate import estimate
 
@@ -85,11 +86,10 @@ class Conditions:
         head = f"{self.law.title}: conditions over the fitted range ({100 * self.level:g} % intervals{excess})"
         return "\n".join([head, "=" * 72, *(f"* {c}" for c in self.checked)])
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{self.law.title}: conditions</b>{self.to_frame().to_html(index=False)}</div>"
+        return titled(self.summary(), self.to_frame(), index=False)
 
 
 def conditions(fit: "Fit", *, level: float = 0.95) -> Conditions:

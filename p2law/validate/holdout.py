@@ -13,6 +13,7 @@ from ..errors import DataError, FitError, P2LawError
 from ..fitting import fit
 from ..frozen import copied_tables
 from ..laws import Law, get
+from ..notebook import listed
 from ..observations import Observations, Table, observe
 from ..prediction import outside
 from ..result import Fit
@@ -109,11 +110,10 @@ class Holdout:
         """Report as text: sentences, then a line per method."""
         return scores.text(self)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        return scores.html(self)
+        return listed(f"{self.law.title}: hold-out test", self.findings, scores.shown(self))
 
 
 def holdout(

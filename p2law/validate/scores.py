@@ -229,13 +229,5 @@ def text(result: "Holdout") -> str:
     return "\n".join(lines)
 
 
-def html(result: "Holdout") -> str:
-    """The same for notebooks."""
-    from html import escape
-
-    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in findings(result))
-    return f"<div><b>{escape(result.law.title)}: hold-out test</b><ul>{said}</ul>{shown(result).to_html()}</div>"
-
-
 def rms(values: pd.Series) -> float:
     return float(np.sqrt(np.mean(np.asarray(values, dtype=float) ** 2)))
