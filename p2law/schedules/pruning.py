@@ -1,6 +1,7 @@
 """Dense training, iterative pruning, sparse recovery: one schedule, described by when and how much it prunes."""
 
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -222,7 +223,7 @@ class PruningSchedule:
     __str__ = summary
 
     def _repr_html_(self) -> str:
-        title = self.summary().replace("\n", "<br>")
+        title = escape(self.summary()).replace("\n", "<br>")
         return f"<div>{title}{self.to_frame().to_html(index=False, float_format='{:.4g}'.format)}</div>"
 
 
