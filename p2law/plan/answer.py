@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..checks import check_level
-from ..laws.published import Constants
-from ..prediction import outside
+from ..laws import Constants, Law
+from ..prediction import FAR, outside
 from ..quantities import format_quantity
 from ..uncertainty.estimate import estimate
 from ..uncertainty.intervals import Method
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..result import Fit
 
 
@@ -75,9 +77,17 @@ def support(source: "Fit | Constants", columns: Mapping[str, np.ndarray], known:
 
 
 def _sentence(factors: Mapping[str, float], known: bool) -> str:
-    far = [f"{name} {factor:.3g} times" for name, factor in factors.items() if factor > 1.01]
+    far = [f"{name} {factor:.3g} times" for name, factor in factors.items() if factor > FAR]
     where = f"extrapolated: {' and '.join(far)} outside the fitted range" if far else "inside the fitted range"
     return where if known else f"undetermined: these data leave it free; {where}"
+
+
+def trained_params(law: Law, at: "Mapping[str, Any] | pd.Series") -> Any:
+    """Parameters that are trained: N, or N0 (1 - rho) for a pruned model; None if the law knows no size."""
+    size, rate = law.variable("size"), law.variable("rate")
+    if size is None:
+        return None
+    return at[size] * (1 - at[rate] if rate else 1.0)
 
 
 def known(ends: Bounds) -> np.ndarray:

@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
-from ..checks import array, check_level, require_fit
+from ..checks import check_level, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Law
 from ..laws.published import Constants
 from ..notebook import titled
 from ..observations import check_column
+from ..prediction import FAR, as_rows, outside, unsupported
 from ..quantities import format_quantity
+from .answer import trained_params
 from .criteria import Criterion, Price, Target
-from .curve import Curve, enough, remaining_parameters
+from .curve import Curve, enough
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -167,7 +169,7 @@ def optimal_tokens(
     ends = np.where(np.isfinite(tokens), curve.loss(np.where(np.isfinite(tokens), tokens, 1.0)), curve.floor())
     table["loss"] = ends if known else np.nan  # the level is unknown without L0, the tokens are not
     if isinstance(criterion, Price):
-        table["cost"] = tokens * criterion.token_cost(remaining_parameters(curve))
+        table["cost"] = tokens * criterion.token_cost(trained_params(law, curve.at))
     table["status"] = [_status(source, criterion, curve, row) for row in table.reset_index().to_dict("records")]
     return TokenPlan(criterion, level, chosen, table[_order(table)], source, curve)
 
@@ -220,15 +222,7 @@ def _models(source: "Fit | Constants", criterion: Criterion, control: "Fit | Non
 
 
 def _table(law: Law, given: dict[str, Any]) -> pd.DataFrame:
-    if not given:
-        return pd.DataFrame(index=pd.RangeIndex(1))
-    numbers = [np.atleast_1d(array(name, v)) for name, v in given.items()]
-    try:
-        arrays = np.broadcast_arrays(*numbers)
-    except ValueError as error:
-        shapes = {k: np.shape(v) for k, v in given.items()}
-        raise DataError(f"the columns do not go together: shapes {shapes}; give numbers or arrays.") from error
-    frame = pd.DataFrame({name: array.ravel() for name, array in zip(given, arrays, strict=True)})
+    frame = as_rows(given)
     for variable in law.variables:
         if variable.name in frame.columns:
             check_column(frame, variable, law)
@@ -278,8 +272,6 @@ def _interval(
 
 def _unsupported(fit: "Fit", curve: Curve, some: np.ndarray) -> np.ndarray:
     """Numbers of the models at another value of a column whose constants were held for want of a second one."""
-    from ..prediction import unsupported
-
     at = {k: np.asarray(v)[some] for k, v in curve.at.items()}
     tokens = fit.observations.columns[curve.tokens][:1]
     columns = {
@@ -315,16 +307,14 @@ def _status(source: "Fit | Constants", criterion: Criterion, curve: Curve, row: 
 
 def _place(fit: "Fit", at: Mapping[str, float], tokens: float) -> str:
     """Where the answer lies, held against the fitted range."""
-    from ..prediction import outside
-
     if tokens <= 1.0:
         return "met from the first token on"
     name = fit.law.variable("tokens")
     values = {k: np.array([v]) for k, v in at.items()} | {str(name): np.array([tokens])}
     base = fit.law.variable("loss")
     factors = {k: float(v[0]) for k, v in outside(fit, {**values, **({base: np.ones(1)} if base else {})}).items()}
-    said = [f"{k} lies {f:.3g} times outside the fitted range" for k, f in factors.items() if k != name and f > 1.01]
-    if factors[str(name)] > 1.01:
+    said = [f"{k} lies {f:.3g} times outside the fitted range" for k, f in factors.items() if k != name and f > FAR]
+    if factors[str(name)] > FAR:
         beyond = tokens > fit.observations.columns[str(name)].max()
         side = "times the longest fitted run" if beyond else "times below the shortest fitted checkpoint"
         said.append(f"{factors[str(name)]:.3g} {side}")

@@ -16,9 +16,8 @@ from ..frozen import copied_tables
 from ..notebook import titled
 from ..prediction import opened
 from ..quantities import format_quantity
-from .arms import Arm, Lookup, estimated
+from .arms import Arm, Lookup, both_arms, estimated, limits
 from .bills import Parent
-from .crossover import arms, limits
 from .meeting import roots, undecided
 from .wording import outside_words
 
@@ -93,7 +92,7 @@ def effective_tokens(
     DataError, FitError
         If tokens are not positive, or a column is missing or unknown.
     """
-    first, second = arms(pruned, scratch, parent, at)
+    first, second = both_arms(pruned, scratch, parent, at)
     asked = np.geomspace(*limits(first, None), 5) if tokens is None else positives("tokens", tokens)
     grids = asked[:, None] * np.geomspace(*REACH, POINTS)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .. import metrics
+from ..prediction import FAR
 from ..quantities import format_quantity
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ FAILS = 3.0
 
 BEYOND_CHANCE = 2.0
 """Counting errors by which coverage may lie below its level before more than chance is blamed."""
-OUTSIDE = 1.01
-"""Factors below this are realised values around a target."""
 
 
 def by_method(result: "Holdout") -> pd.DataFrame:
@@ -118,7 +117,7 @@ def _setting(result: "Holdout") -> list[str]:
     label = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
     worst = int(np.argmax(own["outside"]))
     far, name = float(own["outside"].iloc[worst]), own["outside_in"].iloc[worst]
-    where = f"up to {far:.3g} times outside in {name}" if far > OUTSIDE else "none outside"
+    where = f"up to {far:.3g} times outside in {name}" if far > FAR else "none outside"
     out = [f"{len(own)} rows{runs} held out ({label}); against the fitted range: {where}."]
     if result.baseline == "control":
         out.append("The control's loss at the held-out tokens is taken as known.")
