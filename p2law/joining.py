@@ -44,7 +44,9 @@ class Joint:
     @property
     def params(self) -> pd.DataFrame:
         """Constants in raw units, a row per group."""
-        return self._table(dict(self.fit.params))
+        names = [p.name for p in self._law.parameters]
+        rows = [[self.fit.params[own_name(name, g, self.shared)] for name in names] for g in self.groups]
+        return pd.DataFrame(rows, pd.Index(self.groups, name=self.by), pd.Index(names))
 
     def intervals(self, level: float = 0.95, **options: Any) -> pd.DataFrame:
         """As :meth:`Fit.intervals`, with a column for the group (empty for shared parameters)."""
@@ -156,10 +158,6 @@ class Joint:
     @property
     def _law(self) -> Law:
         return next(iter(self.separate.values())).law
-
-    def _table(self, values: Mapping[str, float]) -> pd.DataFrame:
-        rows = [[values[own_name(p.name, g, self.shared)] for p in self._law.parameters] for g in self.groups]
-        return pd.DataFrame(rows, pd.Index(self.groups, name=self.by), pd.Index([p.name for p in self._law.parameters]))
 
     def _asked(self, table: Table | None, at: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if table is not None:

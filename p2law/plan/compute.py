@@ -223,23 +223,20 @@ def _plan(
     *,
     many: bool,
 ) -> ComputePlan:
-    columns = dict(given)
+    columns: dict[str, np.ndarray] = {}
     for name in ("C", "N", "D", "tokens_per_param", "loss"):
-        if name in ends:
-            columns |= ends[name].columns(name)
+        if name in given or name in ends:
+            columns |= {name: given[name]} if name in given else ends[name].columns(name)
     size, tokens = str(on.law.variable("size")), str(on.law.variable("tokens"))
     at = {size: ends["N"].value, tokens: ends["D"].value, **on.at}
     spare = {name: np.where(np.isfinite(v), v, 1.0) for name, v in at.items()}
     said = answer.support(source, spare, answer.known(ends["N"]))
     none = [_none(on, n) for n in ends["N"].value]
-    columns["status"] = np.array([a or b for a, b in zip(none, said, strict=True)], dtype=object)
     table = pd.DataFrame(columns)
-    order = [c for name in ("C", "N", "D", "tokens_per_param", "loss") for c in table if str(c).startswith(name)]
-    order = list(dict.fromkeys(order))
     if inference:
         table["training_share"] = TRAINING * table["N"] * table["D"] / table["C"]
-        order.append("training_share")
-    return ComputePlan(on.law.title, next(iter(given)), inference, level, many, table[[*order, "status"]])
+    table["status"] = np.array([a or b for a, b in zip(none, said, strict=True)], dtype=object)
+    return ComputePlan(on.law.title, next(iter(given)), inference, level, many, table)
 
 
 def _none(on: Surface, size: float) -> str:

@@ -17,13 +17,14 @@ from ..notebook import titled
 from ..observations import check_column
 from ..prediction import FAR, as_rows, outside, unsupported
 from ..quantities import format_quantity
+from ..uncertainty.estimate import estimate
+from ..uncertainty.intervals import Method, draws_of, method_of
 from .answer import trained_params
 from .criteria import Criterion, Price, Target
 from .curve import Curve, enough
 
 if TYPE_CHECKING:
     from ..result import Fit
-    from ..uncertainty.intervals import Method
 
 VAGUE = 1e4
 """Upper over lower limit from which on an answer is called hardly determined."""
@@ -106,7 +107,7 @@ def optimal_tokens(
     *,
     criterion: Criterion,
     level: float = 0.95,
-    method: "Method | None" = None,
+    method: Method | None = None,
     control: "Fit | None" = None,
     **at: Any,
 ) -> TokenPlan:
@@ -238,17 +239,15 @@ def _interval(
     curve: Curve,
     tokens: np.ndarray,
     level: float,
-    method: "Method | None",
+    method: Method | None,
     control: "Fit | None",
 ) -> tuple[str, dict[str, Any]]:
     """Limits of the tokens, and for draws the share of them in which the criterion is ever met."""
     nothing = np.full(len(tokens), np.nan)
     if isinstance(source, Constants):
         return "none", {"lower": nothing, "upper": nothing}
-    from ..uncertainty.estimate import estimate
-
     fits = [source] if control is None else [source, control]
-    drawn = method == "bootstrap" or (method is None and all(fit.draws is not None for fit in fits))
+    drawn = method_of(method, *fits) == "bootstrap"
     some = np.flatnonzero(~np.isnan(tokens) if drawn else np.isfinite(tokens))
     picked, under = {k: v[some] for k, v in curve.at.items()}, curve.control
     below = {k: v[some] for k, v in under.at.items()} if under else {}
@@ -283,8 +282,6 @@ def _unsupported(fit: "Fit", curve: Curve, some: np.ndarray) -> np.ndarray:
 
 def _met(source: "Fit", control: "Fit | None", rate: Any) -> np.ndarray:
     """Share of the draws in which the criterion is ever met."""
-    from ..uncertainty.intervals import draws_of
-
     names, other = [p.name for p in source.law.parameters], () if control is None else (control.params,)
     records: list[Any] = draws_of(source)[names].to_dict("records")
     return np.mean([rate(record, *other) > 0 for record in records], axis=0)

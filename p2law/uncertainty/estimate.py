@@ -13,8 +13,7 @@ import numpy as np
 from ..checks import array, check_level, require_fit
 from ..errors import FitError
 from ..part import joined
-from .intervals import LEAST_DOF, Method, draws_of, percentile
-from .quantiles import t_quantile
+from .intervals import Method, Spread, draws_of, method_of, percentile, reached
 from .quantity import gradient_along
 from .wald import Local
 
@@ -90,10 +89,10 @@ def estimate(
     if paired:
         _check_paired(fits)
     value = _asked(quantity, fits)
-    chosen = method or ("bootstrap" if all(fit.draws is not None for fit in fits) else "wald")
+    chosen = method_of(method, *fits)
     error, dof = _local(quantity, fits, value, paired and chosen == "wald")
     if chosen == "wald":
-        ends, defined = _ends(value, t_quantile(np.maximum(dof, LEAST_DOF), 0.5 + level / 2) * error, log), 1.0
+        ends, defined = reached(value, Spread(error, dof).reach(level), log=log), 1.0
     elif chosen == "bootstrap":
         ends, defined = _drawn(quantity, fits, value, dof, level, paired=paired, log=log)
     else:
@@ -120,14 +119,6 @@ def _check_paired(fits: tuple["Fit", ...]) -> None:
     runs = [set(np.unique(fit.observations.run.astype(str)).tolist()) for fit in fits]
     if any(names != runs[0] for names in runs):
         raise FitError("paired=True compares fits to the same runs; these fits are to different ones.")
-
-
-def _ends(value: np.ndarray, reach: np.ndarray, log: bool) -> tuple[np.ndarray, np.ndarray]:
-    with np.errstate(all="ignore"):
-        if log:
-            factor = np.exp(reach / value)
-            return np.where(np.isfinite(factor), value / factor, 0.0), value * factor
-        return value - reach, value + reach
 
 
 def _local(

@@ -7,7 +7,7 @@ as far as the t distribution with the question's own degrees of freedom is wider
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -45,10 +45,15 @@ def spread_of(around: Local, gradients: np.ndarray, *, held: bool = True) -> Spr
     return Spread(error, dof)
 
 
+def method_of(method: Method | None, *fits: "Fit") -> str:
+    """The method asked for; by default draws, once every fit has them."""
+    return method or ("bootstrap" if all(fit.resampled is not None for fit in fits) else "wald")
+
+
 def parameters(fit: "Fit", *, level: float, method: Method | None) -> pd.DataFrame:
     """See :meth:`p2law.result.Fit.intervals`."""
     check_level(level)
-    chosen = method or ("bootstrap" if fit.draws is not None else "wald")
+    chosen = method_of(method, fit)
     if chosen == "profile":
         from .profile import profile
 
@@ -77,16 +82,25 @@ def _wald(fit: "Fit", level: float) -> dict[str, tuple[float, float]]:
     out = {}
     for parameter, reach in zip(fit.law.parameters, spread.reach(level), strict=True):
         value = fit.params[parameter.name]
-        if not is_free(fit, parameter.name):
-            continue
-        low, high = domain(fit, parameter)
-        if parameter.kind.lower >= 0 and value > 0:
-            with np.errstate(over="ignore"):
-                factor = float(np.exp(reach / value))
-            out[parameter.name] = (max(value / factor, low), min(value * factor, high))
-        else:
-            out[parameter.name] = (max(value - reach, low), min(value + reach, high))
+        if is_free(fit, parameter.name):
+            ends = reached(np.array(value), reach, log=parameter.kind.lower >= 0 and value > 0)
+            out[parameter.name] = _within(fit, parameter, *ends)
     return out
+
+
+def reached(value: np.ndarray, reach: np.ndarray, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of intervals from their half-widths; ``log``: on the logarithm, for positive quantities."""
+    with np.errstate(all="ignore"):
+        if not log:
+            return value - reach, value + reach
+        factor = np.exp(reach / value)
+        return np.where(np.isfinite(factor), value / factor, 0.0), value * factor
+
+
+def _within(fit: "Fit", parameter: Parameter, lower: Any, upper: Any) -> tuple[float, float]:
+    """An interval cut off where the parameter's domain ends."""
+    low, high = domain(fit, parameter)
+    return max(float(lower), low), min(float(upper), high)
 
 
 def domain(fit: "Fit", parameter: Parameter) -> tuple[float, float]:
@@ -119,8 +133,7 @@ def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tupl
             bias=bias,
             acceleration=acceleration,
         )
-        low, high = domain(fit, parameter)
-        out[parameter.name] = (max(ends[0], low), min(ends[1], high))
+        out[parameter.name] = _within(fit, parameter, *ends)
     return out
 
 
@@ -178,7 +191,7 @@ def predictions(
     check_level(level)
     if kind not in ("mean", "new"):
         raise FitError(f"kind={kind!r}: choose 'mean' (the law itself) or 'new' (a run not seen yet).")
-    chosen = method or ("bootstrap" if fit.draws is not None else "wald")
+    chosen = method_of(method, fit)
     if chosen not in ("wald", "bootstrap", "profile"):
         raise FitError(f"method={method!r}: choose 'wald', 'bootstrap' or 'profile' for a predicted loss.")
     loss = loss_at(fit, columns)
