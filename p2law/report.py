@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from . import metrics
 from .diagnose import at_bounds
-from .objective import describe
+from .objective import describe, threshold
 from .quantities import format_quantity
 
 if TYPE_CHECKING:
@@ -80,6 +81,26 @@ def _shown(fit: "Fit", row: pd.Series) -> tuple[str, str]:
     if row["standard_error"] >= 0.5 * (high - low):
         value, error = f"{row['value']:.2g}", "any value (not determined)"
     return (f"{row['value']:g}" if row["treatment"] == "at its bound" else value), error
+
+
+def measures(fit: "Fit") -> dict[str, float]:
+    """See :attr:`p2law.result.Fit.metrics`."""
+    y, f, w = fit.observations.response, fit.fitted, fit.observations.weight
+    out = {
+        "r2": metrics.r2(y, f, w),
+        "rmse": metrics.rmse(y, f, w),
+        "mean_relative_error": metrics.mean_relative_error(y, f, w),
+    }
+    if fit.law.response.name == "loss":
+        out["huber"] = metrics.huber(y, f)
+    tokens = fit.law.variable("tokens")
+    if tokens and fit.run_count < fit.n:
+        x, run = fit.observations.columns[tokens], fit.observations.run
+        out["asd"], out["asd_relative"] = (metrics.asd(y, f, x, run, relative=share) for share in (False, True))
+    delta = threshold(fit.objective)
+    if 0 < delta < np.inf:
+        out["quadratic_share"] = float(np.average(np.abs(fit.objective_residuals) <= delta, weights=w))
+    return out
 
 
 def quality(fit: "Fit") -> list[tuple[str, str]]:

@@ -141,9 +141,14 @@ def legend(ax: Axes, view: View, extra: Sequence[Artist]) -> None:
         grey: dict[str, Any] = {"color": GREY, "linestyle": "", "markersize": 5}
         shown = names(view, view.marker)
         handles += [Line2D([], [], marker=MARKERS[i % len(MARKERS)], label=name, **grey) for i, name in shown]
-    inside = ax.figure.get_layout_engine() is None or (told is not None and told.continuous is not None)
+    place_legend(ax, [*handles, *extra], inside=told is not None and told.continuous is not None)
+
+
+def place_legend(ax: Axes, handles: Sequence[Artist], *, inside: bool = False) -> None:
+    """The legend beside the axes, or inside where asked or where no layout engine makes room for it."""
+    inside = inside or ax.figure.get_layout_engine() is None
     place: dict[str, Any] = {"loc": "best"} if inside else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.01)}
-    ax.legend(handles=[*handles, *extra], fontsize="small", frameon=inside, framealpha=0.85, **place)
+    ax.legend(handles=handles, fontsize="small", frameon=inside, framealpha=0.85, **place)
 
 
 def names(view: View, told: Levels) -> list[tuple[int, str]]:

@@ -195,32 +195,36 @@ def predictions(
     if chosen not in ("wald", "bootstrap", "profile"):
         raise FitError(f"method={method!r}: choose 'wald', 'bootstrap' or 'profile' for a predicted loss.")
     loss = loss_at(fit, columns)
-    if chosen == "profile":
+    lower, upper = _mean_interval(fit, columns, loss, level, chosen)
+    if kind == "new":
+        from .run_effect import new_run_spread
+
+        extra = new_run_spread(fit, columns).reach(level)
+        lower, upper = loss - np.hypot(loss - lower, extra), loss + np.hypot(upper - loss, extra)
+    lower, upper = opened(unsupported(fit, columns), lower, upper)
+    return pd.DataFrame({"loss": loss, "lower": lower, "upper": upper})
+
+
+def _mean_interval(
+    fit: "Fit", columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of the law itself."""
+    if method == "profile":
         from .profile import profile_loss
 
         limits = [
             profile_loss(fit, {k: float(v[i]) for k, v in columns.items()}, level=level) for i in range(len(loss))
         ]
         lower, upper = np.array([(p.lower, p.upper) for p in limits]).T
-    else:
-        from .quantity import loss_gradient
+        return lower, upper
+    from .quantity import loss_gradient
 
-        spread = spread_of(fit.around, loss_gradient(fit, columns))
-        if chosen == "wald":
-            reach = spread.reach(level)
-            lower, upper = loss - reach, loss + reach
-        else:
-            lower, upper = _drawn(fit, columns, loss, level, spread.dof)
-            lost = np.isinf(spread.error)  # draws all start from the neutral values of a free direction
-            lower, upper = opened(lost, lower, upper)
-    if kind == "new":
-        from .run_effect import new_run_spread
-
-        extra = new_run_spread(fit, columns)
-        lower = loss - np.hypot(loss - lower, extra.reach(level))
-        upper = loss + np.hypot(upper - loss, extra.reach(level))
-    lower, upper = opened(unsupported(fit, columns), lower, upper)
-    return pd.DataFrame({"loss": loss, "lower": lower, "upper": upper})
+    spread = spread_of(fit.around, loss_gradient(fit, columns))
+    if method == "wald":
+        reach = spread.reach(level)
+        return loss - reach, loss + reach
+    lost = np.isinf(spread.error)  # draws all start from the neutral values of a free direction
+    return opened(lost, *_drawn(fit, columns, loss, level, spread.dof))
 
 
 def _drawn(

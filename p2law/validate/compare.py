@@ -16,6 +16,7 @@ from ..levels import level_of
 from ..notebook import listed
 from ..observations import Table, as_frame
 from ..result import Fit
+from . import scores
 from .holdout import Holdout, holdout
 from .information import criteria, effective_rows, free_constants
 from .protocols import By
@@ -155,13 +156,12 @@ def _table(fits: dict[str, Fit], holdouts: dict[str, Holdout], n_eff: float) -> 
     out = {}
     for name, each in fits.items():
         held = _own(holdouts[name]).loc[common]
-        inside = (held["lower"] <= held["loss"]) & (held["loss"] <= held["upper"])
         above = [value - low if np.isfinite(value) else np.inf for value, low in zip(found[name], least, strict=True)]
         out[name] = {
             "error": float(held["relative"].abs().mean()),
             "rms": float(np.sqrt((held["error"] ** 2).mean())),
             "worst": float(held["relative"].abs().max()),
-            "coverage": float(inside.mean()),
+            "coverage": float(scores.inside(held).mean()),
             "constants": free_constants(each),
             "delta_aicc": above[0],
             "delta_bic": above[1],
@@ -174,7 +174,7 @@ def _table(fits: dict[str, Fit], holdouts: dict[str, Holdout], n_eff: float) -> 
 
 def _own(result: Holdout) -> pd.DataFrame:
     """The law's own predictions by split and row."""
-    return result.rows[result.rows["method"] == result.law.name].set_index(["fold", "row"])
+    return scores.rows_of(result).set_index(["fold", "row"])
 
 
 def _common(holdouts: dict[str, Holdout]) -> pd.MultiIndex:

@@ -104,7 +104,7 @@ class Holdout:
     def _of(self, method: str | None) -> pd.DataFrame:
         if method is not None and method not in self.methods:
             raise DataError(f"method={method!r}: choose one of {', '.join(self.methods)}.")
-        return self.rows[self.rows["method"] == (method or self.law.name)]
+        return scores.rows_of(self, method)
 
     def summary(self) -> str:
         """Report as text: sentences, then a line per method."""
