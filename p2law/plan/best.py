@@ -140,16 +140,15 @@ def best_pruning(
     for label, source in methods.items():
         require_fit(f"method {label!r}", source, constants=True)
     _check_columns(at, [*methods.values()])
+    trained = size if trained_size is None else trained_size
     ways: list[_Way] = []
     for label, source in methods.items():
         for name, parent in named.items():
-            cost = bill(charge, parent=parent, children=children, size=size if trained_size is None else trained_size)
+            cost = bill(charge, parent=parent, children=children, size=trained)
             ways.append(_way(label, source, name, parent, size, float(cost.retraining_tokens(budget / cost.price)), at))
     if scratch is not None:
         require_fit("scratch", scratch, constants=True)
-        price = bill(
-            charge, parent=next(iter(named.values())), size=size if trained_size is None else trained_size
-        ).price
+        price = bill(charge, parent=next(iter(named.values())), size=trained).price
         column = scratch.law.variable("size")
         side = arm(scratch, {column: size} if column else {}, name="scratch")
         ways.append(_Way("scratch", "", np.nan, budget / price, side, _support(side, budget / price)))
