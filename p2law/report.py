@@ -141,12 +141,12 @@ def setting(fit: "Fit") -> list[tuple[str, str]]:
     return rows
 
 
-def worst_runs(fit: "Fit", count: int = 3) -> list[str]:
-    """Names and errors of the runs that fit worst."""
+def worst_runs(fit: "Fit") -> list[str]:
+    """Names and errors of the three runs that fit worst."""
     if fit.run_count == fit.n or fit.run_count < 2:
         return []
-    table = fit.by_run().head(count)
-    return [f"{run}: rmse {row['rmse']:.3g}, bias {row['bias']:+.3g}" for run, row in table.iterrows()]
+    worst = fit.by_run().head(3)
+    return [f"{run}: rmse {row['rmse']:.3g}, bias {row['bias']:+.3g}" for run, row in worst.iterrows()]
 
 
 def text(fit: "Fit") -> str:

@@ -79,12 +79,12 @@ def row_markers(view: View) -> np.ndarray:
     return np.array(MARKERS)[number % len(MARKERS)]
 
 
-def scatter(ax: Axes, view: View, y: np.ndarray, *, size: float = 16.0) -> None:
+def scatter(ax: Axes, view: View, y: np.ndarray) -> None:
     """Draw the rows shown at heights ``y`` (one per fitted row), one collection per marker."""
     colours, markers = row_colours(view), row_markers(view)
     for shape in dict.fromkeys(markers[view.rows].tolist()):
         rows = view.rows[markers[view.rows] == shape]
-        dots = ax.scatter(view.x_values[rows], y[rows], s=size, c=colours[rows], marker=shape, linewidths=0, alpha=0.75)
+        dots = ax.scatter(view.x_values[rows], y[rows], s=16, c=colours[rows], marker=shape, linewidths=0, alpha=0.75)
         dots.set_zorder(2.5)
 
 
