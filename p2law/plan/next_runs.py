@@ -19,7 +19,7 @@ from ..errors import FitError
 from ..frozen import copied_tables
 from ..observations import Table, as_frame
 from ..quantities import format_quantity
-from ..uncertainty.quantiles import t_quantile
+from ..uncertainty.quantiles import t_reach
 from .candidates import Candidate, Cost, candidate_runs, law_columns
 
 if TYPE_CHECKING:
@@ -130,7 +130,9 @@ def next_runs(
     known = _Known.of(fit)
     gradient, now = _forecast(fit, known, target, level)
     rows = [(known.gradient(run.columns), known.noise(run.columns)) for run in runs]
-    unit = now / _spread(known.covariance, gradient) if np.isfinite(now) else _reach(fit, level)
+    unit = 2 * float(t_reach(fit.run_count - 1, level))  # where the fit itself can give no interval
+    if np.isfinite(now):
+        unit = now / _spread(known.covariance, gradient)
 
     def width(covariance: np.ndarray) -> float:
         return unit * _spread(covariance, gradient)
@@ -220,11 +222,6 @@ def _forecast(fit: "Fit", known: _Known, target: Any, level: float) -> tuple[np.
 def _spread(covariance: np.ndarray, gradient: np.ndarray) -> float:
     """Root mean square standard error of the forecasts."""
     return float(np.sqrt(np.mean(np.einsum("ij,jk,ik->i", gradient, covariance, gradient))))
-
-
-def _reach(fit: "Fit", level: float) -> float:
-    """Width of an interval in standard errors, where the fit itself can give none."""
-    return 2 * float(t_quantile(max(fit.run_count - 1, 1), 0.5 + level / 2))
 
 
 def _greedy(

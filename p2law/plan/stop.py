@@ -15,7 +15,7 @@ from ..frozen import copied_tables
 from ..observations import Table, as_frame
 from ..quantities import format_probability, format_quantity
 from ..uncertainty.forecast import Forecast
-from ..uncertainty.quantiles import t_quantile
+from ..uncertainty.quantiles import t_quantile, t_reach
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -61,7 +61,7 @@ class StopPlan:
     def gain_interval(self) -> tuple[float, float]:
         """Interval of the gain."""
         gap, spread = self.ahead.gap()
-        reach = float(t_quantile(self.ahead.dof, 0.5 + self.level / 2) * spread[0])
+        reach = float(t_reach(self.ahead.dof, self.level) * spread[0])
         return float(gap[0]) - reach, float(gap[0]) + reach
 
     @property

@@ -16,7 +16,7 @@ from ..checks import array, check_level, number
 from ..errors import DataError
 from ..observations import Table, as_frame, check_column
 from ..prediction import loss_at, prediction_columns, unsupported
-from .quantiles import t_quantile, t_share
+from .quantiles import t_reach, t_share
 from .quantity import loss_gradient
 from .run_effect import points
 
@@ -39,7 +39,7 @@ class Forecast:
     def interval(self, level: float = 0.95) -> pd.DataFrame:
         """Columns tokens, loss, lower, upper."""
         check_level(level)
-        reach = t_quantile(self.dof, 0.5 + level / 2) * np.sqrt(np.diag(self.covariance))
+        reach = t_reach(self.dof, level) * np.sqrt(np.diag(self.covariance))
         reach = np.where(self.unsupported, np.inf, reach)
         return pd.DataFrame(
             {"tokens": self.tokens, "loss": self.loss, "lower": self.loss - reach, "upper": self.loss + reach}

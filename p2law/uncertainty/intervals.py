@@ -16,14 +16,13 @@ from ..checks import check_level
 from ..errors import FitError
 from ..laws import Parameter
 from ..prediction import loss_at, opened, unsupported
-from .quantiles import normal_quantile, normal_share, t_quantile
+from .quantiles import LEAST_DOF, normal_quantile, normal_share, t_reach
 from .wald import Local
 
 if TYPE_CHECKING:
     from ..result import Fit
 
 Method = Literal["wald", "bootstrap", "bca", "profile"]
-LEAST_DOF = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Spread:
 
     def reach(self, level: float) -> np.ndarray:
         """Half-width of the interval at this level."""
-        return t_quantile(np.maximum(self.dof, LEAST_DOF), 0.5 + level / 2) * self.error
+        return t_reach(self.dof, level) * self.error
 
 
 def spread_of(around: Local, gradients: np.ndarray, *, held: bool = True) -> Spread:
@@ -157,7 +156,7 @@ def percentile(
     z = float(normal_quantile(0.5 + level / 2))
     ends = np.array([-z, z]) + bias
     shares = np.clip(normal_share(bias + ends / (1 - acceleration * ends)), 0.0, 1.0)
-    stretch = float(t_quantile(max(dof, LEAST_DOF), 0.5 + level / 2)) / z
+    stretch = float(t_reach(dof, level)) / z
     if not (np.isfinite(values).all() and np.isfinite(estimate)):
         # Infinite values (a target never met) cannot be stretched: ask for more extreme ones instead.
         shares = normal_share(np.clip(normal_quantile(shares), -40, 40) * stretch)

@@ -21,8 +21,7 @@ from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.batch import Rest
 from ..solver.problem import huber
 from .bootstrap import stages
-from .intervals import LEAST_DOF
-from .quantiles import t_quantile
+from .quantiles import t_reach
 from .quantity import loss_gradient
 from .wald import Local, excess, local, raw_jacobian
 
@@ -162,13 +161,11 @@ class _Setting:
         return cls(problem, z, local(problem, z, fit.observations.run, excess(fit, problem)), frame, rho)
 
     def half_width(self, gradient: np.ndarray, level: float) -> float:
-        dof = max(self.around.dof(gradient), LEAST_DOF)
-        return float(t_quantile(dof, 0.5 + level / 2) * np.sqrt(self.around.variance(gradient)))
+        return float(t_reach(self.around.dof(gradient), level) * np.sqrt(self.around.variance(gradient)))
 
     def threshold(self, gradient: np.ndarray, level: float) -> float:
         """Rise of the objective at the edge: t²/2 times the sandwich variance over the plain one."""
-        dof = max(self.around.dof(gradient), LEAST_DOF)
-        return float(0.5 * t_quantile(dof, 0.5 + level / 2) ** 2 * self.around.inflation(gradient))
+        return float(0.5 * t_reach(self.around.dof(gradient), level) ** 2 * self.around.inflation(gradient))
 
     def along(self, gradient: np.ndarray, here: np.ndarray) -> np.ndarray:
         """Direction in which the coordinates move as the quantity is moved, per unit of it, to first order."""

@@ -13,8 +13,6 @@ from ...schedules.shapes import SHAPES
 from .. import sources, values
 from ..answers import Answer, Question, told
 
-_FINDS = ("sparsity", "final_size", "average_size")
-
 
 def _shape_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("when and how it prunes").add_argument
