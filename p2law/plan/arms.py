@@ -127,15 +127,16 @@ def arm(source: "Fit | Constants", at: Mapping[str, Any], *, parent: Parent | No
         raise DataError(f"parent={parent!r}: give a p2law.plan.Parent, e.g. Parent(size=8e9, loss=2.1).")
     if parent is not None and rate is not None and parent.params is not None:
         given.setdefault(str(size), parent.params)
-    if parent is not None and base is not None and parent.loss is not None:
-        if hasattr(parent.loss, "law"):
-            control = _control(parent.loss)
-        elif moving:
-            raise DataError(_MOVING.format(name=name))
-        else:
-            given.setdefault(base, parent.loss)
+    loss = None if parent is None or base is None else parent.loss
+    if hasattr(loss, "law"):
+        control = _control(loss)
     elif moving:
-        raise DataError(_MOVING.format(name=name))
+        raise DataError(
+            f"{name} measures the excess from the control at equal tokens (baseline='control'), so the parent's loss "
+            "is a curve: parent=Parent(loss=<fit of law 'power' to the control's curve>)."
+        )
+    elif loss is not None:
+        given.setdefault(str(base), loss)
     columns = {}
     for variable in law.variables:
         if variable.name == law.variable("tokens") or (variable.name == base and control is not None):
@@ -147,12 +148,6 @@ def arm(source: "Fit | Constants", at: Mapping[str, Any], *, parent: Parent | No
         frame = pd.DataFrame({variable.name: [given[variable.name]]})
         columns[variable.name] = float(check_column(frame, variable, law)[0])
     return Arm(source, columns, control)
-
-
-_MOVING = (
-    "{name} measures the excess from the control at equal tokens (baseline='control'), so the parent's loss is a "
-    "curve: parent=Parent(loss=<fit of law 'power' to the control's curve>)."
-)
 
 
 def _control(curve: Any) -> Any:
