@@ -227,8 +227,7 @@ def _plan(
     for name in ("C", "N", "D", "tokens_per_param", "loss"):
         if name in given or name in ends:
             columns |= {name: given[name]} if name in given else ends[name].columns(name)
-    size, tokens = str(on.law.variable("size")), str(on.law.variable("tokens"))
-    at = {size: ends["N"].value, tokens: ends["D"].value, **on.at}
+    at = on.columns(ends["N"].value, ends["D"].value)
     spare = {name: np.where(np.isfinite(v), v, 1.0) for name, v in at.items()}
     said = answer.support(source, spare, answer.known(ends["N"]))
     none = [_none(on, n) for n in ends["N"].value]

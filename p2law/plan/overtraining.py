@@ -108,8 +108,7 @@ def overtraining(
     columns: dict[str, Any] = {"N": sizes, "D": D, "tokens_per_param": D / sizes}
     for name, each in ends.items():
         columns |= each.columns(name)
-    at_rows = {str(base.law.variable("size")): sizes, str(base.law.variable("tokens")): D, **base.at}
-    said = answer.support(source, at_rows, np.isfinite(ends["loss"].upper))
+    said = answer.support(source, base.columns(sizes, D), np.isfinite(ends["loss"].upper))
     none = np.isnan(ends["penalty"].value)
     balance = "no optimum: by these constants the loss does not fall with both size and tokens"
     columns["status"] = np.array([balance if n else s for n, s in zip(none, said, strict=True)], dtype=object)

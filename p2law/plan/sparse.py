@@ -177,7 +177,9 @@ def sparse_pretraining(
     intervals |= {name: (float(e.lower[0]), float(e.upper[0])) for name, e in (("loss", loss), ("gain", gain))}
     value = {name: float(v[0]) for name, v in chosen.items()}
     value |= {"loss": float(loss.value[0]), "gain": float(gain.value[0])}
-    status = "; ".join([_within(wanted.value[0], reachable, most), *_support(source, base, value, wanted)])
+    place = base.columns(sizes[:1], chosen["D"][:1])
+    said = answer.support(source, place, answer.known(wanted))
+    status = "; ".join([_within(wanted.value[0], reachable, most), *said])
     table = _runs(value, target, budget, intervals["loss"])
     found_schedule = replace(plan, sparsity=value["sparsity"])
     return SparsePlan(base.law.title, budget, found_schedule, level, status, table, intervals)
@@ -209,13 +211,6 @@ def _within(wanted: float, reachable: np.ndarray, most: float) -> str:
             "this deployment size and schedule"
         )
     return f"the average is the compute-optimal size {best}"
-
-
-def _support(source: "Fit | Constants", on: Surface, value: Mapping[str, float], wanted: answer.Bounds) -> list[str]:
-    sizes = {str(on.law.variable("size")): np.array([value["N_avg"]])}
-    tokens = {str(on.law.variable("tokens")): np.array([value["D"]])}
-    others = {name: np.array([v]) for name, v in on.at.items()}
-    return answer.support(source, sizes | tokens | others, answer.known(wanted))
 
 
 def _runs(value: Mapping[str, float], final: float, budget: float, loss: tuple[float, float]) -> pd.DataFrame:
