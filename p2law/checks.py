@@ -107,6 +107,36 @@ def array(name: str, value: Any, *, error: type[P2LawError] = DataError) -> np.n
     return given.astype(float)
 
 
+def positive(name: str, value: Any, *, zero: bool = False) -> Any:
+    """Positive numbers (``zero``: or 0) as float64; scalars stay scalars."""
+    given = array(name, value)
+    good = np.isfinite(given) & ((given >= 0) if zero else (given > 0))
+    if not good.all():
+        raise DataError(f"{name} = {given[~good].flat[0]:g}: give {'0 or more' if zero else 'a positive number'}.")
+    return given[()]
+
+
+def positives(name: str, value: Any) -> np.ndarray:
+    """Positive numbers as a one-dimensional array."""
+    given = np.atleast_1d(positive(name, value))
+    if given.ndim > 1:
+        raise DataError(f"{name} has shape {given.shape}: give one number, or a one-dimensional array.")
+    return given
+
+
+def one_positive(name: str, value: Any, *, zero: bool = False) -> float:
+    """A single positive number (``zero``: or 0)."""
+    given = positive(name, value, zero=zero)
+    if np.ndim(given):
+        raise DataError(f"{name}={value!r}: give a single number.")
+    return float(given)
+
+
+def check_level(level: Any) -> None:
+    """Refuse a confidence level outside (0, 1)."""
+    number("level", level, low=0, high=1, must="must lie between 0 and 1, e.g. 0.95")
+
+
 def mapping(name: str, value: Any, example: str, *, error: type[P2LawError] = FitError) -> Mapping[str, Any]:
     """A mapping with names as keys."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):

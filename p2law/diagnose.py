@@ -1,20 +1,18 @@
-"""What the data do not determine, in plain sentences: bounds, flat directions, too few levels, rows below L0."""
+"""What the data do not determine, in plain sentences: bounds, flat directions, too few levels."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from .checks import row
-from .laws import Law
+from .laws import Law, get
 from .laws._law import centre
+from .levels import ONE_LEVEL, level_of
 from .observations import Observations
-from .quantities import format_quantity
+from .oddities import oddities
+from .quantities import format_quantity, in_words
 from .solver import Batch, Problem, Solution, coordinates, hold
 from .solver.problem import curvature, score
-from .solver.search import CONVERGED, OPEN, plausible
-
-ONE_LEVEL = 1.05
-"""A column whose largest value is within this factor of its smallest has one level (realised rates around a target)."""
+from .solver.search import CONVERGED, OPEN
 
 
 def single_levels(observations: Observations, law: Law) -> list[str]:
@@ -76,10 +74,7 @@ def warnings(
         *_at_bounds(law, problem, params),
         *_flat(law, observations, problem, solution),
         *_rivals(law, solution),
-        *_below_baseline(law, observations),
-        *_mixtures(law, observations),
-        *_duplicates(law, observations),
-        *_rounded(law, problem, solution),
+        *oddities(law, observations, problem, solution),
     ]
     return tuple(sentences)
 
@@ -105,10 +100,10 @@ def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> lis
     for column in dict.fromkeys(column for _, column in held.values()):
         values = observations.columns[column]
         names = [name for name, (_, c) in held.items() if c == column]
-        at = _join([f"{name} at {held[name][0]:g}" for name in names])
+        at = in_words([f"{name} at {held[name][0]:g}" for name in names])
         out.append(
-            f"{_join(names)} cannot be told from one value of {column} ({_range(values)}): held {at}. Predictions at "
-            f"another {column} have no support in these data."
+            f"{in_words(names)} cannot be told from one value of {column} ({_range(values)}): held {at}. Predictions "
+            f"at another {column} have no support in these data."
         )
     return out
 
@@ -146,18 +141,19 @@ def _flat(law: Law, observations: Observations, problem: Problem, solution: Solu
     index = np.flatnonzero(inside).tolist()
     if not index:
         return []
-    scaled = solution.jacobian[:, index] * plausible(problem)[index]
+    scaled = solution.jacobian[:, index] * problem.plausible[index]
     errors, vectors = _errors(problem, solution.residual, scaled, observations.run)
     flat = errors > OPEN
     if not flat.any():
         return []
     share = np.abs(vectors[:, flat]).max(1)
     names = [" = ".join(layout.owners(index[i])) for i in np.flatnonzero(share > 0.3).tolist()]
-    counts = {v.name: _levels(observations.columns[v.name]) for v in law.variables if v.kind.role in ("size", "rate")}
+    told = [v.name for v in law.variables if v.kind.role in ("size", "rate")]
+    counts = {name: int(level_of(observations.columns[name]).max()) + 1 for name in told}
     few = [f"{name} has {n} distinct value{'s' * (n > 1)}" for name, n in counts.items() if n <= 4]
     because = f" ({'; '.join(few)})" if few else ""
     return [
-        f"{_join(names)} {'is' if len(names) == 1 else 'are'} not determined by these data{because}: "
+        f"{in_words(names)} {'is' if len(names) == 1 else 'are'} not determined by these data{because}: "
         "other values fit as well within the differences between runs. The values shown are the neutral choice among "
         "them; predictions inside the range may still be good." + _offer(law, tuple(names))
     ]
@@ -191,12 +187,10 @@ def _errors(
 def _offer(law: Law, names: tuple[str, ...]) -> str:
     if law.reduced is None:
         return ""
-    from .laws import get
-
     simpler = {p.name for p in get(law.reduced).parameters}
     if {v.name for v in get(law.reduced).variables} != {v.name for v in law.variables} or set(names) <= simpler:
         return ""
-    return f" {law.reduced} does without {_join([n for n in names if n not in simpler])}."
+    return f" {law.reduced} does without {in_words([n for n in names if n not in simpler])}."
 
 
 def _rivals(law: Law, solution: Solution) -> list[str]:
@@ -209,101 +203,6 @@ def _rivals(law: Law, solution: Solution) -> list[str]:
     ]
 
 
-def _below_baseline(law: Law, observations: Observations) -> list[str]:
-    base = law.variable("loss")
-    if base is None:
-        return []
-    below = observations.response <= observations.columns[base]
-    if not below.any():
-        return []
-    first = row(observations.frame, int(np.flatnonzero(below)[0]))
-    return [
-        f"{int(below.sum())} of {len(below)} rows lie at or below {base} (first: row {first}): the law's excess cannot "
-        "be positive there, the unpruned parent itself was still improving. They are kept; baseline='control' measures "
-        "the excess from the control instead."
-    ]
-
-
-def _mixtures(law: Law, observations: Observations) -> list[str]:
-    out = []
-    for column, why in (
-        ("method", "one set of constants holds for one pruning method: fit each alone"),
-        ("family", "one set of constants holds for one model family: fit each alone"),
-        ("phase", "decayed or warm-up losses do not lie on the curve of a constant learning rate: keep one phase"),
-    ):
-        if column == "method" and law.variable("rate") is None:
-            continue  # dense, sparse and pruned models may share a law that knows no pruning rate
-        if column in observations.frame.columns:
-            values = observations.frame[column].dropna().unique()
-            if len(values) > 1:
-                out.append(
-                    f"The table mixes {len(values)} values of {column!r} ({_join([str(v) for v in values])}): {why}."
-                )
-    return out
-
-
-def _duplicates(law: Law, observations: Observations) -> list[str]:
-    if len(np.unique(observations.response)) == len(observations.response):
-        return []
-    if observations.identical_runs:
-        return ["All runs are identical, copies of one: they say nothing about how runs differ. Keep one of them."]
-    keys = np.column_stack([*observations.columns.values(), observations.response])
-    _, first, counts = np.unique(keys, axis=0, return_index=True, return_counts=True)
-    if (counts == 1).all():
-        return []
-    twice = keys[first[counts > 1][0]]
-    rows = observations.frame.index[(keys == twice).all(1)].tolist()
-    return [
-        f"{int((counts - 1).sum())} rows repeat another one exactly (first: rows {rows[:3]}): each counts once more."
-    ]
-
-
-def _rounded(law: Law, problem: Problem, solution: Solution) -> list[str]:
-    """Losses rounded so coarsely that the rounding (step/√12) is more than half of what the law leaves over."""
-    left = solution.residual * (problem.y if problem.log_space else 1 / problem.scale)
-    counted = problem.weight > 0
-    spare = np.count_nonzero(counted) - np.count_nonzero(problem.box.free)
-    if spare <= 0:
-        return []
-    rms = float(np.sqrt((left[counted] ** 2).sum() / spare))
-    step = resolution(problem.y[counted], least=rms * np.sqrt(12) / 2)
-    if step is None:
-        return []
-    return [
-        f"Column {law.response.name} is rounded to {step:g}: that alone scatters it by {step / np.sqrt(12):.2g}, where "
-        f"the law leaves {rms:.2g} (rms) in all. Much of what looks like noise may be rounding: log more digits."
-    ]
-
-
-def resolution(values: np.ndarray, *, least: float) -> float | None:
-    """The power of ten, ``least`` or more, to which all values are rounded; None where there is none.
-
-    Values may have passed through float32. A step so fine that float32 could not tell it from no rounding is not found.
-    """
-    largest, found = float(np.abs(values).max()), None
-    slack = 1e-7 * largest or 1.0  # the latter if all are zero
-    step = 10.0 ** np.ceil(np.log10(max(least, 20 * slack)))
-    while step <= largest and (np.abs(values - step * np.round(values / step)) <= slack).all():
-        step, found = 10 * step, step
-    return found
-
-
-def _levels(values: np.ndarray) -> int:
-    """Distinct values, those within the one-level factor of each other counted once."""
-    ordered = np.unique(values)
-    if ordered[0] <= 0:
-        return len(ordered)
-    count, anchor = 1, ordered[0]
-    for value in ordered[1:]:
-        if value > anchor * ONE_LEVEL:
-            count, anchor = count + 1, value
-    return count
-
-
 def _range(values: np.ndarray) -> str:
     low, high = format_quantity(values.min(), 4), format_quantity(values.max(), 4)
     return low if low == high else f"{low} to {high}"
-
-
-def _join(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -118,9 +118,7 @@ def fit(
         problem, held = diagnose.hold_undetermined(problem, _raw(problem, solution), single)
     if held:
         solution = _solve(problem, objective, starts, np.random.default_rng(0 if seed is None else seed))
-        options = Options(
-            options.fixed, options.tied, options.bounds, baseline, run, {k: v for k, (v, _) in held.items()}
-        )
+        options = replace(options, held={name: at for name, (at, _) in held.items()})
     return _result(law, observations, objective, options, problem, solution, held, seed)
 
 

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from .checks import array
-from .errors import DataError
+from .checks import positive
 
 TRAINING = 6.0
 """FLOPs of training per parameter and token: a multiply-add forward, two backward."""
@@ -18,12 +15,12 @@ def training_flops(N: Any, D: Any) -> Any:
 
     For a model pruned during training N is the average over its steps (see :mod:`p2law.schedules`).
     """
-    return TRAINING * _counted("N", N) * _counted("D", D)
+    return TRAINING * positive("N", N, zero=True) * positive("D", D, zero=True)
 
 
 def inference_flops(N: Any, D: Any) -> Any:
     """2 N D: FLOPs to run N parameters over D tokens, prompt and answer alike."""
-    return INFERENCE * _counted("N", N) * _counted("D", D)
+    return INFERENCE * positive("N", N, zero=True) * positive("D", D, zero=True)
 
 
 def counted_flops(
@@ -64,16 +61,6 @@ def counted_flops(
         If a count is negative.
     """
     sizes = {"layers": layers, "width": width, "sequence": sequence, "vocabulary": vocabulary}
-    n, d, s, v = (_counted(name, value) for name, value in sizes.items())
+    n, d, s, v = (positive(name, value, zero=True) for name, value in sizes.items())
     attention = n * s * d * (1.0 if causal else 2.0)
-    return TRAINING * _counted("D", D) * (_counted("linear", linear) + v * d + attention)
-
-
-def _counted(name: str, value: Any) -> Any:
-    """A count as float64; scalars stay scalars."""
-    number = array(name, value)
-    if not np.all(np.isfinite(number) & (number >= 0)):
-        raise DataError(
-            f"{name} = {number[~(np.isfinite(number) & (number >= 0))].flat[0]:g}: give a count of 0 or more."
-        )
-    return number[()]
+    return TRAINING * positive("D", D, zero=True) * (positive("linear", linear, zero=True) + v * d + attention)

@@ -44,7 +44,9 @@ class Joint:
     @property
     def params(self) -> pd.DataFrame:
         """Constants in raw units, a row per group."""
-        return self._table(dict(self.fit.params))
+        names = [p.name for p in self._law.parameters]
+        rows = [[self.fit.params[own_name(name, g, self.shared)] for name in names] for g in self.groups]
+        return pd.DataFrame(rows, pd.Index(self.groups, name=self.by), pd.Index(names))
 
     def intervals(self, level: float = 0.95, **options: Any) -> pd.DataFrame:
         """As :meth:`Fit.intervals`, with a column for the group (empty for shared parameters)."""
@@ -61,7 +63,9 @@ class Joint:
             A row per parameter of the law: the value of each group alone, F, the p value, and ``verdict``:
             "supported" (p > 0.05), "contradicted", or "cannot be tested" where fewer than two groups determine it.
         """
-        rows = [_welch(name, self.separate) for name in (p.name for p in self._law.parameters)]
+        from .uncertainty.welch import welch
+
+        rows = [welch(name, self.separate) for name in (p.name for p in self._law.parameters)]
         return pd.DataFrame(rows).assign(shared=lambda t: t["parameter"].isin(self.shared))
 
     def of(self, group: str) -> Fit:
@@ -151,16 +155,11 @@ class Joint:
     def _repr_html_(self) -> str:
         return f"<div><pre>{escape(self.summary())}</pre></div>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     @property
     def _law(self) -> Law:
         return next(iter(self.separate.values())).law
-
-    def _table(self, values: Mapping[str, float]) -> pd.DataFrame:
-        rows = [[values[own_name(p.name, g, self.shared)] for p in self._law.parameters] for g in self.groups]
-        return pd.DataFrame(rows, pd.Index(self.groups, name=self.by), pd.Index([p.name for p in self._law.parameters]))
 
     def _asked(self, table: Table | None, at: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if table is not None:
@@ -317,28 +316,3 @@ def _held_warnings(alone: Fit, group: str, shared: Sequence[str]) -> list[str]:
     """What the group's own fit says of them, with the group's name."""
     names = _held(alone, shared)
     return [f"{group}: {said}" for said in alone.warnings if any(f"{name} at" in said for name in names)]
-
-
-def _welch(name: str, separate: Mapping[str, Fit]) -> dict[str, Any]:
-    """Welch's test of one parameter over the groups that determine it."""
-    from scipy.special import fdtrc
-
-    from .uncertainty.wald import of_fit
-
-    values = {g: f.params[name] for g, f in separate.items()}
-    out: dict[str, Any] = {"parameter": name, **values, "F": np.nan, "p": np.nan, "verdict": "cannot be tested"}
-    parts = []
-    for f in separate.values():
-        around = of_fit(f)
-        unit = np.array([float(p.name == name) for p in f.law.parameters])
-        variance = around.variance(unit, held=False)
-        if 0 < variance < np.inf and name not in f.options.held and name not in f.options.fixed:
-            parts.append((f.params[name], variance, max(around.dof(unit), 1.0)))
-    if len(parts) < 2:
-        return out
-    value, variance, dof = np.array(parts).T
-    weight, k = 1 / variance, len(parts)
-    mean, share = np.average(value, weights=weight), (1 - weight / weight.sum()) ** 2 / dof
-    statistic = np.sum(weight * (value - mean) ** 2) / (k - 1) / (1 + 2 * (k - 2) / (k**2 - 1) * share.sum())
-    p = float(fdtrc(k - 1, (k**2 - 1) / (3 * share.sum()), statistic))
-    return {**out, "F": float(statistic), "p": p, "verdict": "supported" if p > 0.05 else "contradicted"}

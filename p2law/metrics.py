@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DataError
+from .solver.problem import huber as rho
 
 
 def r2(loss: Any, predicted: Any, weight: Any = None) -> float:
@@ -29,8 +30,7 @@ def mean_relative_error(loss: Any, predicted: Any, weight: Any = None) -> float:
 def huber(loss: Any, predicted: Any, *, delta: float = 1e-3) -> float:
     """Sum of Huber(delta) of log-loss residuals, the field's objective."""
     y, f, _ = _arrays(loss, predicted, None)
-    size = np.abs(np.log(y) - np.log(f))
-    return float(np.sum(np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta))))
+    return float(np.sum(rho(np.log(y) - np.log(f), delta)))
 
 
 def asd(loss: Any, predicted: Any, x: Any, run: Any = None, *, relative: bool = False) -> float:

@@ -82,12 +82,12 @@ def describe(objective: Objective) -> str:
     return f"{'half the sum of squares' if isinstance(objective, Squared) else 'sum of absolute values'} of {space}"
 
 
-def residuals(objective: Objective, y: np.ndarray, predicted: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Residuals in the objective's space; ``scale`` is that of :func:`residual_scale`."""
+def residuals(objective: Objective, y: np.ndarray, predicted: np.ndarray, base: np.ndarray | None) -> np.ndarray:
+    """Residuals in the objective's space; ``base`` is the baseline loss, if the law has one."""
     if objective.space == "log":
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.log(y) - np.log(predicted)
-    return (y - predicted) * scale
+    return (y - predicted) * residual_scale(objective, y, base)
 
 
 def residual_scale(objective: Objective, y: np.ndarray, base: np.ndarray | None) -> np.ndarray:

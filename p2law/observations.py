@@ -39,6 +39,11 @@ class Observations:
         return all(np.array_equal(first, other) for other in others)
 
     @property
+    def run_codes(self) -> np.ndarray:
+        """Number of each row's run, (rows,)."""
+        return np.unique(self.run, return_inverse=True)[1]
+
+    @property
     def run_count(self) -> int:
         return len(pd.unique(self.run))
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
-
 from .errors import FitError
 from .laws import Law
 from .laws._joint import GROUP, own_name
-from .objective import residual_scale, residuals, value
+from .objective import value
 from .options import Options
 from .result import Fit
 from .uncertainty.bootstrap import Draws
@@ -63,31 +61,17 @@ def group_fit(whole: Fit, law: Law, code: int, label: str, shared: tuple[str, ..
     rows = seen.rows(seen.columns[GROUP] == code)
     columns = {v.name: rows.columns[v.name] for v in law.variables}
     rows = replace(rows, frame=rows.frame.drop(columns=GROUP), columns=columns)
-    params = part.params(whole.params)
-    return replace(
+    made = replace(
         whole,
         law=law,
-        params=params,
-        objective_value=_objective(whole, law, params, columns, rows.response, rows.weight),
+        params=part.params(whole.params),
         status=f"{label}, a group of a joint fit: {whole.status}",
         options=_options(whole.options, names, held),
         observations=rows,
         resampled=_draws(whole.resampled, names),
         part=part,
     )
-
-
-def _objective(
-    whole: Fit,
-    law: Law,
-    params: Mapping[str, float],
-    columns: Mapping[str, np.ndarray],
-    y: np.ndarray,
-    weight: np.ndarray,
-) -> float:
-    base = law.variable("loss")
-    scale = residual_scale(whole.objective, y, columns[base] if base else None)
-    return value(whole.objective, residuals(whole.objective, y, law(**columns, **params), scale), weight)
+    return replace(made, objective_value=value(made.objective, made.objective_residuals, rows.weight))
 
 
 def _options(options: Options, names: Mapping[str, str], held: Mapping[str, float]) -> Options:

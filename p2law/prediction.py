@@ -9,12 +9,16 @@ import pandas as pd
 
 from .baseline import CONTROL
 from .checks import array, require, require_fit
-from .diagnose import ONE_LEVEL, single_levels
+from .diagnose import single_levels
 from .errors import DataError, ExtrapolationWarning, FitError
+from .levels import ONE_LEVEL
 from .observations import Table, as_frame, check_column
 
 if TYPE_CHECKING:
     from .result import Fit
+
+FAR = 1.01
+"""From this factor outside the fitted range on an answer says so: realised values scatter around their targets."""
 
 
 def predict(
@@ -23,8 +27,14 @@ def predict(
     """See :meth:`p2law.result.Fit.predict`."""
     values, scalar = prediction_columns(fit, table, columns=columns, control=control, at=at)
     warn_outside(fit, values)
-    out = np.broadcast_to(fit.law(*values.values(), **fit.params), next(iter(values.values())).shape)
-    return float(out[0]) if scalar else np.array(out)
+    loss = loss_at(fit, values)
+    return float(loss[0]) if scalar else np.array(loss)
+
+
+def loss_at(fit: "Fit", columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The law under its fitted constants at checked columns, (rows,)."""
+    ordered = [columns[v.name] for v in fit.law.variables]
+    return np.broadcast_to(fit.law(*ordered, **fit.params), ordered[0].shape)
 
 
 def prediction_columns(
@@ -40,7 +50,7 @@ def prediction_columns(
         raise DataError("give either a table or columns by keyword, e.g. fit.predict(N=7e9, D=2e12).")
     if control is not None:
         require_fit("control", control)
-    frame = as_frame(table, columns) if table is not None else _broadcast(fit, at or {})
+    frame = as_frame(table, columns) if table is not None else _named(fit, at or {})
     scalar = table is None and all(np.ndim(v) == 0 for v in (at or {}).values())
     if len(frame) == 0:
         raise DataError("the table is empty: there is nothing to predict.")
@@ -56,18 +66,26 @@ def one_point(values: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {name: float(column[0]) for name, column in values.items()}
 
 
-def _broadcast(fit: "Fit", columns: Mapping[str, Any]) -> pd.DataFrame:
+def _named(fit: "Fit", columns: Mapping[str, Any]) -> pd.DataFrame:
     known = {v.name for v in fit.law.variables} | ({CONTROL} if fit.baseline == "control" else set())
     unknown = sorted(set(columns) - known)
     if unknown:
         raise DataError(f"{fit.law.name} has no column {unknown[0]!r}; its columns are {', '.join(sorted(known))}.")
+    return as_rows(columns)
+
+
+def as_rows(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns given by keyword, numbers and arrays broadcast together; one empty row without any."""
     given = [np.atleast_1d(array(name, v)) for name, v in columns.items()]
     try:
-        arrays = np.broadcast_arrays(*given)
+        arrays = np.broadcast_arrays(np.zeros(1), *given)[1:]
     except ValueError as error:
-        sizes = {k: np.shape(v) for k, v in columns.items()}
-        raise DataError(f"the columns do not go together: shapes {sizes}.") from error
-    return pd.DataFrame({name: array.ravel() for name, array in zip(columns, arrays, strict=True)})
+        shapes = {k: np.shape(v) for k, v in columns.items()}
+        raise DataError(
+            f"the columns do not go together: shapes {shapes}; give numbers, or arrays of one length."
+        ) from error
+    table = {name: array.ravel() for name, array in zip(columns, arrays, strict=True)}
+    return pd.DataFrame(table) if table else pd.DataFrame(index=pd.RangeIndex(1))
 
 
 def _with_control(fit: "Fit", frame: pd.DataFrame, control: "Fit | None") -> pd.DataFrame:
@@ -139,7 +157,7 @@ def warn_outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> None:
     parts = []
     for name, factor in outside(fit, values).items():
         worst = int(np.argmax(factor))
-        if factor[worst] > 1.01:
+        if factor[worst] > FAR:
             fitted, asked = fit.observations.columns[name], values[name][worst]
             side = "above" if asked > fitted.max() else "below"
             edge = fitted.max() if side == "above" else fitted.min()

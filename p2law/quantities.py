@@ -1,4 +1,4 @@
-"""Human quantities at the edges: "7B", "1.4T", "300M" in, the same out."""
+"""Human quantities at the edges: "7B", "1.4T", "300M" in, the same out; names in a row."""
 
 import re
 
@@ -35,3 +35,8 @@ def format_quantity(value: float, digits: int = 3) -> str:
 def format_probability(value: float) -> str:
     """Write a probability in per cent: 0.957 is ``95.7 %``; beyond 0.1 and 99.9 % only that it is."""
     return "below 0.1 %" if value < 0.001 else "above 99.9 %" if value > 0.999 else f"{100 * value:.3g} %"
+
+
+def in_words(names: list[str]) -> str:
+    """Names as a sentence lists them: ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

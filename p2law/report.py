@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from . import metrics
 from .diagnose import at_bounds
-from .objective import describe
+from .objective import describe, threshold
 from .quantities import format_quantity
 
 if TYPE_CHECKING:
@@ -82,6 +83,26 @@ def _shown(fit: "Fit", row: pd.Series) -> tuple[str, str]:
     return (f"{row['value']:g}" if row["treatment"] == "at its bound" else value), error
 
 
+def measures(fit: "Fit") -> dict[str, float]:
+    """See :attr:`p2law.result.Fit.metrics`."""
+    y, f, w = fit.observations.response, fit.fitted, fit.observations.weight
+    out = {
+        "r2": metrics.r2(y, f, w),
+        "rmse": metrics.rmse(y, f, w),
+        "mean_relative_error": metrics.mean_relative_error(y, f, w),
+    }
+    if fit.law.response.name == "loss":
+        out["huber"] = metrics.huber(y, f)
+    tokens = fit.law.variable("tokens")
+    if tokens and fit.run_count < fit.n:
+        x, run = fit.observations.columns[tokens], fit.observations.run
+        out["asd"], out["asd_relative"] = (metrics.asd(y, f, x, run, relative=share) for share in (False, True))
+    delta = threshold(fit.objective)
+    if 0 < delta < np.inf:
+        out["quadratic_share"] = float(np.average(np.abs(fit.objective_residuals) <= delta, weights=w))
+    return out
+
+
 def quality(fit: "Fit") -> list[tuple[str, str]]:
     """Measures of the fit as (name, value) text."""
     m = fit.metrics
@@ -120,12 +141,12 @@ def setting(fit: "Fit") -> list[tuple[str, str]]:
     return rows
 
 
-def worst_runs(fit: "Fit", count: int = 3) -> list[str]:
-    """Names and errors of the runs that fit worst."""
+def worst_runs(fit: "Fit") -> list[str]:
+    """Names and errors of the three runs that fit worst."""
     if fit.run_count == fit.n or fit.run_count < 2:
         return []
-    table = fit.by_run().head(count)
-    return [f"{run}: rmse {row['rmse']:.3g}, bias {row['bias']:+.3g}" for run, row in table.iterrows()]
+    worst = fit.by_run().head(3)
+    return [f"{run}: rmse {row['rmse']:.3g}, bias {row['bias']:+.3g}" for run, row in worst.iterrows()]
 
 
 def text(fit: "Fit") -> str:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from . import metrics
 from .errors import FitError
 from .laws import Law
-from .objective import Objective, residual_scale, residuals, threshold
+from .objective import Objective, residuals
 from .observations import Observations, Table
 from .options import Options, make_problem
 from .solver import Problem
@@ -99,28 +98,17 @@ class Fit:
         return out
 
     @cached_property
+    def objective_residuals(self) -> np.ndarray:
+        """Residuals in the space of the objective, (n,)."""
+        seen, base = self.observations, self.law.variable("loss")
+        return residuals(self.objective, seen.response, self.fitted, seen.columns[base] if base else None)
+
+    @cached_property
     def metrics(self) -> Mapping[str, float]:
         """R², RMSE, mean relative error, Huber(1e-3) of log loss, ASD, share of rows in Huber's quadratic zone."""
-        y, f, w = self.observations.response, self.fitted, self.observations.weight
-        out = {
-            "r2": metrics.r2(y, f, w),
-            "rmse": metrics.rmse(y, f, w),
-            "mean_relative_error": metrics.mean_relative_error(y, f, w),
-        }
-        if self.law.response.name == "loss":
-            out["huber"] = metrics.huber(y, f)
-        tokens = self.law.variable("tokens")
-        if tokens and self.run_count < self.n:
-            x = self.observations.columns[tokens]
-            out["asd"] = metrics.asd(y, f, x, self.observations.run)
-            out["asd_relative"] = metrics.asd(y, f, x, self.observations.run, relative=True)
-        delta = threshold(self.objective)
-        if 0 < delta < np.inf:
-            base = self.law.variable("loss")
-            scale = residual_scale(self.objective, y, self.observations.columns[base] if base else None)
-            inside = np.abs(residuals(self.objective, y, f, scale)) <= delta
-            out["quadratic_share"] = float(np.average(inside, weights=w))
-        return MappingProxyType(out)
+        from .report import measures
+
+        return MappingProxyType(measures(self))
 
     def by_run(self) -> pd.DataFrame:
         """Residuals per run, worst first: rows, bias (mean residual) and rmse in nats per token."""
@@ -371,8 +359,7 @@ class Fit:
 
         return html(self)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def to_frame(self) -> pd.DataFrame:
         """Constants as a table: value, standard error, treatment (free, fixed, held, tied)."""

@@ -1,6 +1,7 @@
 """Fits as JSON: everything comes back, whatever cannot be trusted is refused."""
 
 import math
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -72,17 +73,14 @@ def fit_of(record: dict[str, Any], law: Law | None) -> Fit:
     if missing:
         raise FitError(f"this saved fit lacks {', '.join(missing)}: it was cut or edited; fit again from the data.")
     name = record["law"]
-    if law is None and name not in names():
-        raise FitError(f"the fit's law {name!r} is not one of p2law's: pass it, Fit.from_json(path, law={name}).")
-    law = law or get(name)
+    law = known_law(name, law, "Fit")
     stored, mine = list(record["parameters"]), [p.name for p in law.parameters]
     if law.name != name or stored != mine:
         raise FitError(
             f"the fit was made with law {name!r} ({', '.join(stored)}), not {law.name!r} ({', '.join(mine)})."
         )
-    options = record["options"]
-    frame = _frame(record)
-    observations = observe(law, frame, run=options["run"] if options["run"] in frame.columns else "run")
+    frame, run = _frame(record), record["options"]["run"]
+    observations = observe(law, frame, run=run if run in frame.columns else "run")
     return Fit(
         law=law,
         params=record["parameters"],
@@ -93,17 +91,28 @@ def fit_of(record: dict[str, Any], law: Law | None) -> Fit:
         status=record["status"],
         warnings=tuple(record["warnings"]),
         starts_agreed=tuple(record["starts_agreed"]),
-        options=Options(
-            options["fixed"],
-            tuple(tuple(group) for group in options["tied"]),
-            {name: (low, high) for name, (low, high) in options["bounds"].items()},
-            options["baseline"],
-            options["run"],
-            options["held"],
-        ),
-        observations=observations.__class__(**{**vars(observations), "dropped": record["rows_left_out"]}),
+        options=_options(record["options"]),
+        observations=replace(observations, dropped=record["rows_left_out"]),
         provenance=record["provenance"],
         resampled=_resampled(record["draws"]),
+    )
+
+
+def known_law(name: str, law: Law | None, record: str) -> Law:
+    """The law of a saved record: the one given, else p2law's own of this name."""
+    if law is None and name not in names():
+        raise FitError(f"the law {name!r} is not one of p2law's: pass it, {record}.from_json(path, law={name}).")
+    return law or get(name)
+
+
+def _options(record: dict[str, Any]) -> Options:
+    return Options(
+        fixed=record["fixed"],
+        tied=tuple(tuple(group) for group in record["tied"]),
+        bounds={name: (low, high) for name, (low, high) in record["bounds"].items()},
+        baseline=record["baseline"],
+        run=record["run"],
+        held=record["held"],
     )
 
 

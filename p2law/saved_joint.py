@@ -5,10 +5,10 @@ from types import MappingProxyType
 
 from .errors import FitError
 from .joining import Joint
-from .laws import Law, get, names
+from .laws import Law
 from .laws._joint import joint_law
 from .records import read_record, write_record
-from .saved import fit_of, fit_record
+from .saved import fit_of, fit_record, known_law
 
 FORMAT = "p2law.joint"
 VERSION = 1
@@ -35,10 +35,7 @@ def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Joint:
     if missing or not record["separate"]:
         raise FitError(f"this joint fit lacks {', '.join(missing) or 'its groups'}: it was cut or edited; fit again.")
     groups, shared = tuple(record["groups"]), tuple(record["shared"])
-    name = next(iter(record["separate"].values())).get("law")
-    if law is None and name not in names():
-        raise FitError(f"the law {name!r} is not one of p2law's: pass it, Joint.from_json(path, law={name}).")
-    law = law or get(name)
+    law = known_law(next(iter(record["separate"].values())).get("law"), law, "Joint")
     separate = {group: fit_of(each, law) for group, each in record["separate"].items()}
     fit = fit_of(record["joint"], joint_law(law, groups, shared))
     return Joint(fit, record["by"], groups, shared, MappingProxyType(separate))

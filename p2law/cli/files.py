@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,10 @@ def write_table(table: pd.DataFrame, path: str) -> None:
     if Path(path).suffix.lower() == ".csv":
         frame.to_csv(path, index=False)
         return
-    rows = [{str(name): _plain(value) for name, value in row.items()} for row in _records(frame)]
+    rows = [
+        {str(name): _plain(value) for name, value in row.items()} for row in frame.astype(object).to_dict("records")
+    ]
     Path(path).write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _records(frame: pd.DataFrame) -> Iterable[dict[Any, Any]]:
-    return frame.astype(object).to_dict("records")
 
 
 def _plain(value: Any) -> Any:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks import check_level
 from ..errors import DataError, FitError
 from ..laws import Constants
 from ..quantities import format_quantity
 from ..result import Fit
-from ..uncertainty.intervals import check_level
 from . import sources, values
 from .answers import Answer, Question
 

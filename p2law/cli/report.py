@@ -6,6 +6,7 @@ import pandas as pd
 
 import p2law
 
+from ..uncertainty.intervals import method_of
 from . import files, sources
 from .answers import Answer, Question, told
 from .command import Command
@@ -43,7 +44,7 @@ def _interval_arguments(parser: ArgumentParser) -> None:
 def _intervals(options: Namespace) -> Answer:
     fit = sources.load(options.fit, options)
     table = fit.intervals(options.level, method=options.method)
-    how = options.method or ("wald" if fit.draws is None else "bootstrap")
+    how = method_of(options.method, fit)
     head = f"{fit.law.title}: {100 * options.level:g} % intervals of the constants, raw units ({how})"
     resampled = fit.resampled if how in ("bootstrap", "bca") else None
     note = "" if resampled is None else f"\n{resampled.describe()}"

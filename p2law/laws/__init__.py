@@ -3,6 +3,7 @@
 ``names()`` lists them, ``get(name)`` returns one; each is callable as a plain function of its columns and constants.
 """
 
+from ..errors import LawError
 from ._kinds import Amplitude as Amplitude
 from ._kinds import Exponent as Exponent
 from ._kinds import Loss as Loss
@@ -32,19 +33,8 @@ from .power import power
 from .published import PUBLISHED as PUBLISHED
 from .published import Constants as Constants
 
-_LAWS = {
-    each.name: each
-    for each in (
-        p2,
-        p2_without_size_term,
-        p2_log_rate,
-        p2_with_floor,
-        p2_additive,
-        chinchilla,
-        average_params,
-        power,
-    )
-}
+_ALL = (p2, p2_without_size_term, p2_log_rate, p2_with_floor, p2_additive, chinchilla, average_params, power)
+_LAWS = {each.name: each for each in _ALL}
 
 
 def names() -> tuple[str, ...]:
@@ -60,8 +50,6 @@ def get(law: str | Law) -> Law:
     LawError
         If there is no law of this name.
     """
-    from ..errors import LawError
-
     if isinstance(law, Law):
         return law
     if not isinstance(law, str) or law not in _LAWS:

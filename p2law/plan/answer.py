@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import array
-from ..errors import DataError
-from ..laws.published import Constants
-from ..prediction import outside
+from ..checks import check_level
+from ..laws import Constants, Law
+from ..prediction import FAR, outside
 from ..quantities import format_quantity
 from ..uncertainty.estimate import estimate
-from ..uncertainty.intervals import Method, check_level
+from ..uncertainty.intervals import Method
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..result import Fit
 
 
@@ -76,9 +77,17 @@ def support(source: "Fit | Constants", columns: Mapping[str, np.ndarray], known:
 
 
 def _sentence(factors: Mapping[str, float], known: bool) -> str:
-    far = [f"{name} {factor:.3g} times" for name, factor in factors.items() if factor > 1.01]
+    far = [f"{name} {factor:.3g} times" for name, factor in factors.items() if factor > FAR]
     where = f"extrapolated: {' and '.join(far)} outside the fitted range" if far else "inside the fitted range"
     return where if known else f"undetermined: these data leave it free; {where}"
+
+
+def trained_params(law: Law, at: "Mapping[str, Any] | pd.Series") -> Any:
+    """Parameters that are trained: N, or N0 (1 - rho) for a pruned model; None if the law knows no size."""
+    size, rate = law.variable("size"), law.variable("rate")
+    if size is None:
+        return None
+    return at[size] * (1 - at[rate] if rate else 1.0)
 
 
 def known(ends: Bounds) -> np.ndarray:
@@ -94,25 +103,3 @@ def between(value: float, lower: float, upper: float, write: Callable[[float], s
 def nats(value: float) -> str:
     """A loss as text."""
     return f"{value:.4f}"
-
-
-def positives(name: str, value: Any) -> np.ndarray:
-    """Positive numbers as a one-dimensional array."""
-    given = array(name, value)
-    if given.ndim > 1:
-        raise DataError(f"{name} has shape {given.shape}: give one number, or a one-dimensional array.")
-    given = np.atleast_1d(given)
-    bad = ~(np.isfinite(given) & (given > 0))
-    if np.any(bad):
-        raise DataError(f"{name} = {given[bad][0]:g}: give positive numbers.")
-    return given
-
-
-def one_positive(name: str, value: Any, *, zero: bool = False) -> float:
-    """A single positive number (or zero, where allowed)."""
-    if zero and np.ndim(value) == 0 and value == 0:
-        return 0.0
-    given = positives(name, value)
-    if np.ndim(value):
-        raise DataError(f"{name} must be a single number here.")
-    return float(given[0])

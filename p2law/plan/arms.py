@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from ..checks import require_fit
+from ..checks import array, check_level, require_fit
 from ..errors import DataError, FitError
 from ..laws import Constants
 from ..observations import check_column
-from ..prediction import no_support, outside, unsupported
+from ..prediction import FAR, no_support, outside, unsupported
+from ..uncertainty.estimate import Estimate, estimate
+from .answer import trained_params
 from .bills import Parent
+from .curve import FOREVER
 
 if TYPE_CHECKING:
     from ..result import Fit
-    from ..uncertainty.estimate import Estimate
 
-FOREVER = 1e300
-"""Tokens that stand for infinity where no closed form is known."""
-FAR = 1.01
-"""From this factor outside the fitted range on a plan says so."""
 Lookup = Callable[[Any], Mapping[str, float]]
 """The constants of a source: its own, or those of a draw."""
 
@@ -129,15 +127,16 @@ def arm(source: "Fit | Constants", at: Mapping[str, Any], *, parent: Parent | No
         raise DataError(f"parent={parent!r}: give a p2law.plan.Parent, e.g. Parent(size=8e9, loss=2.1).")
     if parent is not None and rate is not None and parent.params is not None:
         given.setdefault(str(size), parent.params)
-    if parent is not None and base is not None and parent.loss is not None:
-        if hasattr(parent.loss, "law"):
-            control = _control(parent.loss)
-        elif moving:
-            raise DataError(_MOVING.format(name=name))
-        else:
-            given.setdefault(base, parent.loss)
+    loss = None if parent is None or base is None else parent.loss
+    if hasattr(loss, "law"):
+        control = _control(loss)
     elif moving:
-        raise DataError(_MOVING.format(name=name))
+        raise DataError(
+            f"{name} measures the excess from the control at equal tokens (baseline='control'), so the parent's loss "
+            "is a curve: parent=Parent(loss=<fit of law 'power' to the control's curve>)."
+        )
+    elif loss is not None:
+        given.setdefault(str(base), loss)
     columns = {}
     for variable in law.variables:
         if variable.name == law.variable("tokens") or (variable.name == base and control is not None):
@@ -151,33 +150,54 @@ def arm(source: "Fit | Constants", at: Mapping[str, Any], *, parent: Parent | No
     return Arm(source, columns, control)
 
 
-_MOVING = (
-    "{name} measures the excess from the control at equal tokens (baseline='control'), so the parent's loss is a "
-    "curve: parent=Parent(loss=<fit of law 'power' to the control's curve>)."
-)
-
-
 def _control(curve: Any) -> Any:
     if [v.name for v in curve.law.variables] != [curve.law.variable("tokens")]:
         raise FitError(f"Parent(loss=<fit of {curve.law.name}>): give a law in tokens alone, such as 'power'.")
     return curve
 
 
-def params_left(made: Arm) -> float | None:
-    """Parameters that are trained: N, or N0 (1 - rho) for a pruned model; None if the law knows no size."""
-    size, rate = made.source.law.variable("size"), made.source.law.variable("rate")
-    if size is None:
-        return None
-    return made.at[size] * (1 - made.at[rate] if rate else 1.0)
+def both_arms(
+    pruned: "Fit | Constants", scratch: "Fit | Constants", parent: Parent | None, at: dict[str, Any]
+) -> tuple[Arm, Arm]:
+    """Both sides as arms; every column given must belong to one of the laws."""
+    for name, source in (("pruned", pruned), ("scratch", scratch)):
+        require_fit(name, source, constants=True)
+    known = {v.name for source in (pruned, scratch) for v in source.law.variables} - {
+        source.law.variable("tokens") for source in (pruned, scratch)
+    }
+    unknown = sorted(set(at) - known)
+    if unknown:
+        have = f"their columns beside tokens are {', '.join(sorted(known))}" if known else "they have tokens alone"
+        raise DataError(f"neither {pruned.law.name} nor {scratch.law.name} has a column {unknown[0]!r}; {have}.")
+    first = arm(pruned, {k: v for k, v in at.items() if _has(pruned, k)}, parent=parent, name="pruned")
+    own_columns = {k: v for k, v in at.items() if _has(scratch, k)}
+    left, column = trained_params(first.source.law, first.at), scratch.law.variable("size")
+    if column is not None and left is not None and scratch.law.variable("rate") is None:
+        own_columns.setdefault(column, left)
+    return first, arm(scratch, own_columns, name="scratch")
+
+
+def _has(source: "Fit | Constants", column: str) -> bool:
+    return any(v.name == column for v in source.law.variables)
+
+
+def limits(of: Arm, given: tuple[float, float] | None) -> tuple[float, float]:
+    """The range of tokens to look at: as given, or as fitted."""
+    if given is None:
+        seen = of.measured()
+        if seen is None or not seen[0] < seen[1]:
+            raise DataError("these constants have no measured range: give range=(1e9, 1e12), in retraining tokens.")
+        return seen
+    ends = np.ravel(array("range", given, error=FitError))
+    if not (len(ends) == 2 and 0 < ends[0] < ends[1] < np.inf):
+        raise FitError(f"range={given!r}: give two numbers of retraining tokens, the smaller first, e.g. (1e9, 1e12).")
+    return float(ends[0]), float(ends[1])
 
 
 def estimated(
     quantity: Callable[[Lookup], Any], arms: tuple[Arm, ...], *, level: float, method: Any = None
-) -> "Estimate":
+) -> Estimate:
     """Interval of a quantity of several arms; without one (nan) where every arm has published constants."""
-    from ..uncertainty.estimate import Estimate, estimate
-    from ..uncertainty.intervals import check_level
-
     check_level(level)
     sources = {id(s): s for each in arms for s in each.sources}
     fits = [s for s in sources.values() if not isinstance(s, Constants)]

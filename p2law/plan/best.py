@@ -11,6 +11,7 @@ from ..checks import mapping, number, plain, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Constants
+from ..notebook import titled
 from ..prediction import opened
 from ..quantities import format_quantity
 from .arms import Arm, Lookup, arm, estimated
@@ -73,12 +74,9 @@ class Ranking:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from html import escape
+        return titled(self.summary(), self.table, index=False)
 
-        return f"<div><b>{escape(self.summary().splitlines()[0])}</b>{self.table.to_html(index=False)}</div>"
-
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def best_pruning(
@@ -142,16 +140,15 @@ def best_pruning(
     for label, source in methods.items():
         require_fit(f"method {label!r}", source, constants=True)
     _check_columns(at, [*methods.values()])
+    trained = size if trained_size is None else trained_size
     ways: list[_Way] = []
     for label, source in methods.items():
         for name, parent in named.items():
-            cost = bill(charge, parent=parent, children=children, size=size if trained_size is None else trained_size)
+            cost = bill(charge, parent=parent, children=children, size=trained)
             ways.append(_way(label, source, name, parent, size, float(cost.retraining_tokens(budget / cost.price)), at))
     if scratch is not None:
         require_fit("scratch", scratch, constants=True)
-        price = bill(
-            charge, parent=next(iter(named.values())), size=size if trained_size is None else trained_size
-        ).price
+        price = bill(charge, parent=next(iter(named.values())), size=trained).price
         column = scratch.law.variable("size")
         side = arm(scratch, {column: size} if column else {}, name="scratch")
         ways.append(_Way("scratch", "", np.nan, budget / price, side, _support(side, budget / price)))

@@ -11,6 +11,7 @@ from ..checks import array
 from ..errors import DataError
 from ..flops import training_flops
 from ..observations import Table, as_frame, check_column
+from .answer import trained_params
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -112,13 +113,11 @@ def _called(cost: Callable[..., Any], lasts: list[pd.Series]) -> list[Any]:
 
 def _training(fit: "Fit", lasts: list[pd.Series]) -> tuple[np.ndarray, str]:
     """6 N D with N the parameters left after pruning; tokens, or runs, where the law knows no more."""
-    size, rate, tokens = (fit.law.variable(role) for role in ("size", "rate", "tokens"))
+    tokens = fit.law.variable("tokens")
     if tokens is None:
         return np.ones(len(lasts)), "runs"
     drawn = np.array([float(last[tokens]) for last in lasts])
-    if size is None:
+    if fit.law.variable("size") is None:
         return drawn, "tokens"
-    left = np.array([float(last[size]) for last in lasts])
-    if rate is not None:
-        left = left * (1 - np.array([float(last[rate]) for last in lasts]))
+    left = np.array([float(trained_params(fit.law, last)) for last in lasts])
     return np.asarray(training_flops(left, drawn)), "FLOPs"

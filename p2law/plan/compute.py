@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import one_positive, positives
 from ..flops import TRAINING
 from ..frozen import copied_tables
+from ..notebook import titled
 from ..quantities import format_quantity
 from ..uncertainty.intervals import Method
 from . import answer
@@ -89,12 +91,10 @@ class ComputePlan:
         head = f"Compute-optimal training by {self.law}{serving}{intervals}"
         return "\n".join([head, *(_line(row) for row in self.table.to_dict("records"))])
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        head = self.summary().splitlines()[0]
-        return f"<div><b>{head}</b>{self.table.to_html(index=False, float_format='{:.4g}'.format)}</div>"
+        return titled(self.summary(), self.table, index=False, float_format="{:.4g}".format)
 
 
 def _line(row: Mapping[Any, Any]) -> str:
@@ -160,7 +160,7 @@ def compute_optimal(
     >>> f"{plan.N:.3g} {plan.D:.3g}"
     '7.22e+10 1.33e+12'
     """
-    budgets, inference = answer.positives("C", C), answer.one_positive("inference_tokens", inference_tokens, zero=True)
+    budgets, inference = positives("C", C), one_positive("inference_tokens", inference_tokens, zero=True)
     base = surface(source, at)
 
     def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
@@ -198,10 +198,7 @@ def compute_for_loss(
     ComputePlan
         C, N and D are infinite and ``status`` says never where the target lies below the irreducible loss.
     """
-    targets, inference = (
-        answer.positives("loss", loss),
-        answer.one_positive("inference_tokens", inference_tokens, zero=True),
-    )
+    targets, inference = positives("loss", loss), one_positive("inference_tokens", inference_tokens, zero=True)
     base = surface(source, at)
 
     def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
@@ -226,23 +223,19 @@ def _plan(
     *,
     many: bool,
 ) -> ComputePlan:
-    columns = dict(given)
+    columns: dict[str, np.ndarray] = {}
     for name in ("C", "N", "D", "tokens_per_param", "loss"):
-        if name in ends:
-            columns |= ends[name].columns(name)
-    size, tokens = str(on.law.variable("size")), str(on.law.variable("tokens"))
-    at = {size: ends["N"].value, tokens: ends["D"].value, **on.at}
+        if name in given or name in ends:
+            columns |= {name: given[name]} if name in given else ends[name].columns(name)
+    at = on.columns(ends["N"].value, ends["D"].value)
     spare = {name: np.where(np.isfinite(v), v, 1.0) for name, v in at.items()}
     said = answer.support(source, spare, answer.known(ends["N"]))
     none = [_none(on, n) for n in ends["N"].value]
-    columns["status"] = np.array([a or b for a, b in zip(none, said, strict=True)], dtype=object)
     table = pd.DataFrame(columns)
-    order = [c for name in ("C", "N", "D", "tokens_per_param", "loss") for c in table if str(c).startswith(name)]
-    order = list(dict.fromkeys(order))
     if inference:
         table["training_share"] = TRAINING * table["N"] * table["D"] / table["C"]
-        order.append("training_share")
-    return ComputePlan(on.law.title, next(iter(given)), inference, level, many, table[[*order, "status"]])
+    table["status"] = np.array([a or b for a, b in zip(none, said, strict=True)], dtype=object)
+    return ComputePlan(on.law.title, next(iter(given)), inference, level, many, table)
 
 
 def _none(on: Surface, size: float) -> str:

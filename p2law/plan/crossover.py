@@ -7,19 +7,20 @@ large budgets, and it covers as the interval of the difference does.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..checks import array, require_fit
-from ..errors import DataError, FitError
+from ..errors import FitError
 from ..frozen import copied_tables
 from ..prediction import opened
 from ..quantities import format_quantity
-from .arms import Arm, Lookup, arm, estimated, own, params_left
+from .answer import trained_params
+from .arms import Lookup, both_arms, estimated, limits
 from .bills import Architecture, Bill, Charge, Parent, bill
-from .meeting import roots, undecided
+from .meeting import POINTS, Meeting, roots, undecided
 
 if TYPE_CHECKING:
     from ..laws import Constants
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 Winner = Literal["pruned", "scratch", "undetermined"]
 Verdict = Literal["crossing", "pruned", "scratch", "never", "undetermined"]
-POINTS = 241
-"""Budgets at which the difference is looked at."""
 
 
 @copied_tables
@@ -100,14 +99,11 @@ class Crossover:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         title = escape(f"Prune or train from scratch ({self.bill})")
         shown = self.table.iloc[:: (len(self.table) - 1) // 4]
         return f"<div><b>{title}</b><p>{escape(self.status)}</p>{shown.to_html(index=False)}</div>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def crossover(
@@ -169,8 +165,8 @@ def crossover(
     >>> meeting.verdict, f"{meeting.value:.3g}"
     ('crossing', '4.06e+11')
     """
-    first, second = arms(pruned, scratch, parent, at)
-    sizes = [params_left(a) if s is None else s for s, a in ((size, first), (scratch_size, second))]
+    first, second = both_arms(pruned, scratch, parent, at)
+    sizes = [trained_params(a.source.law, a.at) if s is None else s for s, a in ((size, first), (scratch_size, second))]
     chosen = bill(
         charge, parent=parent, children=children, size=sizes[1] if sizes[0] is None else sizes[0], scratch_size=sizes[1]
     )
@@ -200,83 +196,11 @@ def crossover(
     return _judged(met, table, at_large, level, found.method)
 
 
-def arms(
-    pruned: "Fit | Constants", scratch: "Fit | Constants", parent: Parent | None, at: dict[str, Any]
-) -> tuple[Arm, Arm]:
-    """Both sides as arms; every column given must belong to one of the laws."""
-    for name, source in (("pruned", pruned), ("scratch", scratch)):
-        require_fit(name, source, constants=True)
-    known = {v.name for source in (pruned, scratch) for v in source.law.variables} - {
-        source.law.variable("tokens") for source in (pruned, scratch)
-    }
-    unknown = sorted(set(at) - known)
-    if unknown:
-        have = f"their columns beside tokens are {', '.join(sorted(known))}" if known else "they have tokens alone"
-        raise DataError(f"neither {pruned.law.name} nor {scratch.law.name} has a column {unknown[0]!r}; {have}.")
-    first = arm(pruned, {k: v for k, v in at.items() if _has(pruned, k)}, parent=parent, name="pruned")
-    own_columns = {k: v for k, v in at.items() if _has(scratch, k)}
-    left, column = params_left(first), scratch.law.variable("size")
-    if column is not None and left is not None and scratch.law.variable("rate") is None:
-        own_columns.setdefault(column, left)
-    return first, arm(scratch, own_columns, name="scratch")
-
-
-def _has(source: "Fit | Constants", column: str) -> bool:
-    return any(v.name == column for v in source.law.variables)
-
-
-def limits(of: Arm, given: tuple[float, float] | None) -> tuple[float, float]:
-    """The range of tokens to look at: as given, or as fitted."""
-    if given is None:
-        seen = of.measured()
-        if seen is None or not seen[0] < seen[1]:
-            raise DataError("these constants have no measured range: give range=(1e9, 1e12), in retraining tokens.")
-        return seen
-    ends = np.ravel(array("range", given, error=FitError))
-    if not (len(ends) == 2 and 0 < ends[0] < ends[1] < np.inf):
-        raise FitError(f"range={given!r}: give two numbers of retraining tokens, the smaller first, e.g. (1e9, 1e12).")
-    return float(ends[0]), float(ends[1])
-
-
 def winner(gap: float, lower: float = np.nan, upper: float = np.nan) -> Winner:
     """The side with the lower loss; undetermined where the interval holds zero (or there is no difference)."""
     if gap == 0 or lower <= 0 <= upper or not np.isfinite(gap):
         return "undetermined"
     return "pruned" if gap < 0 else "scratch"
-
-
-@dataclass(frozen=True, eq=False)
-class Meeting:
-    """Two ways to spend a budget, and what makes budgets equal."""
-
-    pruned: Arm
-    scratch: Arm
-    bill: Bill
-
-    def gap(self, tokens: Any, of: Lookup = own) -> np.ndarray:
-        """Loss of the pruned model minus that from scratch at equal cost."""
-        return self.pruned.loss(tokens, of) - self.scratch.loss(self.bill.scratch_tokens(tokens), of)
-
-    def never(self, tokens: np.ndarray) -> bool:
-        """Whether the fitted curves stay apart far beyond these tokens too, where nothing was measured."""
-        gap = self.gap(np.geomspace(tokens[0] * 1e-6, tokens[-1] * 1e15, 4 * POINTS))
-        return bool(np.all(gap > 0) or np.all(gap < 0))
-
-    def beyond(self, tokens: list[float]) -> dict[str, dict[str, float]]:
-        """Factors by which each curve is used outside its fitted range; sides within it are left out."""
-        scratch = self.bill.scratch_tokens(np.array(tokens))
-        sides = {"pruned": self.pruned.beyond(tokens), "scratch": self.scratch.beyond(scratch)}
-        return {side: factors for side, factors in sides.items() if factors}
-
-    def unsupported(self, tokens: np.ndarray) -> np.ndarray:
-        """At which of these retraining tokens one of the fits says nothing."""
-        return self.pruned.unsupported(tokens) | self.scratch.unsupported(self.bill.scratch_tokens(tokens))
-
-    def no_support(self, tokens: np.ndarray) -> dict[str, str]:
-        """Why, for each side of which that is so."""
-        scratch = self.bill.scratch_tokens(tokens)
-        said = {"pruned": self.pruned.no_support(tokens), "scratch": self.scratch.no_support(scratch)}
-        return {side: why for side, why in said.items() if why}
 
 
 def _judged(met: Meeting, table: pd.DataFrame, at_large: Winner, level: float, method: str) -> Crossover:

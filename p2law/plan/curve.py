@@ -15,6 +15,7 @@ import numpy as np
 
 from ..laws import Law
 from ..precision import float64
+from .answer import trained_params
 from .criteria import Criterion, Measure, Price, Recovered, Remaining, Slope
 
 FOREVER = 1e300
@@ -110,16 +111,8 @@ def level(criterion: Criterion, curve: Curve) -> tuple[Measure, np.ndarray]:
     if isinstance(criterion, Recovered):
         return "remaining", (1 - criterion.fraction) * (curve.loss(criterion.start) - curve.floor())
     if isinstance(criterion, Price):
-        return "slope", criterion.token_cost(remaining_parameters(curve)) / criterion.per_nat * every
+        return "slope", criterion.token_cost(trained_params(curve.law, curve.at)) / criterion.per_nat * every
     return "loss", criterion.value * every
-
-
-def remaining_parameters(curve: Curve) -> np.ndarray | None:
-    """Parameters that are trained: N, or N0 (1 - rho) for a pruned model."""
-    size, rate = curve.law.variable("size"), curve.law.variable("rate")
-    if size is None:
-        return None
-    return curve.at[size] * (1 - curve.at[rate] if rate else 1.0)
 
 
 def enough(criterion: Criterion, curve: Curve) -> np.ndarray:

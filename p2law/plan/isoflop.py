@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import positives
 from ..errors import FitError
 from ..flops import TRAINING
 from ..frozen import copied_tables
+from ..notebook import titled
 from ..quantities import format_quantity
-from . import answer
 from .allocate import allocate
 from .compute import compute_optimal
 from .surface import surface
@@ -44,11 +45,10 @@ class IsoFlop:
             lines.append(f"  C = {row['C']:.4g} FLOPs: {least}; {row['status']}")
         return "\n".join(lines)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        return f"<div><b>IsoFLOP profiles by {self.law}</b>{self.optima.to_html(index=False)}</div>"
+        return titled(self.summary(), self.optima, index=False)
 
 
 def isoflop(source: "Fit | Constants", C: Any, N: Any = None, *, reach: float = 10.0, **at: Any) -> IsoFlop:
@@ -70,14 +70,14 @@ def isoflop(source: "Fit | Constants", C: Any, N: Any = None, *, reach: float = 
     IsoFlop
         ``table`` for the profiles, ``optima`` for their lowest points; ``p2law.plot.isoflop`` draws them.
     """
-    budgets = answer.positives("C", C)
+    budgets = positives("C", C)
     if not reach > 1:
         raise FitError(f"reach={reach!r}: a factor above 1.")
     on = surface(source, at)
     best_N, best_D = allocate(on, budgets)
     best_loss = on.loss(best_N, best_D)
     if N is not None:
-        sizes = np.broadcast_to(answer.positives("N", N), (len(budgets), np.size(N)))
+        sizes = np.broadcast_to(positives("N", N), (len(budgets), np.size(N)))
     elif np.isnan(best_N).any():
         raise FitError("by these constants size and tokens do not balance: give the sizes N of the profiles.")
     else:

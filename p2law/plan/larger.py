@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
-from ..checks import array, mapping, require_fit
+from ..checks import array, check_level, mapping, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Law
+from ..notebook import titled
 from ..observations import check_column
-from ..prediction import no_support, outside, unsupported
+from ..prediction import FAR, as_rows, loss_at, no_support, outside, unsupported
 from ..quantities import format_quantity
-from ..uncertainty.intervals import check_level
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -60,18 +60,15 @@ class Extrapolation:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from html import escape
+        return titled(self.summary(), self.table)
 
-        return f"<div><b>{escape(self.summary().splitlines()[0])}</b>{self.table.to_html()}</div>"
-
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def _place(fit: "Fit", row: Any) -> str:
     """How far outside the fitted range a row lies, and whether the fit says anything there."""
     out = [(name.removeprefix("outside_"), row[name]) for name in row.index if name.startswith("outside_")]
-    far = [f"{name} {factor:.3g} times outside" for name, factor in out if factor > 1.01]
+    far = [f"{name} {factor:.3g} times outside" for name, factor in out if factor > FAR]
     where = ", ".join(far) + " the fitted range" if far else "inside the fitted range"
     columns = {v.name: np.array([row[v.name]]) for v in fit.law.variables if v.name in row.index}
     reason = no_support(fit, columns)
@@ -189,14 +186,9 @@ def _frame(law: Law, at: Mapping[str, Any], parent: Mapping[str, Any]) -> pd.Dat
     numbers = {str(base if k == CONTROL else k): v for k, v in at.items() if k != tokens and not hasattr(v, "law")}
     numbers |= {f"{PARENT}{k}": v for k, v in parent.items()}
     grid = np.ravel(array(tokens, at[tokens]))
-    columns = [np.ravel(array(name, v)) for name, v in numbers.items()]
-    try:
-        models = np.broadcast_arrays(np.zeros(1), *columns)[1:]
-    except ValueError as error:
-        raise DataError(f"the columns do not go together: {error}; give one value per model.") from error
-    count = len(models[0]) if models else 1
-    frame = pd.DataFrame({k: np.repeat(v, len(grid)) for k, v in zip(numbers, models, strict=True)})
-    frame[tokens] = np.tile(grid, count)
+    models = as_rows(numbers)
+    frame = models.loc[models.index.repeat(len(grid))].reset_index(drop=True)
+    frame[tokens] = np.tile(grid, len(models))
     for variable in law.variables:
         if variable.name in frame.columns:
             check_column(frame, variable, law)
@@ -240,7 +232,7 @@ def _forecast(
 
     found = estimate(loss, *([fit] if below is None else [fit, below]), level=level, method=method)
     if below is not None:
-        columns[base] = np.broadcast_to(below.law(**under, **below.params), (len(frame),))
+        columns[base] = loss_at(below, under)
     apart = [new_run_spread(fit, columns).reach(level)]
     if below is not None and fit.baseline == "fixed":  # the parent, too, is a run of its own
         apart.append(new_run_spread(below, under).reach(level))

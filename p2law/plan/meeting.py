@@ -1,8 +1,16 @@
 """Where two curves known on a grid meet, and where an interval of their difference cannot tell them apart."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from .arms import Arm, Lookup, own
+from .bills import Bill
+
+POINTS = 241
+"""Budgets at which a difference is looked at."""
 
 
 def roots(gap: Callable[[float], float], tokens: np.ndarray, values: np.ndarray) -> list[float]:
@@ -49,3 +57,37 @@ def _end(tokens: np.ndarray, lower: np.ndarray, upper: np.ndarray, outer: int, i
         return float(tokens[outer])
     share = outside / (outside - inside)
     return float(tokens[outer] ** (1 - share) * tokens[inner] ** share)
+
+
+@dataclass(frozen=True, eq=False)
+class Meeting:
+    """Two ways to spend a budget, and what makes budgets equal."""
+
+    pruned: Arm
+    scratch: Arm
+    bill: Bill
+
+    def gap(self, tokens: Any, of: Lookup = own) -> np.ndarray:
+        """Loss of the pruned model minus that from scratch at equal cost."""
+        return self.pruned.loss(tokens, of) - self.scratch.loss(self.bill.scratch_tokens(tokens), of)
+
+    def never(self, tokens: np.ndarray) -> bool:
+        """Whether the fitted curves stay apart far beyond these tokens too, where nothing was measured."""
+        gap = self.gap(np.geomspace(tokens[0] * 1e-6, tokens[-1] * 1e15, 4 * POINTS))
+        return bool(np.all(gap > 0) or np.all(gap < 0))
+
+    def beyond(self, tokens: list[float]) -> dict[str, dict[str, float]]:
+        """Factors by which each curve is used outside its fitted range; sides within it are left out."""
+        scratch = self.bill.scratch_tokens(np.array(tokens))
+        sides = {"pruned": self.pruned.beyond(tokens), "scratch": self.scratch.beyond(scratch)}
+        return {side: factors for side, factors in sides.items() if factors}
+
+    def unsupported(self, tokens: np.ndarray) -> np.ndarray:
+        """At which of these retraining tokens one of the fits says nothing."""
+        return self.pruned.unsupported(tokens) | self.scratch.unsupported(self.bill.scratch_tokens(tokens))
+
+    def no_support(self, tokens: np.ndarray) -> dict[str, str]:
+        """Why, for each side of which that is so."""
+        scratch = self.bill.scratch_tokens(tokens)
+        said = {"pruned": self.pruned.no_support(tokens), "scratch": self.scratch.no_support(scratch)}
+        return {side: why for side, why in said.items() if why}

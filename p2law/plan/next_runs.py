@@ -8,17 +8,18 @@ if it had been measured; where its losses would lie does not matter for how much
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..checks import number, require_fit, whole_number
+from ..checks import check_level, number, require_fit, whole_number
 from ..errors import FitError
 from ..frozen import copied_tables
 from ..observations import Table, as_frame
 from ..quantities import format_quantity
-from ..uncertainty.quantiles import t_quantile
+from ..uncertainty.quantiles import t_reach
 from .candidates import Candidate, Cost, candidate_runs, law_columns
 
 if TYPE_CHECKING:
@@ -60,12 +61,9 @@ class NextRuns:
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         return f"<div><pre>{escape(self.summary())}</pre>{self.ranking.to_html(index=False)}</div>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 _SAID = ["cost", "width", "narrower", "per_cost"]
@@ -121,7 +119,6 @@ def next_runs(
     shrink it as it shrinks the Gaussian's. How far a single new run may lie from the law is not reduced by any run.
     """
     from ..uncertainty.informative import updated
-    from ..uncertainty.intervals import check_level
 
     check_level(level)
     require_fit("fit", fit)
@@ -133,7 +130,9 @@ def next_runs(
     known = _Known.of(fit)
     gradient, now = _forecast(fit, known, target, level)
     rows = [(known.gradient(run.columns), known.noise(run.columns)) for run in runs]
-    unit = now / _spread(known.covariance, gradient) if np.isfinite(now) else _reach(fit, level)
+    unit = 2 * float(t_reach(fit.run_count - 1, level))  # where the fit itself can give no interval
+    if np.isfinite(now):
+        unit = now / _spread(known.covariance, gradient)
 
     def width(covariance: np.ndarray) -> float:
         return unit * _spread(covariance, gradient)
@@ -167,12 +166,12 @@ class _Known:
 
     @classmethod
     def of(cls, fit: "Fit") -> "_Known":
-        from ..uncertainty.run_effect import run_effect, several
+        from ..uncertainty.run_effect import several
         from ..uncertainty.scaled import scaled
 
         whole = fit if fit.part is None else fit.part.whole
         raw = scaled(whole).raw
-        effect = run_effect(whole) if several(whole) else None
+        effect = whole.run_effect if several(whole) else None
         prior = cls(whole, raw, effect, np.eye(raw.shape[1]))
         information = np.eye(raw.shape[1])
         for label in pd.unique(whole.observations.run):
@@ -223,11 +222,6 @@ def _forecast(fit: "Fit", known: _Known, target: Any, level: float) -> tuple[np.
 def _spread(covariance: np.ndarray, gradient: np.ndarray) -> float:
     """Root mean square standard error of the forecasts."""
     return float(np.sqrt(np.mean(np.einsum("ij,jk,ik->i", gradient, covariance, gradient))))
-
-
-def _reach(fit: "Fit", level: float) -> float:
-    """Width of an interval in standard errors, where the fit itself can give none."""
-    return 2 * float(t_quantile(max(fit.run_count - 1, 1), 0.5 + level / 2))
 
 
 def _greedy(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import one_positive, positives
 from ..flops import TRAINING
 from ..frozen import copied_tables
+from ..notebook import titled
 from ..quantities import format_quantity
 from ..uncertainty.intervals import Method
 from . import answer
@@ -48,12 +50,10 @@ class SizeCost:
             head += f"; optimal: N = {N} parameters, D = {D} tokens, loss {self.optimal['loss']:.4f} nats/token"
         return "\n".join([head, *(_line(row) for row in self.table.to_dict("records"))])
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        head = self.summary().splitlines()[0]
-        return f"<div><b>{head}</b>{self.table.to_html(index=False, float_format='{:.4g}'.format)}</div>"
+        return titled(self.summary(), self.table, index=False, float_format="{:.4g}".format)
 
 
 def _line(row: Mapping[Any, Any]) -> str:
@@ -91,7 +91,7 @@ def overtraining(
     SizeCost
         ``compute_ratio`` is infinite for sizes whose own floor lies above the optimum's loss.
     """
-    budget, sizes = answer.one_positive("C", C), answer.positives("N", N)
+    budget, sizes = one_positive("C", C), positives("N", N)
     base = surface(source, at)
     D = budget / (TRAINING * sizes)
 
@@ -108,8 +108,7 @@ def overtraining(
     columns: dict[str, Any] = {"N": sizes, "D": D, "tokens_per_param": D / sizes}
     for name, each in ends.items():
         columns |= each.columns(name)
-    at_rows = {str(base.law.variable("size")): sizes, str(base.law.variable("tokens")): D, **base.at}
-    said = answer.support(source, at_rows, np.isfinite(ends["loss"].upper))
+    said = answer.support(source, base.columns(sizes, D), np.isfinite(ends["loss"].upper))
     none = np.isnan(ends["penalty"].value)
     balance = "no optimum: by these constants the loss does not fall with both size and tokens"
     columns["status"] = np.array([balance if n else s for n, s in zip(none, said, strict=True)], dtype=object)

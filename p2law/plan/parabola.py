@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import positives
 from ..errors import DataError
 from ..flops import TRAINING
 from ..frozen import copied_tables
 from ..laws.published import Constants
+from ..notebook import titled
 from ..quantities import format_quantity
-from . import answer
 from .allocate import allocate
 from .surface import Surface, surface
 
@@ -60,11 +61,10 @@ class ParabolaBias:
         lines += [f"  forecast, C = {row['C']:.4g} FLOPs: {_compared(row)}" for row in self.forecast.to_dict("records")]
         return "\n".join(lines)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{self.summary().splitlines()[0]}</b>{self.table.to_html(index=False)}</div>"
+        return titled(self.summary(), self.table, index=False)
 
 
 def _compared(row: dict[Any, Any]) -> str:
@@ -116,7 +116,7 @@ def parabola_bias(
     if len(found) >= 2:
         line = np.polyfit(np.log(found["C"]), np.log(found["N_parabola"]), 1)
         power = np.polyfit(np.log(found["C"]), np.log(found["N"]), 1)[0]
-    ahead = answer.positives("forecast", forecast) if np.size(forecast) else np.empty(0)
+    ahead = positives("forecast", forecast) if np.size(forecast) else np.empty(0)
     best, carried = allocate(on, ahead)[0] if len(ahead) else ahead, np.exp(np.polyval(line, np.log(ahead)))
     columns = {"C": ahead, "N": best, "N_parabola": carried, "ratio": carried / best}
     said = pd.DataFrame(columns).assign(status="fewer than two parabolas have a lowest point")
@@ -133,7 +133,7 @@ def _grid(source: "Fit | Constants", on: Surface, C: Any, N: Any) -> tuple[np.nd
         columns = source.observations.columns
         sizes = columns[str(on.law.variable("size"))]
         return TRAINING * sizes * columns[str(on.law.variable("tokens"))], sizes
-    budgets, sizes = answer.positives("C", C), answer.positives("N", N)
+    budgets, sizes = positives("C", C), positives("N", N)
     if budgets.shape != sizes.shape:
         raise DataError(f"C has {len(budgets)} entries and N has {len(sizes)}: give one of each per run.")
     return budgets, sizes

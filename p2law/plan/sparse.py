@@ -7,12 +7,13 @@ average is the compute-optimal size, or as near to it as a schedule that ends at
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..checks import number
+from ..checks import number, one_positive
 from ..errors import DataError
 from ..flops import TRAINING
 from ..frozen import copied_tables
@@ -105,11 +106,10 @@ class SparsePlan:
             ]
         )
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        text = self.summary().replace("\n", "<br>")
+        text = escape(self.summary()).replace("\n", "<br>")
         return f"<div>{text}{self.table.to_html(float_format='{:.4g}'.format)}</div>"
 
 
@@ -147,7 +147,7 @@ def sparse_pretraining(
     SparsePlan
         With sparsity 0, and a status that says so, where dense training of the deployment size is at least as good.
     """
-    target, budget = answer.one_positive("N_final", N_final), answer.one_positive("C", C)
+    target, budget = one_positive("N_final", N_final), one_positive("C", C)
     number("most", most, low=0, high=1, must="the largest sparsity to consider, between 0 and 1", error=DataError)
     if not isinstance(schedule, PruningSchedule | None):
         raise DataError(f"schedule={schedule!r}: give a p2law.schedules.PruningSchedule.")
@@ -177,7 +177,9 @@ def sparse_pretraining(
     intervals |= {name: (float(e.lower[0]), float(e.upper[0])) for name, e in (("loss", loss), ("gain", gain))}
     value = {name: float(v[0]) for name, v in chosen.items()}
     value |= {"loss": float(loss.value[0]), "gain": float(gain.value[0])}
-    status = "; ".join([_within(wanted.value[0], reachable, most), *_support(source, base, value, wanted)])
+    place = base.columns(sizes[:1], chosen["D"][:1])
+    said = answer.support(source, place, answer.known(wanted))
+    status = "; ".join([_within(wanted.value[0], reachable, most), *said])
     table = _runs(value, target, budget, intervals["loss"])
     found_schedule = replace(plan, sparsity=value["sparsity"])
     return SparsePlan(base.law.title, budget, found_schedule, level, status, table, intervals)
@@ -209,13 +211,6 @@ def _within(wanted: float, reachable: np.ndarray, most: float) -> str:
             "this deployment size and schedule"
         )
     return f"the average is the compute-optimal size {best}"
-
-
-def _support(source: "Fit | Constants", on: Surface, value: Mapping[str, float], wanted: answer.Bounds) -> list[str]:
-    sizes = {str(on.law.variable("size")): np.array([value["N_avg"]])}
-    tokens = {str(on.law.variable("tokens")): np.array([value["D"]])}
-    others = {name: np.array([v]) for name, v in on.at.items()}
-    return answer.support(source, sizes | tokens | others, answer.known(wanted))
 
 
 def _runs(value: Mapping[str, float], final: float, budget: float, loss: tuple[float, float]) -> pd.DataFrame:

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..checks import finite, number, refuse, require, require_fit
+from ..checks import check_level, finite, number, refuse, require, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..observations import Table, as_frame
 from ..quantities import format_probability, format_quantity
 from ..uncertainty.forecast import Forecast
-from ..uncertainty.intervals import check_level
-from ..uncertainty.quantiles import t_quantile
+from ..uncertainty.quantiles import t_quantile, t_reach
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -61,7 +61,7 @@ class StopPlan:
     def gain_interval(self) -> tuple[float, float]:
         """Interval of the gain."""
         gap, spread = self.ahead.gap()
-        reach = float(t_quantile(self.ahead.dof, 0.5 + self.level / 2) * spread[0])
+        reach = float(t_reach(self.ahead.dof, self.level) * spread[0])
         return float(gap[0]) - reach, float(gap[0]) + reach
 
     @property
@@ -113,12 +113,9 @@ class StopPlan:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         return f"<pre>{escape(self.summary())}</pre>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def stop_rule(

@@ -58,7 +58,7 @@ class Surface:
         with np.errstate(all="ignore"):
             if p is not None:
                 return p.E + p.A * N**-p.alpha + p.B * D**-p.beta
-            return np.asarray(self.law(**self._columns(N, D), **self.params))
+            return np.asarray(self.law(**self.columns(N, D), **self.params))
 
     def slope(self, N: np.ndarray, D: np.ndarray, give: np.ndarray) -> np.ndarray:
         """Derivative of the loss by log D on a path where log N falls by ``give`` for each unit of log D."""
@@ -72,9 +72,10 @@ class Surface:
                 return np.asarray(jax.jvp(self._traced, tuple(ends), path)[1])
 
     def _traced(self, N: Any, D: Any) -> Any:
-        return self.law.function(**self._columns(N, D), **self.params)
+        return self.law.function(**self.columns(N, D), **self.params)
 
-    def _columns(self, N: Any, D: Any) -> dict[str, Any]:
+    def columns(self, N: Any, D: Any) -> dict[str, Any]:
+        """The law's columns at these sizes and tokens."""
         return {str(self.law.variable("size")): N, str(self.law.variable("tokens")): D, **self.at}
 
 

@@ -8,20 +8,23 @@ import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
-from ..checks import array, require_fit
+from ..checks import check_level, require_fit
 from ..errors import DataError, FitError
 from ..frozen import copied_tables
 from ..laws import Law
 from ..laws.published import Constants
+from ..notebook import titled
 from ..observations import check_column
+from ..prediction import FAR, as_rows, outside, unsupported
 from ..quantities import format_quantity
-from ..uncertainty.intervals import check_level
+from ..uncertainty.estimate import estimate
+from ..uncertainty.intervals import Method, draws_of, method_of
+from .answer import trained_params
 from .criteria import Criterion, Price, Target
-from .curve import Curve, enough, remaining_parameters
+from .curve import Curve, enough
 
 if TYPE_CHECKING:
     from ..result import Fit
-    from ..uncertainty.intervals import Method
 
 VAGUE = 1e4
 """Upper over lower limit from which on an answer is called hardly determined."""
@@ -85,10 +88,9 @@ class TokenPlan:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<div><b>Tokens until {self.criterion}</b>{self.table.to_html()}</div>"
+        return titled(self.summary(), self.table)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def _answered(row: Mapping[Any, Any], criterion: Criterion) -> str:
@@ -105,7 +107,7 @@ def optimal_tokens(
     *,
     criterion: Criterion,
     level: float = 0.95,
-    method: "Method | None" = None,
+    method: Method | None = None,
     control: "Fit | None" = None,
     **at: Any,
 ) -> TokenPlan:
@@ -168,7 +170,7 @@ def optimal_tokens(
     ends = np.where(np.isfinite(tokens), curve.loss(np.where(np.isfinite(tokens), tokens, 1.0)), curve.floor())
     table["loss"] = ends if known else np.nan  # the level is unknown without L0, the tokens are not
     if isinstance(criterion, Price):
-        table["cost"] = tokens * criterion.token_cost(remaining_parameters(curve))
+        table["cost"] = tokens * criterion.token_cost(trained_params(law, curve.at))
     table["status"] = [_status(source, criterion, curve, row) for row in table.reset_index().to_dict("records")]
     return TokenPlan(criterion, level, chosen, table[_order(table)], source, curve)
 
@@ -221,15 +223,7 @@ def _models(source: "Fit | Constants", criterion: Criterion, control: "Fit | Non
 
 
 def _table(law: Law, given: dict[str, Any]) -> pd.DataFrame:
-    if not given:
-        return pd.DataFrame(index=pd.RangeIndex(1))
-    numbers = [np.atleast_1d(array(name, v)) for name, v in given.items()]
-    try:
-        arrays = np.broadcast_arrays(*numbers)
-    except ValueError as error:
-        shapes = {k: np.shape(v) for k, v in given.items()}
-        raise DataError(f"the columns do not go together: shapes {shapes}; give numbers or arrays.") from error
-    frame = pd.DataFrame({name: array.ravel() for name, array in zip(given, arrays, strict=True)})
+    frame = as_rows(given)
     for variable in law.variables:
         if variable.name in frame.columns:
             check_column(frame, variable, law)
@@ -245,17 +239,15 @@ def _interval(
     curve: Curve,
     tokens: np.ndarray,
     level: float,
-    method: "Method | None",
+    method: Method | None,
     control: "Fit | None",
 ) -> tuple[str, dict[str, Any]]:
     """Limits of the tokens, and for draws the share of them in which the criterion is ever met."""
     nothing = np.full(len(tokens), np.nan)
     if isinstance(source, Constants):
         return "none", {"lower": nothing, "upper": nothing}
-    from ..uncertainty.estimate import estimate
-
     fits = [source] if control is None else [source, control]
-    drawn = method == "bootstrap" or (method is None and all(fit.draws is not None for fit in fits))
+    drawn = method_of(method, *fits) == "bootstrap"
     some = np.flatnonzero(~np.isnan(tokens) if drawn else np.isfinite(tokens))
     picked, under = {k: v[some] for k, v in curve.at.items()}, curve.control
     below = {k: v[some] for k, v in under.at.items()} if under else {}
@@ -279,8 +271,6 @@ def _interval(
 
 def _unsupported(fit: "Fit", curve: Curve, some: np.ndarray) -> np.ndarray:
     """Numbers of the models at another value of a column whose constants were held for want of a second one."""
-    from ..prediction import unsupported
-
     at = {k: np.asarray(v)[some] for k, v in curve.at.items()}
     tokens = fit.observations.columns[curve.tokens][:1]
     columns = {
@@ -292,8 +282,6 @@ def _unsupported(fit: "Fit", curve: Curve, some: np.ndarray) -> np.ndarray:
 
 def _met(source: "Fit", control: "Fit | None", rate: Any) -> np.ndarray:
     """Share of the draws in which the criterion is ever met."""
-    from ..uncertainty.intervals import draws_of
-
     names, other = [p.name for p in source.law.parameters], () if control is None else (control.params,)
     records: list[Any] = draws_of(source)[names].to_dict("records")
     return np.mean([rate(record, *other) > 0 for record in records], axis=0)
@@ -316,16 +304,14 @@ def _status(source: "Fit | Constants", criterion: Criterion, curve: Curve, row: 
 
 def _place(fit: "Fit", at: Mapping[str, float], tokens: float) -> str:
     """Where the answer lies, held against the fitted range."""
-    from ..prediction import outside
-
     if tokens <= 1.0:
         return "met from the first token on"
     name = fit.law.variable("tokens")
     values = {k: np.array([v]) for k, v in at.items()} | {str(name): np.array([tokens])}
     base = fit.law.variable("loss")
     factors = {k: float(v[0]) for k, v in outside(fit, {**values, **({base: np.ones(1)} if base else {})}).items()}
-    said = [f"{k} lies {f:.3g} times outside the fitted range" for k, f in factors.items() if k != name and f > 1.01]
-    if factors[str(name)] > 1.01:
+    said = [f"{k} lies {f:.3g} times outside the fitted range" for k, f in factors.items() if k != name and f > FAR]
+    if factors[str(name)] > FAR:
         beyond = tokens > fit.observations.columns[str(name)].max()
         side = "times the longest fitted run" if beyond else "times below the shortest fitted checkpoint"
         said.append(f"{factors[str(name)]:.3g} {side}")

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..checks import array
-from ..errors import DataError
+from ..checks import positives
 from ..frozen import copied_tables
+from ..notebook import titled
 from ..prediction import opened
 from ..quantities import format_quantity
-from .arms import Arm, Lookup, estimated
+from .arms import Arm, Lookup, both_arms, estimated, limits
 from .bills import Parent
-from .crossover import arms, limits
 from .meeting import roots, undecided
 from .wording import outside_words
 
@@ -60,10 +59,9 @@ class Worth:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{self.summary().splitlines()[0]}</b>{self.table.to_html(index=False)}</div>"
+        return titled(self.summary(), self.table, index=False)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def effective_tokens(
@@ -94,10 +92,8 @@ def effective_tokens(
     DataError, FitError
         If tokens are not positive, or a column is missing or unknown.
     """
-    first, second = arms(pruned, scratch, parent, at)
-    asked = np.geomspace(*limits(first, None), 5) if tokens is None else np.atleast_1d(array("tokens", tokens))
-    if asked.ndim != 1 or not np.all((asked > 0) & np.isfinite(asked)):
-        raise DataError(f"tokens={tokens!r}: give positive numbers of retraining tokens.")
+    first, second = both_arms(pruned, scratch, parent, at)
+    asked = np.geomspace(*limits(first, None), 5) if tokens is None else positives("tokens", tokens)
     grids = asked[:, None] * np.geomspace(*REACH, POINTS)
 
     def gaps(of: Lookup) -> np.ndarray:

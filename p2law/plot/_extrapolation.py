@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 
 from ..checks import require
 from ..errors import FitError
+from ..prediction import FAR
 from . import _style as style
 from ._along_tokens import LOSS, band, dress, model_names, shades, two_part
 
@@ -81,6 +82,6 @@ def _title(plan: "Extrapolation") -> str:
     far = {
         c.removeprefix("outside_"): float(plan.table[c].max()) for c in plan.table.columns if c.startswith("outside_")
     }
-    words = ", ".join(f"{name} ×{factor:.3g}" for name, factor in far.items() if factor > 1.01)
+    words = ", ".join(f"{name} ×{factor:.3g}" for name, factor in far.items() if factor > FAR)
     outside = f"; beyond the fitted range: {words}" if words else ""
     return f"{plan.fit.law.title}, {plan.baseline}, {100 * plan.level:g} %{outside}"

@@ -155,6 +155,4 @@ def _legend(ax: Axes, shades: dict[Any, str], rows: pd.DataFrame, method: str, r
     if rival:
         look: dict[str, Any] = {"marker": "x", "linestyle": ""} if single else {"linestyle": style.BASELINE}
         handles.append(Line2D([], [], color=style.GREY, linewidth=1.1, markersize=3.5, label=rival, **look))
-    beside = ax.figure.get_layout_engine() is not None
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.01)} if beside else {"loc": "best"}
-    ax.legend(handles=handles, fontsize="small", frameon=not beside, framealpha=0.85, **place)
+    style.place_legend(ax, handles)

@@ -8,9 +8,9 @@ from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ..checks import positives
 from ..flops import TRAINING
 from ..laws.published import Constants
-from ..plan.answer import positives
 from ..plan.compute import ComputePlan, compute_optimal
 from ..plan.isoflop import isoflop as profiles
 from ..plan.surface import surface
@@ -75,10 +75,10 @@ def isoflop(
     _log_axis(ax.xaxis, f"{law.variable('size')} (parameters)")
     ax.set_ylabel(style.label_of(law.response))
     ax.set_title(f"{law.title} · isoFLOP profiles of the fitted surface", fontsize="medium")
-    _grid(ax)
+    style.grid(ax)
     if legend:
         lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
-        _legend(ax, [*lines, *_key(source, level)])
+        style.place_legend(ax, [*lines, *_key(source, level)])
     return ax
 
 
@@ -155,9 +155,9 @@ def isoloss(
     ax.set_xlim(sizes)
     ax.set_ylim(tokens)
     ax.set_title(f"{source.law.title} · lines of equal loss (nats/token)", fontsize="medium")
-    _grid(ax)
+    style.grid(ax)
     if legend:
-        _legend(ax, ax.get_legend_handles_labels()[0])
+        style.place_legend(ax, ax.get_legend_handles_labels()[0])
     return ax
 
 
@@ -195,13 +195,3 @@ def _log_axis(axis: Axis, label: str) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
     axis.set_minor_formatter(NullFormatter())
     axis.set_label_text(label)
-
-
-def _grid(ax: Axes) -> None:
-    style.grid(ax)
-
-
-def _legend(ax: Axes, handles: Any) -> None:
-    inside = ax.figure.get_layout_engine() is None
-    place: dict[str, Any] = {"loc": "best"} if inside else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.01)}
-    ax.legend(handles=handles, fontsize="small", frameon=inside, framealpha=0.85, **place)

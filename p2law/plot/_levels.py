@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..levels import level_of
 from ..quantities import format_quantity
 
 MOST = 8
@@ -38,22 +39,11 @@ def levels(name: str, values: np.ndarray, *, merge: float = 1.0) -> Levels:
         row, found = pd.factorize(values, use_na_sentinel=False)
         return Levels(name, row, np.arange(len(found), dtype=float), tuple(map(str, found)), ordered=False)
     values = values.astype(float)
-    row = _clusters(values, merge)
+    row = level_of(values, merge)
     many = int(row.max()) >= MOST
     row = _bins(values) if many else row
     centre = np.array([np.median(values[row == i]) for i in range(int(row.max()) + 1)])
     return Levels(name, row, centre, _texts(centre), continuous=values if many else None)
-
-
-def _clusters(values: np.ndarray, merge: float) -> np.ndarray:
-    """Number of each value in ascending order, neighbours within a factor of the first of their kind taken together."""
-    found, row = np.unique(values, return_inverse=True)
-    number, anchor = np.zeros(len(found), dtype=int), found[0]
-    for i in range(1, len(found)):
-        apart = found[i] > anchor * merge if anchor > 0 else found[i] > anchor
-        number[i] = number[i - 1] + apart
-        anchor = found[i] if apart else anchor
-    return number[row]
 
 
 def _bins(values: np.ndarray) -> np.ndarray:

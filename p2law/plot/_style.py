@@ -79,12 +79,12 @@ def row_markers(view: View) -> np.ndarray:
     return np.array(MARKERS)[number % len(MARKERS)]
 
 
-def scatter(ax: Axes, view: View, y: np.ndarray, *, size: float = 16.0) -> None:
+def scatter(ax: Axes, view: View, y: np.ndarray) -> None:
     """Draw the rows shown at heights ``y`` (one per fitted row), one collection per marker."""
     colours, markers = row_colours(view), row_markers(view)
     for shape in dict.fromkeys(markers[view.rows].tolist()):
         rows = view.rows[markers[view.rows] == shape]
-        dots = ax.scatter(view.x_values[rows], y[rows], s=size, c=colours[rows], marker=shape, linewidths=0, alpha=0.75)
+        dots = ax.scatter(view.x_values[rows], y[rows], s=16, c=colours[rows], marker=shape, linewidths=0, alpha=0.75)
         dots.set_zorder(2.5)
 
 
@@ -141,9 +141,14 @@ def legend(ax: Axes, view: View, extra: Sequence[Artist]) -> None:
         grey: dict[str, Any] = {"color": GREY, "linestyle": "", "markersize": 5}
         shown = names(view, view.marker)
         handles += [Line2D([], [], marker=MARKERS[i % len(MARKERS)], label=name, **grey) for i, name in shown]
-    inside = ax.figure.get_layout_engine() is None or (told is not None and told.continuous is not None)
+    place_legend(ax, [*handles, *extra], inside=told is not None and told.continuous is not None)
+
+
+def place_legend(ax: Axes, handles: Sequence[Artist], *, inside: bool = False) -> None:
+    """The legend beside the axes, or inside where asked or where no layout engine makes room for it."""
+    inside = inside or ax.figure.get_layout_engine() is None
     place: dict[str, Any] = {"loc": "best"} if inside else {"loc": "upper left", "bbox_to_anchor": (1.0, 1.01)}
-    ax.legend(handles=[*handles, *extra], fontsize="small", frameon=inside, framealpha=0.85, **place)
+    ax.legend(handles=handles, fontsize="small", frameon=inside, framealpha=0.85, **place)
 
 
 def names(view: View, told: Levels) -> list[tuple[int, str]]:

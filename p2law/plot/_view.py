@@ -8,13 +8,11 @@ import numpy as np
 
 from ..checks import require_fit
 from ..errors import DataError
+from ..levels import ONE_LEVEL
 from ._levels import MOST, Levels, levels
 
 if TYPE_CHECKING:
     from ..result import Fit
-
-SAME = 1.05
-"""Sizes and rates within this factor are one level: realised values scatter around their targets."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def _by_interest(fit: "Fit") -> list[str]:
 def _levels_of(fit: "Fit", name: str) -> Levels:
     for variable in fit.law.variables:
         if variable.name == name:
-            merge = SAME if variable.kind.role in ("size", "rate") else 1.0
+            merge = ONE_LEVEL if variable.kind.role in ("size", "rate") else 1.0
             return levels(name, fit.observations.columns[name], merge=merge)
     if name not in fit.observations.frame.columns:
         have = ", ".join(map(str, fit.observations.frame.columns))

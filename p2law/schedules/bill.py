@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array
+from ..checks import array, one_positive, positive
 from ..errors import DataError
 from ..flops import TRAINING, training_flops
 from ..quantities import format_quantity
@@ -31,8 +31,8 @@ def tokens(density: float, N: Any, C: Any, unpruned: Any) -> Any:
 def steps(density: float, N: Any, C: Any, batch_tokens: Any, unpruned: Any) -> int:
     """Whole optimiser steps within a budget of C FLOPs: at least one."""
     for name, value in {"N": N, "C": C, "batch_tokens": batch_tokens}.items():
-        one(name, value)
-    one("unpruned", unpruned, zero=True)
+        one_positive(name, value)
+    one_positive("unpruned", unpruned, zero=True)
     price = TRAINING * average_params(density, N, unpruned) * batch_tokens
     return int(_paid(f"step of {format_quantity(float(batch_tokens))} tokens", C, price) * SLACK)
 
@@ -45,23 +45,6 @@ def _paid(what: str, C: Any, price: Any) -> Any:
         budget, cost = (float(a[short].flat[0]) for a in np.broadcast_arrays(C, price))
         raise DataError(f"C = {budget:g} FLOPs does not pay for one {what}, which costs {cost:.3g} FLOPs: give more.")
     return bought
-
-
-def one(name: str, value: Any, *, zero: bool = False) -> float:
-    """A single count."""
-    if np.ndim(value):
-        raise DataError(f"{name}={value!r}: give a single number.")
-    return float(positive(name, value, zero=zero))
-
-
-def positive(name: str, value: Any, *, zero: bool = False) -> Any:
-    """A count as float64; scalars stay scalars."""
-    number = array(name, value)
-    good = np.isfinite(number) & ((number >= 0) if zero else (number > 0))
-    if not np.all(good):
-        wanted = "0 or more" if zero else "a positive number"
-        raise DataError(f"{name} = {number[~good].flat[0]:g}: give {wanted}.")
-    return number[()]
 
 
 def fractions(t: Any) -> np.ndarray:

@@ -71,8 +71,7 @@ class LoggedSchedule:
             text += ", parameters: average {}, final {}".format(*counts)
         return text
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
         return f"<div>{self.summary()}{self.to_frame().to_html(index=False, max_rows=12)}</div>"

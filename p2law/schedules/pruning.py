@@ -1,12 +1,13 @@
 """Dense training, iterative pruning, sparse recovery: one schedule, described by when and how much it prunes."""
 
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..checks import number, whole_number
+from ..checks import number, one_positive, whole_number
 from ..errors import DataError
 from ..quantities import format_quantity
 from . import bill
@@ -130,8 +131,8 @@ class PruningSchedule:
         DataError
             If ``final`` is not between ``unpruned`` and all parameters.
         """
-        N, final = bill.one("N", N), bill.one("final", final)
-        unpruned = bill.one("unpruned", unpruned, zero=True)
+        N, final = one_positive("N", N), one_positive("final", final)
+        unpruned = one_positive("unpruned", unpruned, zero=True)
         _between("final", final, unpruned, unpruned + N)
         return replace(self, sparsity=1 - (final - unpruned) / N)
 
@@ -145,8 +146,8 @@ class PruningSchedule:
         """
         from scipy.optimize import brentq
 
-        N, average = bill.one("N", N), bill.one("average", average)
-        unpruned = bill.one("unpruned", unpruned, zero=True)
+        N, average = one_positive("N", N), one_positive("average", average)
+        unpruned = one_positive("unpruned", unpruned, zero=True)
         sparsest = replace(self, sparsity=1 - 1e-12).average_params(N, unpruned=unpruned)
         _between("average", average, sparsest, unpruned + N)
 
@@ -206,7 +207,7 @@ class PruningSchedule:
             f"  average density {self.average_density():.4g}, final density {1 - self.sparsity:.4g}",
         ]
         if N is not None:
-            N, unpruned = bill.one("N", N), bill.one("unpruned", unpruned, zero=True)
+            N, unpruned = one_positive("N", N), one_positive("unpruned", unpruned, zero=True)
             average, final = (f(N, unpruned=unpruned) for f in (self.average_params, self.final_params))
             counted = "prunable and unpruned" if unpruned else "prunable"
             lines.append(
@@ -214,16 +215,15 @@ class PruningSchedule:
                 f"final {format_quantity(final)}"
             )
             if D is not None:
-                D = bill.one("D", D)
+                D = one_positive("D", D)
                 bought = self.flops(N, D, unpruned=unpruned)
                 lines.append(f"  {format_quantity(D)} tokens: {bought:.3g} FLOPs (6 x average parameters x tokens)")
         return "\n".join(lines)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        title = self.summary().replace("\n", "<br>")
+        title = escape(self.summary()).replace("\n", "<br>")
         return f"<div>{title}{self.to_frame().to_html(index=False, float_format='{:.4g}'.format)}</div>"
 
 

@@ -40,15 +40,14 @@ class Batch:
         self.weight = pad(problem.weight, self.size, 0.0)
         self.target = pad(problem.target * (1.0 if problem.log_space else problem.scale), self.size)
         self.frame = raw_frame(problem)
-        box, amplitude = problem.box, np.array([s == "amplitude" for s in problem.layout.scales])
-        typical = np.median(np.abs(problem.y)) or 1.0
-        stiffness = np.where(amplitude, typical, box.spread) ** -2.0
         height = np.abs(self.target).max() + np.median(np.abs(problem.y)) * problem.scale.max()
         perfect = 0.5 * (1e-15 * height) ** 2 * problem.weight.sum()
         self.rounding = 1e4 * perfect
         """An objective this small is a perfect fit: residuals of rounding size."""
         delta = pad(np.broadcast_to(problem.delta, problem.y.shape).astype(float), self.size)
-        self.settings = Settings(problem.log_space, delta, RIDGE, box.centre, stiffness, float(perfect))
+        self.settings = Settings(
+            problem.log_space, delta, RIDGE, problem.box.centre, problem.plausible**-2.0, float(perfect)
+        )
 
     def prepare(self) -> Thread | None:
         """Start compiling the descent, if that is still to be done; join the thread before descending."""

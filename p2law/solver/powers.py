@@ -40,23 +40,8 @@ def _backward(name: str) -> Any:
     return lambda self, other: apply(other, self.values)
 
 
-for _name in (
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "eq",
-    "ne",
-    "neg",
-    "pos",
-    "abs",
-):
+_ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod")
+for _name in (*_ARITHMETIC, "lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs"):
     setattr(PositiveColumn, f"__{_name}__", _forward(_name))
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+for _name in (*_ARITHMETIC, "pow"):
     setattr(PositiveColumn, f"__r{_name}__", _backward(_name))

@@ -34,6 +34,12 @@ class Problem:
     def target(self) -> np.ndarray:
         return np.log(self.y) if self.log_space else self.y
 
+    @property
+    def plausible(self) -> np.ndarray:
+        """How far each coordinate may plausibly lie from neutral: half its starts, or the typical response."""
+        typical = np.median(np.abs(self.y)) or 1.0
+        return np.where([s == "amplitude" for s in self.layout.scales], typical, self.box.spread)
+
     def with_(self, **changes: object) -> "Problem":
         return replace(self, **changes)  # type: ignore[arg-type]
 

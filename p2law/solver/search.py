@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .batch import RIDGE, Batch, Rest, raw_constants, recentre
-from .problem import Problem, curvature
+from .problem import Problem, curvature, score
 from .program import Frame
 from .starts import screen, spread_out
 
@@ -132,18 +132,12 @@ def _flattest(batch: Batch, at: _Point) -> float:
     if inside.sum() > problem.rows:
         return 0.0
     bent = problem.weight * curvature(problem, at.residual)
-    scaled = at.jacobian[inside] * plausible(problem)[inside, None] * np.sqrt(bent)
+    scaled = at.jacobian[inside] * problem.plausible[inside, None] * np.sqrt(bent)
     return float(np.linalg.svd(scaled, compute_uv=False)[-1] ** 2 / at.rest.objective)
 
 
 OPEN = 0.5
 """Standard error of a combination of parameters, in units of its plausible range, from which data leave it open."""
-
-
-def plausible(problem: Problem) -> np.ndarray:
-    """How far each coordinate may plausibly lie from neutral: half its starts, or the typical response."""
-    typical = np.median(np.abs(problem.y)) or 1.0
-    return np.where([s == "amplitude" for s in problem.layout.scales], typical, problem.box.spread)
 
 
 def _agreeing(objectives: np.ndarray, rounding: float) -> int:
@@ -185,7 +179,7 @@ def _rival(batch: Batch, found: list[tuple[Frame, Rest]]) -> Rival | None:
 
 def scale_free_gradient(problem: Problem, z: np.ndarray, residual: np.ndarray, jacobian: np.ndarray) -> float:
     """max_j |J_j' psi| / (|J_j| |psi|): below 1e-6 at every true optimum, whatever the units or the weights."""
-    psi = np.clip(residual, -problem.delta, problem.delta)
+    psi = score(problem, residual)
     root = np.sqrt(problem.weight)
     size = np.linalg.norm(root * psi) * np.linalg.norm(root[:, None] * jacobian, axis=0)
     slope = jacobian.T @ (problem.weight * psi)

@@ -13,6 +13,8 @@ from .layout import Box, Layout
 from .problem import huber
 from .program import Frame
 
+KEPT = 64
+"""Screened starts that may be polished."""
 _SCREENED = {0: 1, 1: 16, 2: 32, 3: 96, 4: 256}
 
 
@@ -59,18 +61,19 @@ def low_discrepancy(count: int, dimensions: int, rng: np.random.Generator) -> np
     return (np.arange(1, count + 1)[:, None] * steps + rng.random(dimensions)) % 1.0
 
 
-def spread_out(starts: np.ndarray, layout: Layout, box: Box, most: int = 64) -> np.ndarray:
-    """The ``most`` best starts with near copies of a better one put last: the first few sample different basins."""
+def spread_out(starts: np.ndarray, layout: Layout, box: Box) -> np.ndarray:
+    """The best starts with near copies of a better one put last: the first few sample different basins."""
     q = layout.nonlinear
     if q == 0:
         return starts[:1]
-    scaled = starts[:most, :q] / (2 * box.spread[:q])
+    best = starts[:KEPT]
+    scaled = best[:, :q] / (2 * box.spread[:q])
     close = np.abs(scaled[:, None] - scaled).max(2) <= 0.15
     apart: list[int] = []
     for i, near in enumerate(close.tolist()):
         if not any(near[j] for j in apart):
             apart.append(i)
-    return np.concatenate([starts[apart], np.delete(starts[:most], apart, axis=0)])
+    return np.concatenate([starts[apart], np.delete(best, apart, axis=0)])
 
 
 def _amplitudes(

@@ -56,6 +56,26 @@ class Draws:
 def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Scheme | None = None) -> Draws:
     """Draw the constants ``n`` times; see :meth:`p2law.result.Fit.bootstrap`."""
     whole_number("bootstrap's n", n)
+    _check_runs(fit)
+    chosen = scheme or ("runs" if fit.run_count >= FEW_RUNS or fit.run_count == fit.n else "wild")
+    makers = {"runs": _resampled_runs, "wild": _wild, "residual": _exchanged}
+    if not isinstance(chosen, str) or chosen not in makers:
+        raise FitError(f"scheme={chosen!r}: choose one of {', '.join(makers)}.")
+    problem = fit.problem()
+    start = coordinates(problem.layout, problem.box, fit.params)
+    samples = makers[chosen](fit, problem, generator(rng))
+    constants, objectives = refit(problem, start, samples, n)
+    good = np.isfinite(objectives) & np.isfinite(constants).all(1)
+    if not good.any():
+        raise FitError("every bootstrap draw failed: the fit sits at the edge of the law's domain; bound parameters.")
+    names = [p.name for p in fit.law.parameters]
+    numbers = pd.Index(np.flatnonzero(good), name="draw")
+    table = pd.DataFrame(constants[good], numbers, pd.Index(names)).assign(objective=objectives[good])
+    return Draws(table, chosen, int((~good).sum()), int(rng) if isinstance(rng, int | np.integer) else None)
+
+
+def _check_runs(fit: "Fit") -> None:
+    """Refuse fits whose runs leave nothing to resample, and warn where they are few."""
     if fit.run_count < 2:
         raise FitError(
             "one run alone says nothing about the differences between runs: there is nothing to resample. "
@@ -73,23 +93,8 @@ def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Sch
             f"{fit.run_count} runs for {free} free parameters: what differs between so few runs is mostly absorbed by "
             "the constants, so that intervals from these draws are too narrow to rely on.",
             FitWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    chosen = scheme or ("runs" if fit.run_count >= FEW_RUNS or fit.run_count == fit.n else "wild")
-    makers = {"runs": _resampled_runs, "wild": _wild, "residual": _exchanged}
-    if not isinstance(chosen, str) or chosen not in makers:
-        raise FitError(f"scheme={chosen!r}: choose one of {', '.join(makers)}.")
-    problem = fit.problem()
-    start = coordinates(problem.layout, problem.box, fit.params)
-    samples = makers[chosen](fit, problem, generator(rng))
-    constants, objectives = refit(problem, start, samples, n)
-    good = np.isfinite(objectives) & np.isfinite(constants).all(1)
-    if not good.any():
-        raise FitError("every bootstrap draw failed: the fit sits at the edge of the law's domain; bound parameters.")
-    names = [p.name for p in fit.law.parameters]
-    numbers = pd.Index(np.flatnonzero(good), name="draw")
-    table = pd.DataFrame(constants[good], numbers, pd.Index(names)).assign(objective=objectives[good])
-    return Draws(table, chosen, int((~good).sum()), int(rng) if isinstance(rng, int | np.integer) else None)
 
 
 Sampler = Callable[[], dict[str, np.ndarray]]
@@ -139,7 +144,7 @@ def stages(problem: Problem, start: np.ndarray) -> list[Problem]:
 
 
 def _resampled_runs(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sampler:
-    codes = np.unique(fit.observations.run, return_inverse=True)[1]
+    codes = fit.observations.run_codes
     runs = int(codes.max()) + 1
 
     def sample() -> dict[str, np.ndarray]:
@@ -176,10 +181,8 @@ def _exchanged(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sample
 
 def _inflated(fit: "Fit", problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fitted values and residuals in the objective's space, residuals scaled up for the degrees of freedom spent."""
-    from .wald import of_fit
-
-    codes = np.unique(fit.observations.run, return_inverse=True)[1]
-    residual = of_fit(fit).inflated
+    codes = fit.observations.run_codes
+    residual = fit.around.inflated
     start = coordinates(problem.layout, problem.box, fit.params)
     target = problem.target * (1.0 if problem.log_space else problem.scale)
     plain = Batch(problem).linearise(start)[1]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import FitError
-from ..prediction import prediction_columns
+from ..prediction import loss_at, prediction_columns
 from ..solver import coordinates
 from .bootstrap import refit
 from .intervals import Method, parameters, predictions
@@ -50,7 +50,7 @@ class Noise:
         """The rows of a fit measured once, its constants being true."""
         base = fit.law.variable("loss")
         excess = fit.fitted - fit.observations.columns[base] if base else fit.fitted
-        codes = np.unique(fit.observations.run, return_inverse=True)[1]
+        codes = fit.observations.run_codes
         off = self.level * rng.standard_normal(int(codes.max()) + 1)[codes] if self.level else 0.0
         return (fit.fitted + off * excess) * np.exp(self.draw(fit.observations.run, rng))
 
@@ -138,7 +138,7 @@ def coverage(
 def _truth(fit: "Fit", columns: dict[str, np.ndarray] | None) -> dict[str, float]:
     if columns is None:
         return dict(fit.params)
-    losses = np.broadcast_to(fit.law(**columns, **fit.params), next(iter(columns.values())).shape)
+    losses = loss_at(fit, columns)
     return {f"loss {i}" if len(losses) > 1 else "loss": float(v) for i, v in enumerate(losses)}
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import array, require_fit
+from ..checks import array, check_level, require_fit
 from ..errors import FitError
 from ..part import joined
-from .intervals import LEAST_DOF, Method, check_level, draws_of, percentile
-from .quantiles import t_quantile
+from .intervals import Method, Spread, draws_of, method_of, percentile, reached
 from .quantity import gradient_along
-from .wald import Local, of_fit
+from .wald import Local
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -90,10 +89,10 @@ def estimate(
     if paired:
         _check_paired(fits)
     value = _asked(quantity, fits)
-    chosen = method or ("bootstrap" if all(fit.draws is not None for fit in fits) else "wald")
+    chosen = method_of(method, *fits)
     error, dof = _local(quantity, fits, value, paired and chosen == "wald")
     if chosen == "wald":
-        ends, defined = _ends(value, t_quantile(np.maximum(dof, LEAST_DOF), 0.5 + level / 2) * error, log), 1.0
+        ends, defined = reached(value, Spread(error, dof).reach(level), log=log), 1.0
     elif chosen == "bootstrap":
         ends, defined = _drawn(quantity, fits, value, dof, level, paired=paired, log=log)
     else:
@@ -122,26 +121,17 @@ def _check_paired(fits: tuple["Fit", ...]) -> None:
         raise FitError("paired=True compares fits to the same runs; these fits are to different ones.")
 
 
-def _ends(value: np.ndarray, reach: np.ndarray, log: bool) -> tuple[np.ndarray, np.ndarray]:
-    with np.errstate(all="ignore"):
-        if log:
-            factor = np.exp(reach / value)
-            return np.where(np.isfinite(factor), value / factor, 0.0), value * factor
-        return value - reach, value + reach
-
-
 def _local(
     quantity: Callable[..., Any], fits: tuple["Fit", ...], value: np.ndarray, paired: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Standard error and degrees of freedom of every element of the quantity."""
     slopes, variances, dofs = [], [], []
     for i, fit in enumerate(fits):
-        around = of_fit(fit)
 
         def moved(params: Any, i: int = i) -> Any:
             return quantity(*(params if j == i else other.params for j, other in enumerate(fits)))
 
-        slope, free, dof = _along(moved, fit, around)
+        slope, free, dof = _along(moved, fit, fit.around)
         slopes.append(slope)
         variances.append(np.where(free, np.inf, np.sum(slope**2, -1)))
         dofs.append(dof)

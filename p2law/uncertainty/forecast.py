@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import array, number
+from ..checks import array, check_level, number
 from ..errors import DataError
 from ..observations import Table, as_frame, check_column
-from ..prediction import prediction_columns, unsupported
-from .intervals import check_level
-from .quantiles import t_quantile, t_share
+from ..prediction import loss_at, prediction_columns, unsupported
+from .quantiles import t_reach, t_share
 from .quantity import loss_gradient
-from .run_effect import points, run_effect
-from .wald import of_fit
+from .run_effect import points
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -41,7 +39,7 @@ class Forecast:
     def interval(self, level: float = 0.95) -> pd.DataFrame:
         """Columns tokens, loss, lower, upper."""
         check_level(level)
-        reach = t_quantile(self.dof, 0.5 + level / 2) * np.sqrt(np.diag(self.covariance))
+        reach = t_reach(self.dof, level) * np.sqrt(np.diag(self.covariance))
         reach = np.where(self.unsupported, np.inf, reach)
         return pd.DataFrame(
             {"tokens": self.tokens, "loss": self.loss, "lower": self.loss - reach, "upper": self.loss + reach}
@@ -71,19 +69,18 @@ def forecast(fit: "Fit", begun: Table, tokens: Any, *, control: "Fit | Any | Non
         raise DataError("the run begun has no rows: use predict_interval(kind='new') for a run not begun.")
     loss = check_column(seen, fit.law.response, fit.law)
     ahead = _ahead(fit, seen, name, tokens, control)
-    past, _ = prediction_columns(fit, seen, control=control if hasattr(control, "law") else None)
-    future, _ = prediction_columns(fit, ahead, control=control if hasattr(control, "law") else None)
+    curve = control if hasattr(control, "law") else None
+    (past, _), (future, _) = (prediction_columns(fit, rows, control=curve) for rows in (seen, ahead))
     columns = {k: np.concatenate([past[k], future[k]]) for k in past}
-    mean = np.broadcast_to(fit.law(**columns, **fit.params), next(iter(columns.values())).shape)
-    around, effect, at = of_fit(fit), run_effect(fit), points(fit, columns)
-    root = loss_gradient(fit, columns) @ around.turn @ around.root
-    covariance = root @ root.T + effect.covariance(at, at)
+    mean, at = loss_at(fit, columns), points(fit, columns)
+    root = loss_gradient(fit, columns) @ fit.around.turn @ fit.around.root
+    covariance = root @ root.T + fit.run_effect.covariance(at, at)
     n = len(loss)
     known = covariance[:n, :n] + 1e-10 * np.trace(covariance[:n, :n]) / n * np.eye(n)
     weights = np.linalg.solve(known, covariance[:n, n:]).T
     left = covariance[n:, n:] - weights @ covariance[:n, n:]
     ahead_loss, spread = mean[n:] + weights @ (loss - mean[:n]), 0.5 * (left + left.T)
-    return Forecast(future[name], ahead_loss, spread, float(effect.dof), unsupported(fit, future))
+    return Forecast(future[name], ahead_loss, spread, float(fit.run_effect.dof), unsupported(fit, future))
 
 
 def _ahead(fit: "Fit", seen: pd.DataFrame, name: str, tokens: Any, control: Any) -> pd.DataFrame:

@@ -63,8 +63,7 @@ class Identifiability:
         tables = "".join(f"<p><b>{escape(t)}</b></p>{frame.to_html(index=False)}" for t, frame in self._tables())
         return f"<div><ul>{said}</ul>{tables}</div>"
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
 
 def identifiability(fit: "Fit", *, level: float = 0.95, method: str = "profile") -> Identifiability:
@@ -84,9 +83,9 @@ def identifiability(fit: "Fit", *, level: float = 0.95, method: str = "profile")
     return Identifiability(table, combinations, forecasts, runs, tuple(s for s in said if s))
 
 
-def undetermined(fit: "Fit", *, level: float = 0.95) -> tuple[str, ...]:
-    """Constants that the data do not determine, judged by their local intervals."""
-    table = _judged(fit, parameters(fit, level=level, method="wald"))
+def undetermined(fit: "Fit") -> tuple[str, ...]:
+    """Constants that the data do not determine, judged by their local 95 % intervals."""
+    table = _judged(fit, parameters(fit, level=0.95, method="wald"))
     return tuple(table["parameter"][table["verdict"] == "not determined"].tolist())
 
 

@@ -34,11 +34,10 @@ def leave_one_run_out(fit: "Fit") -> pd.DataFrame:
 
 def influence(fit: "Fit", **at: Any) -> pd.DataFrame:
     """See :meth:`p2law.result.Fit.influence`."""
-    from ..prediction import prediction_columns
+    from ..prediction import loss_at, prediction_columns
     from .identifiability import undetermined
     from .intervals import spread_of
     from .quantity import loss_gradient
-    from .wald import of_fit
 
     without = leave_one_run_out(fit)
     if not at:
@@ -50,9 +49,9 @@ def influence(fit: "Fit", **at: Any) -> pd.DataFrame:
     columns, _ = prediction_columns(fit, at=at)
     if len(next(iter(columns.values()))) != 1:
         raise FitError("influence on a forecast asks about one point: give single values.")
-    now = float(np.ravel(fit.law(**columns, **fit.params))[0])
+    now = float(loss_at(fit, columns)[0])
     losses = [float(np.ravel(fit.law(**columns, **dict(row)))[0]) for _, row in without.iterrows()]
-    error = float(spread_of(of_fit(fit), loss_gradient(fit, columns)).error[0])
+    error = float(spread_of(fit.around, loss_gradient(fit, columns)).error[0])
     change = np.array(losses) - now
     share = change / error if np.isfinite(error) else np.full(len(change), np.nan)
     table = {fit.law.response.name: losses, "change": change, "in standard errors": share}

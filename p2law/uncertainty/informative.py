@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..diagnose import ONE_LEVEL
-from .run_effect import Points, new_run_spread, points, run_effect, several
+from ..levels import level_of
+from .run_effect import Points, new_run_spread, points, several
 from .scaled import Scaled
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _noise(fit: "Fit", columns: dict[str, np.ndarray], runs: int, curves: bool) 
     """Covariance of the rows of each candidate run about the law, (runs, rows, rows)."""
     if not curves:
         return (new_run_spread(fit, columns).error ** 2).reshape(runs, 1, 1)
-    effect, at = run_effect(fit), points(fit, columns)
+    effect, at = fit.run_effect, points(fit, columns)
     parts = zip(np.split(at.log_tokens, runs), np.split(at.excess, runs), strict=True)
     return np.array([effect.covariance(*[Points(*part)] * 2) for part in parts])
 
@@ -61,8 +61,7 @@ def _noise(fit: "Fit", columns: dict[str, np.ndarray], runs: int, curves: bool) 
 def _levels(fit: "Fit", name: str, role: str | None) -> np.ndarray:
     """Fitted levels of a column, what lies between them, and a step beyond."""
     fitted = np.unique(fit.observations.columns[name])
-    if fitted[0] > 0:  # realised rates around a target are one level
-        fitted = fitted[np.concatenate([[True], np.diff(np.log(fitted)) > np.log(ONE_LEVEL)])]
+    fitted = fitted[np.diff(level_of(fitted), prepend=-1) > 0]
     if len(fitted) > 8:
         fitted = np.quantile(fitted, np.linspace(0, 1, 5))
     if role == "rate":

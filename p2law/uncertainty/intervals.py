@@ -7,22 +7,22 @@ as far as the t distribution with the question's own degrees of freedom is wider
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from ..checks import check_level
 from ..errors import FitError
 from ..laws import Parameter
-from ..prediction import opened, unsupported
-from .quantiles import normal_quantile, normal_share, t_quantile
-from .wald import Local, of_fit
+from ..prediction import loss_at, opened, unsupported
+from .quantiles import LEAST_DOF, normal_quantile, normal_share, t_reach
+from .wald import Local
 
 if TYPE_CHECKING:
     from ..result import Fit
 
 Method = Literal["wald", "bootstrap", "bca", "profile"]
-LEAST_DOF = 1.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Spread:
 
     def reach(self, level: float) -> np.ndarray:
         """Half-width of the interval at this level."""
-        return t_quantile(np.maximum(self.dof, LEAST_DOF), 0.5 + level / 2) * self.error
+        return t_reach(self.dof, level) * self.error
 
 
 def spread_of(around: Local, gradients: np.ndarray, *, held: bool = True) -> Spread:
@@ -44,16 +44,15 @@ def spread_of(around: Local, gradients: np.ndarray, *, held: bool = True) -> Spr
     return Spread(error, dof)
 
 
-def check_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1)."""
-    if not isinstance(level, int | float | np.number) or not 0 < level < 1:
-        raise FitError(f"level={level!r}: must lie between 0 and 1, e.g. 0.95.")
+def method_of(method: Method | None, *fits: "Fit") -> str:
+    """The method asked for; by default draws, once every fit has them."""
+    return method or ("bootstrap" if all(fit.resampled is not None for fit in fits) else "wald")
 
 
 def parameters(fit: "Fit", *, level: float, method: Method | None) -> pd.DataFrame:
     """See :meth:`p2law.result.Fit.intervals`."""
     check_level(level)
-    chosen = method or ("bootstrap" if fit.draws is not None else "wald")
+    chosen = method_of(method, fit)
     if chosen == "profile":
         from .profile import profile
 
@@ -78,21 +77,29 @@ def is_free(fit: "Fit", name: str) -> bool:
 
 
 def _wald(fit: "Fit", level: float) -> dict[str, tuple[float, float]]:
-    around, names = of_fit(fit), [p.name for p in fit.law.parameters]
-    spread = spread_of(around, np.eye(len(names)), held=False)
+    spread = spread_of(fit.around, np.eye(len(fit.law.parameters)), held=False)
     out = {}
     for parameter, reach in zip(fit.law.parameters, spread.reach(level), strict=True):
         value = fit.params[parameter.name]
-        if not is_free(fit, parameter.name):
-            continue
-        low, high = domain(fit, parameter)
-        if parameter.kind.lower >= 0 and value > 0:
-            with np.errstate(over="ignore"):
-                factor = float(np.exp(reach / value))
-            out[parameter.name] = (max(value / factor, low), min(value * factor, high))
-        else:
-            out[parameter.name] = (max(value - reach, low), min(value + reach, high))
+        if is_free(fit, parameter.name):
+            ends = reached(np.array(value), reach, log=parameter.kind.lower >= 0 and value > 0)
+            out[parameter.name] = _within(fit, parameter, *ends)
     return out
+
+
+def reached(value: np.ndarray, reach: np.ndarray, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of intervals from their half-widths; ``log``: on the logarithm, for positive quantities."""
+    with np.errstate(all="ignore"):
+        if not log:
+            return value - reach, value + reach
+        factor = np.exp(reach / value)
+        return np.where(np.isfinite(factor), value / factor, 0.0), value * factor
+
+
+def _within(fit: "Fit", parameter: Parameter, lower: Any, upper: Any) -> tuple[float, float]:
+    """An interval cut off where the parameter's domain ends."""
+    low, high = domain(fit, parameter)
+    return max(float(lower), low), min(float(upper), high)
 
 
 def domain(fit: "Fit", parameter: Parameter) -> tuple[float, float]:
@@ -109,7 +116,7 @@ def draws_of(fit: "Fit") -> pd.DataFrame:
 
 
 def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tuple[float, float]]:
-    draws, around = draws_of(fit), of_fit(fit)
+    draws = draws_of(fit)
     out = {}
     for parameter, unit in zip(fit.law.parameters, np.eye(len(fit.law.parameters)), strict=True):
         if not is_free(fit, parameter.name):
@@ -119,14 +126,13 @@ def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tupl
         ends = percentile(
             values,
             level,
-            around.dof(unit),
+            fit.around.dof(unit),
             estimate=fit.params[parameter.name],
             log=parameter.kind.lower >= 0,
             bias=bias,
             acceleration=acceleration,
         )
-        low, high = domain(fit, parameter)
-        out[parameter.name] = (max(ends[0], low), min(ends[1], high))
+        out[parameter.name] = _within(fit, parameter, *ends)
     return out
 
 
@@ -150,7 +156,7 @@ def percentile(
     z = float(normal_quantile(0.5 + level / 2))
     ends = np.array([-z, z]) + bias
     shares = np.clip(normal_share(bias + ends / (1 - acceleration * ends)), 0.0, 1.0)
-    stretch = float(t_quantile(max(dof, LEAST_DOF), 0.5 + level / 2)) / z
+    stretch = float(t_reach(dof, level)) / z
     if not (np.isfinite(values).all() and np.isfinite(estimate)):
         # Infinite values (a target never met) cannot be stretched: ask for more extreme ones instead.
         shares = normal_share(np.clip(normal_quantile(shares), -40, 40) * stretch)
@@ -184,36 +190,40 @@ def predictions(
     check_level(level)
     if kind not in ("mean", "new"):
         raise FitError(f"kind={kind!r}: choose 'mean' (the law itself) or 'new' (a run not seen yet).")
-    chosen = method or ("bootstrap" if fit.draws is not None else "wald")
+    chosen = method_of(method, fit)
     if chosen not in ("wald", "bootstrap", "profile"):
         raise FitError(f"method={method!r}: choose 'wald', 'bootstrap' or 'profile' for a predicted loss.")
-    loss = np.broadcast_to(fit.law(**columns, **fit.params), next(iter(columns.values())).shape)
-    if chosen == "profile":
+    loss = loss_at(fit, columns)
+    lower, upper = _mean_interval(fit, columns, loss, level, chosen)
+    if kind == "new":
+        from .run_effect import new_run_spread
+
+        extra = new_run_spread(fit, columns).reach(level)
+        lower, upper = loss - np.hypot(loss - lower, extra), loss + np.hypot(upper - loss, extra)
+    lower, upper = opened(unsupported(fit, columns), lower, upper)
+    return pd.DataFrame({"loss": loss, "lower": lower, "upper": upper})
+
+
+def _mean_interval(
+    fit: "Fit", columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of the law itself."""
+    if method == "profile":
         from .profile import profile_loss
 
         limits = [
             profile_loss(fit, {k: float(v[i]) for k, v in columns.items()}, level=level) for i in range(len(loss))
         ]
         lower, upper = np.array([(p.lower, p.upper) for p in limits]).T
-    else:
-        from .quantity import loss_gradient
+        return lower, upper
+    from .quantity import loss_gradient
 
-        spread = spread_of(of_fit(fit), loss_gradient(fit, columns))
-        if chosen == "wald":
-            reach = spread.reach(level)
-            lower, upper = loss - reach, loss + reach
-        else:
-            lower, upper = _drawn(fit, columns, loss, level, spread.dof)
-            lost = np.isinf(spread.error)  # draws all start from the neutral values of a free direction
-            lower, upper = opened(lost, lower, upper)
-    if kind == "new":
-        from .run_effect import new_run_spread
-
-        extra = new_run_spread(fit, columns)
-        lower = loss - np.hypot(loss - lower, extra.reach(level))
-        upper = loss + np.hypot(upper - loss, extra.reach(level))
-    lower, upper = opened(unsupported(fit, columns), lower, upper)
-    return pd.DataFrame({"loss": loss, "lower": lower, "upper": upper})
+    spread = spread_of(fit.around, loss_gradient(fit, columns))
+    if method == "wald":
+        reach = spread.reach(level)
+        return loss - reach, loss + reach
+    lost = np.isinf(spread.error)  # draws all start from the neutral values of a free direction
+    return opened(lost, *_drawn(fit, columns, loss, level, spread.dof))
 
 
 def _drawn(

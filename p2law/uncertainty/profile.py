@@ -7,19 +7,21 @@ losses and correlated checkpoints.
 """
 
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from ..checks import check_level
 from ..errors import FitError
 from ..frozen import copied_tables
+from ..notebook import titled
+from ..prediction import loss_at
 from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
+from ..solver.batch import Rest
 from ..solver.problem import huber
 from .bootstrap import stages
-from .intervals import LEAST_DOF, check_level
-from .quantiles import t_quantile
+from .quantiles import t_reach
 from .quantity import loss_gradient
 from .wald import Local, excess, local, raw_jacobian
 
@@ -61,10 +63,9 @@ class Profile:
         return self.points
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{escape(self.summary())}</b>{self.points.to_html(index=False)}</div>"
+        return titled(self.summary(), self.points, index=False)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     @property
     def flat(self) -> bool:
@@ -123,7 +124,7 @@ def profile_loss(fit: "Fit", at: dict[str, float], *, level: float = 0.95) -> Pr
     """Profile of the loss predicted at one point of the columns."""
     check_level(level)
     columns = {k: np.array([v]) for k, v in at.items()}
-    estimate = float(np.asarray(fit.law(**columns, **fit.params)).ravel()[0])
+    estimate = float(loss_at(fit, columns)[0])
     setting = _Setting.of(fit)
     gradient = loss_gradient(fit, columns)[0]
     half = setting.half_width(gradient, level)
@@ -160,13 +161,11 @@ class _Setting:
         return cls(problem, z, local(problem, z, fit.observations.run, excess(fit, problem)), frame, rho)
 
     def half_width(self, gradient: np.ndarray, level: float) -> float:
-        dof = max(self.around.dof(gradient), LEAST_DOF)
-        return float(t_quantile(dof, 0.5 + level / 2) * np.sqrt(self.around.variance(gradient)))
+        return float(t_reach(self.around.dof(gradient), level) * np.sqrt(self.around.variance(gradient)))
 
     def threshold(self, gradient: np.ndarray, level: float) -> float:
         """Rise of the objective at the edge: t²/2 times the sandwich variance over the plain one."""
-        dof = max(self.around.dof(gradient), LEAST_DOF)
-        return float(0.5 * t_quantile(dof, 0.5 + level / 2) ** 2 * self.around.inflation(gradient))
+        return float(0.5 * t_reach(self.around.dof(gradient), level) ** 2 * self.around.inflation(gradient))
 
     def along(self, gradient: np.ndarray, here: np.ndarray) -> np.ndarray:
         """Direction in which the coordinates move as the quantity is moved, per unit of it, to first order."""
@@ -193,27 +192,10 @@ class _Setting:
             else:
                 place = np.log(chunk) if scale == "log" else (chunk - box.offset[i]) / box.factor[i]
                 lower[:, i] = upper[:, i] = place
-            z, objective = self._best(batch, here + (chunk - origin)[:, None] * step, last, frames, lower, upper)
-            rises.append(objective)
-            last = z[-1] if np.isfinite(objective[-1]) else last
-        return values, np.concatenate(rises) - self.objective
-
-    def _best(
-        self,
-        batch: Batch,
-        shifted: np.ndarray,
-        last: np.ndarray,
-        frames: list[Frame],
-        lower: np.ndarray,
-        upper: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Best of starting where the valley points to and where the profile came from."""
-        tried = [
-            batch.run(start, frames, lower=lower, upper=upper)
-            for start in (shifted, np.repeat(last[None], len(shifted), 0))
-        ]
-        best = [min(pair, key=lambda rest: rest.objective) for pair in zip(*tried, strict=True)]
-        return np.stack([rest.z for rest in best]), np.array([rest.objective for rest in best])
+            best = _best(batch, (here + (chunk - origin)[:, None] * step, last), frames, lower=lower, upper=upper)
+            rises += [rest.objective for rest in best]
+            last = best[-1].z if np.isfinite(rises[-1]) else last
+        return values, np.array(rises) - self.objective
 
     def aimed(self, columns: dict[str, np.ndarray], gradient: np.ndarray, values: np.ndarray) -> Traced:
         """The profile with the loss at a point drawn to values, by one more row of great weight."""
@@ -237,15 +219,20 @@ class _Setting:
         for chunk in _chunks(values):
             weight, target = (np.repeat(row[None], len(chunk), 0) for row in (batch.weight, batch.target))
             weight[:, n], target[:, n] = pull, np.log(chunk) if problem.log_space else chunk
-            starts = (here + (chunk - estimate)[:, None] * step, np.repeat(last[None], len(chunk), 0))
-            tried = [batch.run(s, [self.frame] * len(chunk), weight=weight, target=target) for s in starts]
-            best = [min(pair, key=lambda rest: rest.objective) for pair in zip(*tried, strict=True)]
+            starts, frames = (here + (chunk - estimate)[:, None] * step, last), [self.frame] * len(chunk)
+            best = _best(batch, starts, frames, weight=weight, target=target)
             residual, _ = batch.residuals([(self.frame, rest) for rest in best])
             missed = residual[:, n]
             reached.append(np.exp(-missed) if problem.log_space else 1.0 - missed)  # the extra row holds a one
             objectives.append((problem.weight * huber(residual[:, :n], problem.delta)).sum(1))
             last = best[-1].z if np.isfinite(objectives[-1][-1]) else last
         return np.concatenate(reached), np.concatenate(objectives) - self.objective
+
+
+def _best(batch: Batch, starts: tuple[np.ndarray, np.ndarray], frames: list[Frame], **own: Any) -> list[Rest]:
+    """Where points come to rest, the better of two ways: from where the valley points to, and from the last of them."""
+    tried = [batch.run(np.broadcast_to(start, (len(frames), start.shape[-1])), frames, **own) for start in starts]
+    return [min(pair, key=lambda rest: rest.objective) for pair in zip(*tried, strict=True)]
 
 
 def _held(frame: Frame, i: int, value: float) -> Frame:

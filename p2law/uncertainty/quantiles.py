@@ -4,12 +4,19 @@ from typing import Any
 
 import numpy as np
 
+LEAST_DOF = 1.0
+
 
 def t_quantile(dof: Any, share: Any) -> Any:
     """Value below which this share of a t distribution lies."""
     from scipy.special import stdtrit
 
     return stdtrit(dof, share)
+
+
+def t_reach(dof: Any, level: float) -> Any:
+    """Half-width of an interval in standard errors; one degree of freedom is granted at least."""
+    return t_quantile(np.maximum(dof, LEAST_DOF), 0.5 + level / 2)
 
 
 def t_share(dof: Any, value: Any) -> Any:

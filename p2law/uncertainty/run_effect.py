@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import FitError
+from ..prediction import loss_at
 from .intervals import Spread
 from .quantity import loss_gradient
-from .wald import of_fit
 from .working import LEAST_RUNS
 
 if TYPE_CHECKING:
@@ -91,14 +91,8 @@ def points(fit: "Fit", columns: Mapping[str, np.ndarray]) -> Points:
     """The points of a table's rows under a fit."""
     base, tokens = fit.law.variable("loss"), fit.law.variable("tokens")
     rows = next(iter(columns.values())).shape
-    loss = np.broadcast_to(fit.law(**columns, **fit.params), rows)
-    excess = loss - columns[base] if base else np.ones(rows)
+    excess = loss_at(fit, columns) - columns[base] if base else np.ones(rows)
     return Points(np.log(columns[tokens]) if tokens else np.zeros(rows), np.asarray(excess, dtype=float))
-
-
-def run_effect(fit: "Fit") -> RunEffect:
-    """How the fitted runs differ from the law, estimated once."""
-    return fit.run_effect
 
 
 def computed(fit: "Fit") -> RunEffect:
@@ -147,7 +141,7 @@ class _Sorted:
     @classmethod
     def of(cls, fit: "Fit") -> "_Sorted":
         at = points(fit, fit.observations.columns)
-        codes = np.unique(fit.observations.run, return_inverse=True)[1]
+        codes = fit.observations.run_codes
         order = np.lexsort((at.log_tokens, codes))
         columns = np.column_stack(
             [
@@ -155,7 +149,7 @@ class _Sorted:
                 codes,
                 at.excess,
                 fit.residuals,
-                loss_gradient(fit, fit.observations.columns) @ of_fit(fit).turn,
+                loss_gradient(fit, fit.observations.columns) @ fit.around.turn,
             ]
         )[order]
         along = fit.law.variable("tokens") is not None
@@ -284,7 +278,7 @@ def new_run_spread(fit: "Fit", columns: Mapping[str, np.ndarray]) -> Spread:
         dof = max(fit.n - len(fit.law.parameters), 1)
         scale = fit.observations.response if fit.objective.space == "log" else np.ones(fit.n)
         relative = np.sqrt(np.average((fit.residuals / scale) ** 2, weights=fit.observations.weight) * fit.n / dof)
-        loss = np.broadcast_to(fit.law(**columns, **fit.params), (rows,))
-        return Spread(relative * (loss if fit.objective.space == "log" else np.ones(rows)), np.full(rows, float(dof)))
-    effect = run_effect(fit if several(fit) else whole)  # a group of few runs borrows from the other groups
+        loss = loss_at(fit, columns) if fit.objective.space == "log" else np.ones(rows)
+        return Spread(relative * loss, np.full(rows, float(dof)))
+    effect = (fit if several(fit) else whole).run_effect  # a group of few runs borrows from the other groups
     return Spread(np.sqrt(np.diag(effect.covariance(*[points(fit, columns)] * 2))), np.full(rows, float(effect.dof)))

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..solver import Batch, coordinates, recentre
-from ..solver.search import plausible
 from .quantity import loss_gradient
-from .wald import of_fit, raw_jacobian
+from .wald import raw_jacobian
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -46,12 +45,12 @@ class Scaled:
 
 def scaled(fit: "Fit") -> Scaled:
     """The local uncertainty of a fit in scaled coordinates."""
-    problem, around = fit.problem(), of_fit(fit)
+    problem, around = fit.problem(), fit.around
     batch = Batch(problem)
     z = coordinates(problem.layout, problem.box, fit.params)
     frame, _, _ = batch.linearise(z)
     free = problem.box.free
-    unit = plausible(problem)[free]
+    unit = problem.plausible[free]
     raw = raw_jacobian(problem, recentre(z, batch.frame, frame), frame)[:, free] * unit
     spread = around.inner @ around.root / unit[:, None]
     lost = np.linalg.qr(around.null / (around.length * unit)[:, None])[0]

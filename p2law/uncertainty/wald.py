@@ -14,7 +14,7 @@ import numpy as np
 
 from ..solver import Batch, Frame, Problem, coordinates, recentre
 from ..solver.problem import curvature, score
-from ..solver.search import OPEN, plausible
+from ..solver.search import OPEN
 from .adjusted import adjusted, covered, single
 from .working import Working, working
 
@@ -104,11 +104,6 @@ class Local:
         return self.clusters.dof(inner)
 
 
-def of_fit(fit: "Fit") -> Local:
-    """Local uncertainty of a fit's constants, computed once."""
-    return fit.around
-
-
 def computed(fit: "Fit") -> Local:
     """Local uncertainty of a fit's constants."""
     problem = fit.problem()
@@ -155,7 +150,7 @@ def local(problem: Problem, z: np.ndarray, run: np.ndarray, excess: np.ndarray) 
         loose, dof, clusters, weighted = _of_runs(rows, assumed)
         inflated[counted] = weighted / root_weight
     inner = half_bread / length[:, None]
-    root = limited(loose, inner / plausible(problem)[free][:, None])
+    root = limited(loose, inner / problem.plausible[free][:, None])
     return Local(raw @ half_bread, root, loose, raw, null, inner, length, dof, clusters, inflated)
 
 

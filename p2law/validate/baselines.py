@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..laws import Law
+from ..levels import ONE_LEVEL, level_of
 from ..observations import Observations
-from .protocols import SAME, clusters
 
 EXPONENTS = np.geomspace(0.02, 4.0, 4000)
 """Exponents tried for a curve's own power law."""
@@ -102,7 +102,7 @@ class _Curve:
         tokens = law.variable("tokens")
         if tokens is None:
             return np.full(len(rows), self.ratio.mean())
-        asked, slack = np.log(held.columns[tokens][rows]), np.log(SAME)
+        asked, slack = np.log(held.columns[tokens][rows]), np.log(ONE_LEVEL)
         inside = (asked >= self.log_tokens[0] - slack) & (asked <= self.log_tokens[-1] + slack)
         return np.where(inside, np.interp(asked, self.log_tokens, self.ratio), np.nan)
 
@@ -123,7 +123,7 @@ def _alike(law: Law, seen: Observations, held: Observations, role: str) -> Itera
 
 
 def _codes(seen: Observations, held: Observations, name: str) -> tuple[np.ndarray, np.ndarray]:
-    code = clusters(np.concatenate([seen.columns[name], held.columns[name]]))
+    code = level_of(np.concatenate([seen.columns[name], held.columns[name]]))
     return code[: len(seen.response)], code[len(seen.response) :]
 
 

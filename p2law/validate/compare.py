@@ -12,11 +12,14 @@ from ..errors import DataError, P2LawError
 from ..fitting import fit
 from ..frozen import copied_tables
 from ..laws import Law, get
+from ..levels import level_of
+from ..notebook import listed
 from ..observations import Table, as_frame
 from ..result import Fit
+from . import scores
 from .holdout import Holdout, holdout
 from .information import criteria, effective_rows, free_constants
-from .protocols import By, clusters
+from .protocols import By
 
 SUPPORT = 2.0
 """Differences of AICc below this are no preference (Burnham and Anderson 2002)."""
@@ -66,14 +69,10 @@ class Comparison:
         lines = ["Laws compared, best on held-out rows first", "=" * 72]
         return "\n".join([*lines, *(f"* {sentence}" for sentence in self.findings), "", _shown(self).to_string()])
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.findings)
-        return f"<div><b>Laws compared</b><ul>{said}</ul>{_shown(self).to_html()}</div>"
+        return listed("Laws compared", self.findings, _shown(self))
 
 
 def compare(
@@ -145,7 +144,7 @@ def compare(
 def _default(laws: list[Law], frame: pd.DataFrame) -> str | None:
     """The size to hold out by, if there are enough of them; None leaves it to the tokens."""
     for name in dict.fromkeys(law.variable("size") for law in laws):
-        if name in frame.columns and frame[name].dtype.kind in "fiu" and clusters(frame[name].to_numpy()).max() >= 2:
+        if name in frame.columns and frame[name].dtype.kind in "fiu" and level_of(frame[name].to_numpy()).max() >= 2:
             return str(name)
     return None
 
@@ -157,13 +156,12 @@ def _table(fits: dict[str, Fit], holdouts: dict[str, Holdout], n_eff: float) -> 
     out = {}
     for name, each in fits.items():
         held = _own(holdouts[name]).loc[common]
-        inside = (held["lower"] <= held["loss"]) & (held["loss"] <= held["upper"])
         above = [value - low if np.isfinite(value) else np.inf for value, low in zip(found[name], least, strict=True)]
         out[name] = {
             "error": float(held["relative"].abs().mean()),
             "rms": float(np.sqrt((held["error"] ** 2).mean())),
             "worst": float(held["relative"].abs().max()),
-            "coverage": float(inside.mean()),
+            "coverage": float(scores.inside(held).mean()),
             "constants": free_constants(each),
             "delta_aicc": above[0],
             "delta_bic": above[1],
@@ -176,7 +174,7 @@ def _table(fits: dict[str, Fit], holdouts: dict[str, Holdout], n_eff: float) -> 
 
 def _own(result: Holdout) -> pd.DataFrame:
     """The law's own predictions by split and row."""
-    return result.rows[result.rows["method"] == result.law.name].set_index(["fold", "row"])
+    return scores.rows_of(result).set_index(["fold", "row"])
 
 
 def _common(holdouts: dict[str, Holdout]) -> pd.MultiIndex:

@@ -7,13 +7,15 @@ with it. Its numbered wording is not known to us; these are the trends as number
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from ..checks import require_fit
+from ..diagnose import single_levels
 from ..laws import Law
+from ..notebook import titled
 from ..quantities import format_quantity
 from ..uncertainty.estimate import estimate
 
@@ -85,11 +87,10 @@ class Conditions:
         head = f"{self.law.title}: conditions over the fitted range ({100 * self.level:g} % intervals{excess})"
         return "\n".join([head, "=" * 72, *(f"* {c}" for c in self.checked)])
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{self.law.title}: conditions</b>{self.to_frame().to_html(index=False)}</div>"
+        return titled(self.summary(), self.to_frame(), index=False)
 
 
 def conditions(fit: "Fit", *, level: float = 0.95) -> Conditions:
@@ -189,10 +190,6 @@ class _Rule:
     """The margin must be above this."""
 
 
-def _falls(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
-    return grid.fall(params)
-
-
 def _smaller_faster(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
     name, factor = str(grid.law.variable("size")), float(np.exp(STEP))
     small, large = grid.fall(params, **{name: 1 / factor}), grid.fall(params, **{name: factor})
@@ -220,7 +217,7 @@ def _exponent(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
 
 
 RULES = (
-    _Rule("loss falls with tokens", ("tokens",), "tokens", _falls, "least fall, nats per e-fold of tokens"),
+    _Rule("loss falls with tokens", ("tokens",), "tokens", _Grid.fall, "least fall, nats per e-fold of tokens"),
     _Rule(
         "smaller models fall faster",
         ("tokens", "size", "loss"),
@@ -259,16 +256,12 @@ def _check(fit: "Fit", grid: _Grid, rule: _Rule, level: float) -> Condition:
     status: Status = "fails" if fails.any() or note else "holds" if interval.lower > rule.least else "uncertain"
     if not note and status == "uncertain":
         note = "the interval also allows the opposite"
-    return Condition(rule.name, status, float(margins[worst]), *_ends(interval), rule.meaning, note)
+    return Condition(rule.name, status, float(margins[worst]), interval.lower, interval.upper, rule.meaning, note)
 
 
 def _zero(margins: np.ndarray) -> float:
     """What rounding makes of zero in a central difference."""
     return 1e-9 * max(float(np.nanmax(np.abs(margins), initial=0.0)), 1e-3)
-
-
-def _ends(interval: Any) -> tuple[float, float]:
-    return float(interval.lower), float(interval.upper)
 
 
 def _not_applicable(fit: "Fit", rule: _Rule) -> str:
@@ -277,8 +270,6 @@ def _not_applicable(fit: "Fit", rule: _Rule) -> str:
         words = {"size": "model size", "rate": "pruning rate", "loss": "baseline loss", "tokens": "tokens"}
         return f"{fit.law.name} has no column of {words[missing[0]]}"
     name = str(fit.law.variable(rule.vary))
-    from ..diagnose import single_levels
-
     if name in single_levels(fit.observations, fit.law):
         return f"the rows fitted have one {name}, so nothing in them speaks of it"
     return ""

@@ -1,21 +1,23 @@
 """Fit a part of the table, predict the rest, and say how far off: ``p2law.holdout``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..baseline import CONTROL
+from ..checks import check_level
 from ..errors import DataError, FitError, P2LawError
 from ..fitting import fit
 from ..frozen import copied_tables
 from ..laws import Law, get
+from ..notebook import listed
 from ..observations import Observations, Table, observe
 from ..prediction import outside
 from ..result import Fit
-from ..uncertainty.intervals import check_level, predictions
+from ..uncertainty.intervals import predictions
 from . import scores
 from .baselines import baselines
 from .protocols import By, Split, splits
@@ -102,17 +104,16 @@ class Holdout:
     def _of(self, method: str | None) -> pd.DataFrame:
         if method is not None and method not in self.methods:
             raise DataError(f"method={method!r}: choose one of {', '.join(self.methods)}.")
-        return self.rows[self.rows["method"] == (method or self.law.name)]
+        return scores.rows_of(self, method)
 
     def summary(self) -> str:
         """Report as text: sentences, then a line per method."""
         return scores.text(self)
 
-    def __str__(self) -> str:
-        return self.summary()
+    __str__ = summary
 
     def _repr_html_(self) -> str:
-        return scores.html(self)
+        return listed(f"{self.law.title}: hold-out test", self.findings, scores.shown(self))
 
 
 def holdout(
@@ -197,8 +198,7 @@ def holdout(
 
 def _resolved(rows: Observations, law: Law) -> Observations:
     """Rows that carry their control's loss, so that a part of them can be fitted without the control's own rows."""
-    frame = rows.frame.assign(**{CONTROL: rows.columns[str(law.variable("loss"))]})
-    return Observations(frame, rows.columns, rows.response, rows.run, rows.weight, rows.dropped)
+    return replace(rows, frame=rows.frame.assign(**{CONTROL: rows.columns[str(law.variable("loss"))]}))
 
 
 def _predicted(fitted: Fit, seen: Observations, held: Observations, split: Split, level: float) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..objective import residual_scale, residuals, threshold
+from ..objective import threshold
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -54,11 +54,8 @@ def effective_rows(fit: "Fit") -> float:
     The constants absorb part of the differences between runs; all of it with as many constants as runs, which are then
     worth one row each.
     """
-    rows = fit.observations
-    base = fit.law.variable("loss")
-    scale = residual_scale(fit.objective, rows.response, rows.columns[base] if base else None)
-    residual = residuals(fit.objective, rows.response, fit.fitted, scale)
-    code, sizes = np.unique(rows.run, return_inverse=True, return_counts=True)[1:]
+    residual = fit.objective_residuals
+    code, sizes = np.unique(fit.observations.run, return_inverse=True, return_counts=True)[1:]
     n, runs = len(residual), len(sizes)
     if runs in (1, n):
         return float(n)

@@ -15,12 +15,11 @@ from ..checks import array, numbers
 from ..errors import DataError
 from ..laws import Law
 from ..laws._kinds import BY_NAME
+from ..levels import level_of
 from ..observations import Observations
 from ..quantities import format_quantity
 
 By = str | Callable[[pd.DataFrame], Any]
-SAME = 1.05
-"""Values within this factor of the smallest of their kind are one level: realised rates scatter around a target."""
 ORDERED = ("tokens", "size", "rate")
 
 
@@ -53,16 +52,6 @@ def splits(law: Law, rows: Observations, by: By, fraction: float | Sequence[floa
     return _upward(by, values, fractions)
 
 
-def clusters(values: np.ndarray) -> np.ndarray:
-    """Number of each value's level in ascending order, (rows,)."""
-    found, row = np.unique(values, return_inverse=True)
-    number, anchor = np.zeros(len(found), dtype=int), found[0]
-    for i in range(1, len(found)):
-        apart = found[i] > anchor * SAME if anchor > 0 else found[i] > anchor
-        number[i], anchor = number[i - 1] + apart, found[i] if apart else anchor
-    return number[row]
-
-
 def _fractions(fraction: float | Sequence[float]) -> list[float]:
     wanted = sorted(set(np.ravel(array("fraction", fraction)).tolist()))
     if not all(0 < f < 1 for f in wanted):
@@ -84,7 +73,7 @@ def _along(by: str, tokens: np.ndarray, run: np.ndarray, fraction: float) -> Spl
 
 def _upward(by: str, values: np.ndarray, fractions: list[float]) -> tuple[Split, ...]:
     """The lower levels -> the higher ones."""
-    level = clusters(values)
+    level = level_of(values)
     count = int(level.max()) + 1
     names = [format_quantity(float(np.median(values[level == i]))) for i in range(count)]
     if count < 2:

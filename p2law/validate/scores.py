@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .. import metrics
+from ..prediction import FAR
 from ..quantities import format_quantity
 
 if TYPE_CHECKING:
@@ -16,18 +17,15 @@ FAILS = 3.0
 
 BEYOND_CHANCE = 2.0
 """Counting errors by which coverage may lie below its level before more than chance is blamed."""
-OUTSIDE = 1.01
-"""Factors below this are realised values around a target."""
 
 
 def by_method(result: "Holdout") -> pd.DataFrame:
     """See :meth:`Holdout.to_frame`."""
-    law = result.law.name
     keys = ["fold", "row"]
-    reference = result.rows[result.rows["method"] == law].set_index(keys)["error"]
+    reference = rows_of(result).set_index(keys)["error"]
     out = {}
     for method in result.methods:
-        rows = result.rows[result.rows["method"] == method]
+        rows = rows_of(result, method)
         same = reference.reindex(pd.MultiIndex.from_frame(rows[keys]))
         out[method] = _scores(rows, result.law.variable("tokens")) | {
             "ratio": rms(rows["error"]) / max(rms(same), 1e-300)
@@ -37,7 +35,17 @@ def by_method(result: "Holdout") -> pd.DataFrame:
 
 def of_law(result: "Holdout") -> dict[str, Any]:
     """The line of the law itself."""
-    return _scores(result.rows[result.rows["method"] == result.law.name], result.law.variable("tokens"))
+    return _scores(rows_of(result), result.law.variable("tokens"))
+
+
+def rows_of(result: "Holdout", method: str | None = None) -> pd.DataFrame:
+    """The predictions of one method; default: the law itself."""
+    return result.rows[result.rows["method"] == (method or result.law.name)]
+
+
+def inside(rows: pd.DataFrame) -> pd.Series:
+    """Whether each measured loss lies in its interval."""
+    return (rows["lower"] <= rows["loss"]) & (rows["loss"] <= rows["upper"])
 
 
 def _scores(rows: pd.DataFrame, tokens: str | None) -> dict[str, Any]:
@@ -59,17 +67,15 @@ def _scores(rows: pd.DataFrame, tokens: str | None) -> dict[str, Any]:
     if tokens is not None:
         out["asd"] = metrics.asd(loss, predicted, rows[tokens], label)
         out["asd_relative"] = metrics.asd(loss, predicted, rows[tokens], label, relative=True)
-    inside = (rows["lower"] <= rows["loss"]) & (rows["loss"] <= rows["upper"])
     known = rows["lower"].notna()
-    out["coverage"] = float(inside[known].mean()) if known.any() else np.nan
+    out["coverage"] = float(inside(rows)[known].mean()) if known.any() else np.nan
     out["reach"] = float((rows["upper"] - rows["lower"])[known].median() / 2) if known.any() else np.nan
     return out
 
 
 def by_group(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """See :meth:`Holdout.by_run` and :meth:`Holdout.by_split`."""
-    inside = (rows["lower"] <= rows["loss"]) & (rows["loss"] <= rows["upper"])
-    grouped = rows.assign(inside=inside.where(rows["lower"].notna())).groupby(keys, sort=False)
+    grouped = rows.assign(inside=inside(rows).where(rows["lower"].notna())).groupby(keys, sort=False)
     out = pd.DataFrame(
         {
             "rows": grouped.size(),
@@ -113,12 +119,12 @@ def carries(result: "Holdout") -> bool:
 
 
 def _setting(result: "Holdout") -> list[str]:
-    own = result.rows[result.rows["method"] == result.law.name]
+    own = rows_of(result)
     runs = "" if unit(own) == "row" else f" of {own['run'].nunique()} runs"
     label = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
     worst = int(np.argmax(own["outside"]))
     far, name = float(own["outside"].iloc[worst]), own["outside_in"].iloc[worst]
-    where = f"up to {far:.3g} times outside in {name}" if far > OUTSIDE else "none outside"
+    where = f"up to {far:.3g} times outside in {name}" if far > FAR else "none outside"
     out = [f"{len(own)} rows{runs} held out ({label}); against the fitted range: {where}."]
     if result.baseline == "control":
         out.append("The control's loss at the held-out tokens is taken as known.")
@@ -134,7 +140,7 @@ def _verdict(result: "Holdout") -> str:
     own, before = of_law(result), fitted_rms(result)
     times = f" ({own['rms'] / before:.2g} times)" if before > 0 else ""
     size = f"rms {own['rms']:.3g} nats held out against {before:.3g} on the rows fitted{times}"
-    rows = result.rows[result.rows["method"] == result.law.name]
+    rows = rows_of(result)
     biases = by_run(rows)["bias"]
     under, runs = int((biases < 0).sum()), len(biases)
     side = f"too low on {under}, too high on {runs - under} of {runs} held-out {unit(rows)}s"
@@ -148,7 +154,7 @@ def _verdict(result: "Holdout") -> str:
 def _intervals(result: "Holdout", table: pd.DataFrame) -> list[str]:
     out = []
     for method in table.index[table["coverage"].notna()]:
-        rows, line = result.rows[result.rows["method"] == method], table.loc[method]
+        rows, line = rows_of(result, method), table.loc[method]
         name = "interval for a new run" if method == result.law.name else "interval of a run begun"
         endless = ~np.isfinite(rows["upper"] - rows["lower"])
         if endless.any():
@@ -227,14 +233,6 @@ def text(result: "Holdout") -> str:
     head = f"{result.law.title}: hold-out test"
     lines = [head, "=" * 72, *(f"* {sentence}" for sentence in findings(result)), "", shown(result).to_string()]
     return "\n".join(lines)
-
-
-def html(result: "Holdout") -> str:
-    """The same for notebooks."""
-    from html import escape
-
-    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in findings(result))
-    return f"<div><b>{escape(result.law.title)}: hold-out test</b><ul>{said}</ul>{shown(result).to_html()}</div>"
 
 
 def rms(values: pd.Series) -> float:

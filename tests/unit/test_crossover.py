@@ -252,7 +252,7 @@ class TestWorth:
         assert worth["status"] == "the fitted scratch curve never gets there"
 
     def test_tokens_must_be_positive(self, fits):
-        with pytest.raises(DataError, match="positive numbers of retraining tokens"):
+        with pytest.raises(DataError, match="tokens = -1e"):
             effective_tokens(*fits, [-1e9])
 
 

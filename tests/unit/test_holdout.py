@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import p2law
+from p2law.levels import level_of
 from p2law.plot._holdout import holdout as draw
 from p2law.validate import Holdout, holdout
 from p2law.validate.baselines import baselines
-from p2law.validate.protocols import clusters
 
 matplotlib.use("Agg")
 
@@ -215,8 +215,8 @@ def test_no_tokens_to_hold_out_by():
 
 
 def test_levels_take_realised_values_together():
-    np.testing.assert_array_equal(clusters(np.array([0.5003, 0.2499, 0.4998, 0.15, 0.2501])), [2, 1, 2, 0, 1])
-    np.testing.assert_array_equal(clusters(np.array([0.0, 1.0, 0.0])), [0, 1, 0])
+    np.testing.assert_array_equal(level_of(np.array([0.5003, 0.2499, 0.4998, 0.15, 0.2501])), [2, 1, 2, 0, 1])
+    np.testing.assert_array_equal(level_of(np.array([0.0, 1.0, 0.0])), [0, 1, 0])
 
 
 def test_the_report_is_text_table_and_html(along):

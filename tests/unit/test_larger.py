@@ -115,7 +115,7 @@ def test_bad_requests_are_refused(fit, parents):
         ({"L0": parents}, "needs D: give parent="),
         ({"L0": 2.2, "parent": {"D": 1e11}}, "no such fit"),
         ({"L0": -1.0}, "is not positive"),
-        ({"L0": [2.2, 2.3, 2.4], "N0": [1e9, 2e9]}, "one value per model"),
+        ({"L0": [2.2, 2.3, 2.4], "N0": [1e9, 2e9]}, "do not go together"),
     ]:
         with pytest.raises(p2law.DataError, match=words):
             extrapolate(fit, **{"N0": 1e10, **AT, **at})

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import p2law
+from p2law.laws import Amplitude, Exponent
 from p2law.report import round_by_error
 
 
@@ -102,3 +104,23 @@ def test_provenance_says_where_the_numbers_come_from(dense):
     assert one.provenance["objective"] == "sum of Huber(delta = 0.001) of log L - log Lhat"
     assert {"p2law", "jax", "numpy", "python"} <= set(one.provenance)
     assert one.provenance["data_sha256"] == same.provenance["data_sha256"] != other.provenance["data_sha256"]
+
+
+def test_html_of_plans_and_schedules_is_escaped():
+    @p2law.law(title="N <b>and</b> D")
+    def bold(N, D, *, E: Amplitude, A: Amplitude, alpha: Exponent, B: Amplitude, beta: Exponent):
+        return E + A * N**-alpha + B * D**-beta
+
+    constants = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}
+    source = p2law.laws.Constants(name="mine", law=bold, params=constants, source="", objective="")
+    found = (
+        p2law.compute_optimal(source, 1e21),
+        p2law.plan.isoflop(source, 1e21),
+        p2law.plan.overtraining(source, 1e21, 1e9),
+        p2law.plan.parabola_bias(source, np.full(3, 1e21), [1e9, 2e9, 4e9]),
+        p2law.plan.sparse_pretraining(source, 1e9, 1e21),
+    )
+    for record in found:
+        assert "&lt;b&gt;and" in record._repr_html_()
+        assert "<b>and" not in record._repr_html_()
+    assert "<lambda>" not in p2law.schedules.PruningSchedule(shape=lambda progress: progress)._repr_html_()

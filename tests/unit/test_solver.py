@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import least_squares
 
 import p2law
-from p2law.objective import residual_scale, residuals, threshold
+from p2law.objective import residuals, threshold
 from p2law.solver import Batch, coordinates
 from p2law.solver.search import scale_free_gradient
 from p2law.solver.starts import low_discrepancy
@@ -20,11 +20,11 @@ def scipy_from_the_answer(fit: p2law.Fit, free: list[tuple[str, ...]]):
     columns = [fit.table[v.name].to_numpy() for v in fit.law.variables]
     base = fit.law.variable("loss")
     y = fit.observations.response
-    scale = residual_scale(fit.objective, y, fit.table[base].to_numpy() if base else None)
+    below = fit.table[base].to_numpy() if base else None
 
     def residual(change):
         moved = {name: fit.params[name] * (1 + c) for names, c in zip(free, change, strict=True) for name in names}
-        return residuals(fit.objective, y, fit.law(*columns, **{**fit.params, **moved}), scale)
+        return residuals(fit.objective, y, fit.law(*columns, **{**fit.params, **moved}), below)
 
     delta = threshold(fit.objective)
     robust = {"loss": "huber", "f_scale": delta} if np.isfinite(delta) else {}

@@ -1,6 +1,7 @@
 """``p2law plan crossover`` and ``worth``: prune, or train from scratch."""
 
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 import p2law
 
@@ -25,23 +26,19 @@ def _crossover_arguments(parser: ArgumentParser) -> None:
     sources.interval_arguments(parser)
 
 
-def _crossover(options: Namespace) -> Answer:
-    pruned, scratch = sources.find(options.pruned, options), sources.find(options.scratch, options)
+def _asked(options: Namespace) -> tuple[tuple[sources.Source, sources.Source], dict[str, Any], Any]:
+    """Both fits, the options that both questions take, and the fit of the parent's loss if there is one."""
+    fits = sources.find(options.pruned, options), sources.find(options.scratch, options)
     parent, curve = parent_of(dict(options.parent), options) if options.parent else (None, None)
-    found = p2law.crossover(
-        pruned,
-        scratch,
-        charge=options.charge,
-        parent=parent,
-        children=options.children,
-        size=options.size,
-        scratch_size=options.scratch_size,
-        range=options.range,
-        level=options.level,
-        method=options.method,
-        **sources.point_of(options.at, pruned, scratch),
-    )
-    return told(found, pruned, scratch, curve, draw=lambda record, ax: p2law.plot.crossover(record, ax))
+    how = {"parent": parent, "level": options.level, "method": options.method}
+    return fits, how | sources.point_of(options.at, *fits), curve
+
+
+def _crossover(options: Namespace) -> Answer:
+    fits, how, curve = _asked(options)
+    names = ("charge", "children", "size", "scratch_size", "range")
+    found = p2law.crossover(*fits, **{name: getattr(options, name) for name in names}, **how)
+    return told(found, *fits, curve, draw=lambda record, ax: p2law.plot.crossover(record, ax))
 
 
 CROSSOVER = Question(
@@ -62,18 +59,9 @@ def _worth_arguments(parser: ArgumentParser) -> None:
 
 
 def _worth(options: Namespace) -> Answer:
-    pruned, scratch = sources.find(options.pruned, options), sources.find(options.scratch, options)
-    parent, curve = parent_of(dict(options.parent), options) if options.parent else (None, None)
-    found = p2law.effective_tokens(
-        pruned,
-        scratch,
-        options.tokens,
-        parent=parent,
-        level=options.level,
-        method=options.method,
-        **sources.point_of(options.at, pruned, scratch),
-    )
-    return told(found, pruned, scratch, curve, draw=lambda record, ax: p2law.plot.worth(record, ax))
+    fits, how, curve = _asked(options)
+    found = p2law.effective_tokens(*fits, options.tokens, **how)
+    return told(found, *fits, curve, draw=lambda record, ax: p2law.plot.worth(record, ax))
 
 
 WORTH = Question(

@@ -1,6 +1,7 @@
 """``p2law plan schedule`` and ``sparse``: pruning during training."""
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 
 import p2law
 
@@ -11,8 +12,6 @@ from ...schedules import PruningSchedule
 from ...schedules.shapes import SHAPES
 from .. import sources, values
 from ..answers import Answer, Question, told
-
-_FINDS = ("sparsity", "final_size", "average_size")
 
 
 def _shape_arguments(parser: ArgumentParser) -> None:
@@ -68,8 +67,7 @@ def _sized(options: Namespace) -> PruningSchedule:
         return shaped.with_final_params(options.size, options.final_size, **counted)
     if options.average_size is not None:
         return shaped.with_average_params(options.size, options.average_size, **counted)
-    sparsity = shaped.sparsity if options.sparsity is None else options.sparsity
-    return PruningSchedule(sparsity, shaped.start, shaped.end, shaped.unit, shaped.shape)
+    return shaped if options.sparsity is None else replace(shaped, sparsity=options.sparsity)
 
 
 SCHEDULE = Question(
