@@ -19,11 +19,10 @@ import torch
 import transformers
 from common import heading, machine, rows
 
-from p2law.experiments import architecture, parents, prune
+from p2law.experiments import architecture, memory, parents, prune
 from p2law.experiments.architecture import Architecture
 from p2law.experiments.batches import fixed_windows, make_batches
 from p2law.experiments.machine import device_of, peak, precision_on, release, synchronise, training_flops
-from p2law.experiments.memory import activations, casts
 from p2law.experiments.plan import from_mapping
 from p2law.experiments.recipe import Recipe
 from p2law.experiments.sweep import sweep
@@ -137,17 +136,16 @@ def throughput() -> None:
             free()
             speed = measure(case)
             used = f"{100 * speed * per_token / best:.0f} %" if best else "-"
-            memory = f"{most_held():.1f}, {reckoned(case, compiled='compiled' in way):.1f}"
-            body.append([f"{name}, {way}", f"{speed:,.0f}", f"{speed * per_token / 1e12:.3g}", used, memory])
+            held = f"{most_held():.1f}, {reckoned(case, compiled='compiled' in way):.1f}"
+            body.append([f"{name}, {way}", f"{speed:,.0f}", f"{speed * per_token / 1e12:.3g}", used, held])
     rows(["model, way", "tokens/s", "TFLOP/s", "MFU", "GiB at most, as reckoned for ours"], body)
 
 
 def reckoned(case: Case, *, compiled: bool) -> float:
     """GiB that a dry run reckons with."""
-    recipe, shape = case.recipe(compiled=compiled), case.shape
+    recipe = case.recipe(compiled=compiled)
     precision = precision_on(DEVICE, recipe.precision)
-    step = activations(shape, recipe, precision, sequences=case.micro) + casts(shape, recipe, precision)
-    return (16 * shape.total + step) / 2**30
+    return memory.training(case.shape, recipe, precision, sequences=case.micro) / 2**30
 
 
 def most_held() -> float:

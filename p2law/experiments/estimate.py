@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 
 from .machine import kind, peak, precision_on, training_flops
-from .memory import activations, casts
+from .memory import casts, training
 from .runs import Run
 
 USED = 0.3
 """Share of a device's peak that training is reckoned to reach."""
+PEAK_UNKNOWN = 1e14
+"""FLOP/s of a GPU that is not in the list."""
 CPU_SPEED = 2e10
 """FLOP/s reckoned for a processor: small models on one or two cores."""
 
@@ -36,15 +38,11 @@ def estimate(run: Run, *, device: str, speed: float = 0.0, processes: int = 1) -
 def _memory(run: Run, precision: str, processes: int) -> float:
     recipe, shape, parent = run.recipe, run.shape, run.parent.shape
     share = recipe.batch // processes
-    # Weights, gradients and two moments in float32; one byte per mask entry.
-    held = 16 * shape.total / processes + shape.linear + casts(shape, recipe, precision)
-    held += activations(shape, recipe, precision, sequences=min(recipe.micro_batch or share, share))
+    sequences = min(recipe.micro_batch or share, share)
+    held = training(shape, recipe, precision, sequences=sequences, processes=processes)
+    held += shape.linear  # one byte per mask entry
     if recipe.distil:
         held += 4 * parent.total / processes + casts(parent, replace(recipe, recompute=False), precision)
     if processes > 1:
         held = max(held, 4 * (shape.total + parent.total))  # pruned whole on each, then sharded
     return held
-
-
-PEAK_UNKNOWN = 1e14
-"""FLOP/s of a GPU that is not in the list."""

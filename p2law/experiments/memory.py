@@ -1,7 +1,7 @@
-"""What a training step holds in memory beside weights, gradients and moments.
+"""What training holds in memory.
 
-Counted in bytes per token from what PyTorch keeps of a block for the backward pass, tensor by tensor, with attention's
-scores never whole; exact for the four families on a CPU, where the tests measure it.
+Activations are counted in bytes per token from what PyTorch keeps of a block for the backward pass, tensor by tensor,
+with attention's scores never whole; exact for the four families on a CPU, where the tests measure it.
 """
 
 from typing import NamedTuple
@@ -28,9 +28,9 @@ class _Held(NamedTuple):
 
 
 _HELD = {
-    ("bf16", False): _Held(26, 8, 4, 10, 14, 28),
+    ("bf16", False): _Held(26, 8, 4, 10, 12, 28),
     ("bf16", True): _Held(10, 6, 4, 6, 6, 10),
-    ("fp32", False): _Held(24, 16, 8, 16, 16, 32),
+    ("fp32", False): _Held(24, 16, 8, 16, 12, 32),
     ("fp32", True): _Held(16, 12, 8, 12, 9, 13),
 }
 """By precision and whether blocks and loss are compiled."""
@@ -38,6 +38,12 @@ _RESIDUAL, _ENDS = 4, 12
 """Of each hidden channel: a block's input, all that is kept if the block is run again; the two ends of the model."""
 _AGAIN = 1.5
 """The peak of one block's backward pass, as a multiple of what it keeps: it counts where blocks are run again."""
+
+
+def training(shape: Architecture, recipe: Recipe, precision: str, *, sequences: int, processes: int = 1) -> float:
+    """Bytes on each device at the peak of a step: weights, gradients and moments in float32, and what the step adds."""
+    step = casts(shape, recipe, precision) + activations(shape, recipe, precision, sequences=sequences)
+    return 16 * shape.total / processes + step
 
 
 def activations(shape: Architecture, recipe: Recipe, precision: str, *, sequences: int) -> float:

@@ -5,10 +5,10 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from contextlib import contextmanager
 from functools import partial
 
-from p2law.experiments import parents
-from p2law.experiments._torch import checkpoint
+from p2law.experiments import parents, train
 from p2law.experiments.architecture import Architecture
 from p2law.experiments.loss import autocast, training_loss
 from p2law.experiments.memory import activations, casts
@@ -25,25 +25,21 @@ def shape(family="mistral", *, layers=3, vocabulary=1000):
     return Architecture(family, layers, 64, 192, 4, 2, 16, vocabulary)
 
 
+@contextmanager
 def one_step(of, how, precision):
-    """A step as training does it, to be repeated; gradients are there from the second on."""
-    model, teacher = parents.build(of, sequence=SEQUENCE).train(), parents.build(of, sequence=SEQUENCE, seed=1).eval()
+    """Forward and backward pass as training does them, to be repeated; gradients are there from the second on."""
+    model, teacher = parents.build(of, sequence=SEQUENCE), parents.build(of, sequence=SEQUENCE, seed=1).eval()
     loss = torch.compile(training_loss) if how.compile else training_loss
-    for block in model.model.layers:
-        forward = torch.compile(block.forward) if how.compile else block.forward
-        block.forward = partial(checkpoint, forward, use_reentrant=False) if how.recompute else forward
+    run = train._Run(model, None, {}, 0, loss)
 
     def step(sequences):
         windows = torch.randint(of.vocabulary, (sequences, SEQUENCE + 1))
         with autocast("cpu", precision):
-            logits, wanted = model(input_ids=windows[:, :-1], use_cache=False).logits, None
-            if how.distil:
-                with torch.no_grad():
-                    wanted = teacher(input_ids=windows[:, :-1], use_cache=False).logits
-            found = loss(logits, windows[:, 1:], wanted, how.distil)
+            found = train._loss(run, windows, how.distil, teacher)
         found.backward()
 
-    return step
+    with train._prepared(model, how):
+        yield step
 
 
 def most_allocated(step, sequences):
@@ -78,8 +74,8 @@ def most_allocated(step, sequences):
 )
 def test_activations_at_the_peak_are_as_reckoned(family, precision, settings, vocabulary, tolerance):
     of, how = shape(family, vocabulary=vocabulary), recipe(**settings)
-    step = one_step(of, how, precision)
-    grown = most_allocated(step, 8) - most_allocated(step, 4)
+    with one_step(of, how, precision) as step:
+        grown = most_allocated(step, 8) - most_allocated(step, 4)
     assert activations(of, how, precision, sequences=4) == pytest.approx(grown, rel=tolerance)
 
 
@@ -91,18 +87,17 @@ def test_what_compiled_blocks_keep_is_as_reckoned(family, precision, monkeypatch
     how, reckoned, grown = recipe(compile=True), 0, 0
     for layers, sign in ((6, 1), (3, -1)):
         of = shape(family, layers=layers)
-        torch._dynamo.reset()
-        step = one_step(of, how, precision)
-        step(2)
         reckoned += sign * activations(of, how, precision, sequences=4)
-        grown += sign * (most_allocated(step, 8) - most_allocated(step, 4))
+        with one_step(of, how, precision) as step:
+            step(2)
+            grown += sign * (most_allocated(step, 8) - most_allocated(step, 4))
     assert reckoned == pytest.approx(grown, rel=0.05)
 
 
 def test_weights_wait_for_the_backward_pass_in_half_precision():
     of, how = shape(vocabulary=4000), recipe()
-    step = one_step(of, how, "bf16")
-    fixed = most_allocated(step, 1) - activations(of, how, "bf16", sequences=1)
+    with one_step(of, how, "bf16") as step:
+        fixed = most_allocated(step, 1) - activations(of, how, "bf16", sequences=1)
     assert casts(of, how, "bf16") == pytest.approx(fixed, rel=0.15)
     assert casts(of, how, "fp32") == 0
     assert casts(of, recipe(recompute=True), "bf16") < casts(of, how, "bf16")
