@@ -15,7 +15,7 @@ from ..quantities import parse_quantity
 from . import values
 
 HELP = (
-    "table (CSV, TSV, JSON lines, Parquet), log or run folder (Hugging Face, W&B, TensorBoard, text), or "
+    "table (CSV, TSV, JSON lines, Parquet), log or run folder (Hugging Face, W&B, MLflow, TensorBoard, text), or "
     f"a bundled data set: {', '.join(datasets.names())}"
 )
 

@@ -10,7 +10,7 @@ import pandas as pd
 from ..checks import mapping, number
 from ..errors import DataError
 from ..observations import rename
-from . import log, tabular, tensorboard, text, trainer, wandb
+from . import log, mlflow, tabular, tensorboard, text, trainer, wandb
 
 
 def read(
@@ -28,10 +28,10 @@ def read(
     path : path
         A table: ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` (also with ``.gz`` for text; Parquet needs pyarrow).
         Or a log: Hugging Face's ``trainer_state.json`` or the folder of its run; a chart exported from W&B as CSV;
-        TensorBoard event files or a folder of them, whose subfolders are runs (needs ``p2law[tensorboard]``); the text
-        that Megatron-LM, nanotron, nanoGPT or torchtitan print (``.log``, ``.txt``, ``.out``). A table with a column
-        of steps, such as the ``metrics.csv`` of Lightning, is taken for a log where ``metric`` or ``tokens_per_step``
-        is given.
+        MLflow's database (``mlflow.db``) or older folder (``mlruns``, or an experiment or run in it); TensorBoard event
+        files or a folder of them, whose subfolders are runs (needs ``p2law[tensorboard]``); the text that Megatron-LM,
+        nanotron, nanoGPT or torchtitan print (``.log``, ``.txt``, ``.out``). A table with a column of steps, such as
+        the ``metrics.csv`` of Lightning, is taken for a log where ``metric`` or ``tokens_per_step`` is given.
     columns : mapping, optional
         The law's names to those of a table: ``{"N0": "params", "D": "tokens"}``.
     metric : str, optional
@@ -90,6 +90,10 @@ def _log(path: Path) -> pd.DataFrame | None:
     state = trainer.find(path) if path.is_dir() else path
     if state is not None and state.suffix == ".json":
         return trainer.state(state)
+    if path.suffix in mlflow.SUFFIXES:
+        return mlflow.database(path)
+    if path.is_dir() and mlflow.is_folder(path):
+        return mlflow.folder(path)
     if path.is_dir() or tensorboard.FILE in path.name:
         return tensorboard.events(path)
     return text.lines(path) if path.suffix in text.SUFFIXES else None

@@ -28,7 +28,7 @@ def table(path: Path) -> pd.DataFrame:
     """
     suffix = next((s for s in reversed(path.suffixes) if s in FORMATS), None)
     if suffix is None:
-        logs = "a log: .json, .log, .txt, .out, TensorBoard events or a run's folder"
+        logs = "a log: .json, .db, .log, .txt, .out, TensorBoard events or a run's folder"
         raise DataError(f"cannot tell the format of {path.name!r}: use one of {', '.join(FORMATS)}, or {logs}.")
     try:
         return FORMATS[suffix](path)

@@ -15,7 +15,7 @@ def events(path: Path) -> pd.DataFrame:
     if not folders:
         raise DataError(
             f"the folder {path.name!r} holds no log: no trainer_state.json, at its top or in checkpoint-* folders, "
-            "and no TensorBoard event files."
+            "no store of MLflow and no TensorBoard event files."
         )
     names = [path.resolve().name if folder == path else folder.relative_to(path).as_posix() for folder in folders]
     rows = [(name, *row) for name, folder in zip(names, folders, strict=True) for row in _scalars(folder)]
