@@ -11,7 +11,8 @@ from .observations import Observations
 from .oddities import oddities
 from .quantities import format_quantity, in_words
 from .solver import Batch, Problem, Solution, coordinates, hold
-from .solver.problem import curvature, score
+from .solver.curvature import curvature
+from .solver.problem import score
 from .solver.search import CONVERGED, OPEN
 
 

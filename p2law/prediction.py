@@ -11,12 +11,15 @@ from .baseline import CONTROL
 from .checks import array, require, require_fit
 from .diagnose import single_levels
 from .errors import DataError, ExtrapolationWarning, FitError
+from .flops import TRAINING
 from .levels import ONE_LEVEL
 from .observations import Table, as_frame, check_column
 
 if TYPE_CHECKING:
     from .result import Fit
 
+COMPUTE = "C"
+"""What size times tokens is called where it lies outside: FLOPs, up to a factor."""
 FAR = 1.01
 """From this factor outside the fitted range on an answer says so: realised values scatter around their targets."""
 
@@ -108,21 +111,27 @@ def _with_control(fit: "Fit", frame: pd.DataFrame, control: "Fit | None") -> pd.
 def outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Per variable, the factor by which each row lies outside the fitted range (1 inside).
 
-    The baseline loss is left out: a larger parent always has a lower one.
+    The baseline loss is left out: a larger parent always has a lower one. ``C`` stands for size times tokens, and only
+    where that lies further out than size and tokens themselves say: runs of few budgets have the large models with few
+    tokens, and the corner of large models with many tokens is empty.
     """
-    out = {}
-    for variable in fit.law.variables:
-        if variable.kind.role == "loss":
-            continue
-        fitted, asked = fit.observations.columns[variable.name], values[variable.name]
-        low, high = float(fitted.min()), float(fitted.max())
-        if low > 0:
-            factor = np.maximum(np.maximum(asked / high, low / asked), 1.0)
-        else:
-            width = (high - low) or 1.0
-            factor = 1 + np.maximum(np.maximum(asked - high, low - asked), 0.0) / width
-        out[variable.name] = np.where(factor > 1 + 1e-9, factor, 1.0)
+    fitted = fit.observations.columns
+    out = {v.name: _factor(fitted[v.name], values[v.name]) for v in fit.law.variables if v.kind.role != "loss"}
+    size, tokens = fit.law.variable("size"), fit.law.variable("tokens")
+    if size and tokens:
+        factor = _factor(fitted[size] * fitted[tokens], values[size] * values[tokens])
+        out[COMPUTE] = np.where(factor > FAR * out[size] * out[tokens], factor, 1.0)
     return out
+
+
+def _factor(fitted: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    low, high = float(fitted.min()), float(fitted.max())
+    if low > 0:
+        factor = np.maximum(np.maximum(asked / high, low / asked), 1.0)
+    else:
+        width = (high - low) or 1.0
+        factor = 1 + np.maximum(np.maximum(asked - high, low - asked), 0.0) / width
+    return np.where(factor > 1 + 1e-9, factor, 1.0)
 
 
 def unsupported(fit: "Fit", values: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -153,14 +162,25 @@ def _away(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
 
 
 def warn_outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> None:
-    """Warn, in one sentence, of every variable outside the fitted range."""
+    """Warn, in one sentence, of everything outside the fitted range."""
     parts = []
     for name, factor in outside(fit, values).items():
         worst = int(np.argmax(factor))
         if factor[worst] > FAR:
-            fitted, asked = fit.observations.columns[name], values[name][worst]
-            side = "above" if asked > fitted.max() else "below"
+            label, fitted, asked = _ranged(fit, name, values)
+            side = "above" if asked[worst] > fitted.max() else "below"
             edge = fitted.max() if side == "above" else fitted.min()
-            parts.append(f"{name} = {asked:.4g} is {factor[worst]:.3g} times {side} the fitted range ({edge:.4g})")
+            what = f"{label} = {asked[worst]:.4g}"
+            parts.append(f"{what} is {factor[worst]:.3g} times {side} the fitted range ({edge:.4g})")
     if parts:
         warnings.warn(f"Extrapolation with {fit.law.name}: {'; '.join(parts)}.", ExtrapolationWarning, stacklevel=4)
+
+
+def _ranged(fit: "Fit", name: str, values: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray, np.ndarray]:
+    """How a column of :func:`outside` is called, its fitted values and those asked about."""
+    fitted = fit.observations.columns
+    if name in fitted:
+        return name, fitted[name], values[name]
+    size, tokens = str(fit.law.variable("size")), str(fit.law.variable("tokens"))
+    label = f"{name} = {TRAINING:g} {size} {tokens}"
+    return label, TRAINING * fitted[size] * fitted[tokens], TRAINING * values[size] * values[tokens]

@@ -1,7 +1,6 @@
 """What is to be minimised: rows, weights, residual space and Huber threshold, as plain arrays."""
 
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 
@@ -76,31 +75,3 @@ def score(problem: Problem, residual: np.ndarray) -> np.ndarray:
     if problem.delta == 0:
         return np.sign(residual)
     return np.clip(residual, -problem.delta, problem.delta)
-
-
-def curvature(problem: Problem, residual: np.ndarray) -> np.ndarray:
-    """Expected second derivative of rho at each row, without the weights.
-
-    One for squares. For Huber's loss with a threshold well below the noise, and for absolute residuals, the rows inside
-    the threshold are few and the curvature is a density of residuals at zero: it is smoothed over the bandwidth of Hall
-    and Sheather as Koenker (2005, sec. 3.4.2) and Powell (1991) do for quantile regression. Such a fit passes through
-    as many rows as it has free parameters; residuals of zero say nothing about the density and are not counted, without
-    which intervals from a dozen rows are too narrow (benchmarks/coverage.py).
-    """
-    if np.isinf(problem.delta):
-        return np.ones_like(residual)
-    size = np.abs(residual)
-    n, k = len(size), int(problem.box.free.sum())
-    width = _bandwidth(size)
-    if problem.delta >= width:
-        return np.where(size <= problem.delta, 1.0, 0.0)
-    inside = size <= width
-    count = int(inside.sum())
-    density = max(count - k, 1) / max(count, 1) * n / max(n - k, 1)
-    return np.where(inside, density * (problem.delta or 1.0) / width, 0.0)
-
-
-def _bandwidth(size: np.ndarray) -> float:
-    """Hall-Sheather half-width for the density of the residuals at zero, at the 5 % level."""
-    share = len(size) ** (-1 / 3) * 1.96 ** (2 / 3) * (1.5 / (2 * np.pi)) ** (1 / 3)
-    return float(max(NormalDist().inv_cdf(min(0.5 + share, 0.99)) * 1.4826 * np.median(size), np.finfo(float).tiny))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .batch import RIDGE, Batch, Rest, raw_constants, recentre
-from .problem import Problem, curvature, score
+from .curvature import curvature
+from .problem import Problem, score
 from .program import Frame
 from .starts import screen, spread_out
 

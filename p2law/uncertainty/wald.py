@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..solver import Batch, Frame, Problem, coordinates, recentre
-from ..solver.problem import curvature, score
+from ..solver.curvature import curvature
+from ..solver.problem import score
 from ..solver.search import OPEN
 from .adjusted import adjusted, covered, single
 from .working import Working, working

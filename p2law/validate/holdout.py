@@ -140,13 +140,13 @@ def holdout(
         As for :func:`p2law.fit`.
     by : str or callable, optional
         What is held out. A column of tokens (``"D"``, the default): the end of every run, predicted from the beginning
-        of all (tables of single end points: the longest from the shorter). A size or rate (``"N0"``, ``"rho"``): the
-        highest levels, predicted from the lower. Any other column (``"run"``, ``"method"``, ``"family"``): each
-        value in turn, predicted from all others. A function of the table: True for the rows held out, or a label per
-        row, each held out in turn: ``by=lambda t: t["C"] > 1e21``.
+        of all (tables of single end points: the longest from the shorter). A size or rate (``"N0"``, ``"rho"``)
+        or a column that rises with size times tokens (``"C"``): the highest levels, predicted from the lower. Any other
+        column (``"run"``, ``"method"``, ``"family"``): each value in turn, predicted from all others. A function of the
+        table: True for the rows held out, or a label per row, each held out in turn: ``by=lambda t: t["C"] > 1e21``.
     fraction : float or sequence of floats
-        Share that is fitted: of each run's tokens, or of the levels of a size or rate (at least one level is held
-        out). Several fractions are a rolling origin, each predicting all that lies beyond it.
+        Share that is fitted: of each run's tokens, or of the levels of a size, rate or budget (at least one level is
+        held out). Several fractions are a rolling origin, each predicting all that lies beyond it.
     level : float
         Confidence level of the intervals.
     columns, run, weights, baseline, min_tokens, **fit_options

@@ -1,7 +1,7 @@
 """Which rows a hold-out test fits and which it predicts: the protocols of the P² paper and a few more.
 
-Tokens split every curve in two; sizes and rates are ordered, so the larger are predicted from the smaller; of any other
-column (run, method, family, seed) each value is predicted from all others in turn.
+Tokens split every curve in two; sizes, rates and compute are ordered, so the larger are predicted from the smaller; of
+any other column (run, method, family, seed) each value is predicted from all others in turn.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,6 +21,8 @@ from ..quantities import format_quantity
 
 By = str | Callable[[pd.DataFrame], Any]
 ORDERED = ("tokens", "size", "rate")
+COMPUTE = 0.9
+"""A column is one of compute if its ranks and those of size times tokens are correlated more closely than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +46,21 @@ def splits(law: Law, rows: Observations, by: By, fraction: float | Sequence[floa
     role = next((v.kind.role for v in law.variables if v.name == by), BY_NAME[by].role if by in BY_NAME else "")
     if by not in rows.frame.columns:
         raise DataError(f"by={by!r} is not a column of the table; it has {list(rows.frame.columns)}.")
-    if role not in ORDERED:
+    if role not in ORDERED and not _is_compute(law, rows, rows.frame[by]):
         return _each(by, rows.frame[by].to_numpy())
     values = rows.columns[by] if by in rows.columns else numbers(rows.frame, by)
     if role == "tokens" and rows.run_count < len(values):
         return tuple(_along(by, values, rows.run, f) for f in fractions)
     return _upward(by, values, fractions)
+
+
+def _is_compute(law: Law, rows: Observations, column: pd.Series) -> bool:
+    """Whether a column (C, FLOPs, a budget) rises with size times tokens."""
+    size, tokens = law.variable("size"), law.variable("tokens")
+    if size is None or tokens is None or not pd.api.types.is_numeric_dtype(column) or column.isna().any():
+        return False
+    compute = pd.Series(rows.columns[size] * rows.columns[tokens], index=column.index)
+    return bool(compute.rank().corr(column.rank()) > COMPUTE)
 
 
 def _fractions(fraction: float | Sequence[float]) -> list[float]:

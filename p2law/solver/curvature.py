@@ -1,0 +1,49 @@
+"""How sharply the rows hold the constants: the expected second derivative of Huber's loss."""
+
+from statistics import NormalDist
+
+import numpy as np
+
+from .problem import Problem
+
+_NORMAL = NormalDist()
+
+
+def curvature(problem: Problem, residual: np.ndarray) -> np.ndarray:
+    """Expected second derivative of rho at each row, without the weights.
+
+    One for squares. For Huber's loss with a threshold well below the noise, and for absolute residuals, the rows inside
+    the threshold are few and the curvature is a density of residuals at zero: it is taken over the wider bandwidth of
+    Hall and Sheather, as Koenker (2005, sec. 3.4.2) and Powell (1991) do for quantile regression, and scaled to the
+    threshold as a normal density would be, for a dozen rows need a bandwidth over which no density is level. Such a fit
+    passes through as many rows as it has free parameters; their residuals say nothing of the noise and are not counted,
+    without which intervals from few rows are much too narrow (benchmarks/coverage.py).
+    """
+    if np.isinf(problem.delta):
+        return np.ones_like(residual)
+    size = np.abs(residual)
+    counted = np.sort(size[problem.weight > 0])
+    n, k = len(counted), int(problem.box.free.sum())
+    noise = 1.4826 * max(float(np.median(counted[min(k, n - 1) :])), float(np.finfo(float).tiny))
+    reach = _reach(n)
+    if problem.delta >= reach * noise:
+        return np.where(size <= problem.delta, 1.0, 0.0)
+    inside = int((counted <= reach * noise).sum())
+    density = max(inside - k, 1) / max(inside, 1) * n / max(n - k, 1)
+    return np.where(size <= reach * noise, density * _within(problem.delta, noise) / _share(reach), 0.0)
+
+
+def _reach(rows: int) -> float:
+    """Half the bandwidth of Hall and Sheather at the 5 % level, in standard deviations."""
+    share = rows ** (-1 / 3) * 1.96 ** (2 / 3) * (1.5 / (2 * np.pi)) ** (1 / 3)
+    return _NORMAL.inv_cdf(min(0.5 + share, 0.99))
+
+
+def _share(deviations: float) -> float:
+    """Share of normal residuals within so many standard deviations."""
+    return 2 * _NORMAL.cdf(deviations) - 1
+
+
+def _within(delta: float, noise: float) -> float:
+    """The expected derivative of the score under normal noise: the share within delta; of the sign, a density."""
+    return _share(delta / noise) if delta else 2 * _NORMAL.pdf(0) / noise
