@@ -172,8 +172,7 @@ class _Rows:
     def spread(self) -> float:
         """Standard error of a unit direction if the rows are independent and equal."""
         n, k = self.design.shape
-        steep = np.where(self.bent > 0, self.bent, 1.0).mean()
-        return float(np.sqrt(np.sum((self.psi / steep) ** 2) / max(n - k, 1)))
+        return float(np.sqrt(np.sum(self.psi**2) / self.bent.mean() / max(n - k, 1)))
 
 
 def _bread(design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
