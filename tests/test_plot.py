@@ -6,15 +6,21 @@ from dataclasses import replace
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.markers import CARETRIGHT
 
 import p2law
 from p2law.errors import DataError
 from p2law.laws import Real, SignedAmplitude
+from p2law.plan import Parent, Remaining, Target, best_pruning
+from p2law.plot import _style as style
 from p2law.plot import curves, residuals
 from p2law.plot._levels import levels
+from p2law.uncertainty.profile import Profile
 
 
 @pytest.fixture
@@ -317,3 +323,188 @@ def test_parameters_show_every_method_at_hand(dense_fit, ax):
     table = dense_fit.intervals(method="wald").set_index("parameter").loc["alpha"]
     assert segment[0][0] == pytest.approx(table["lower"] / table["estimate"] - 1)
     assert [t.get_text().split(" = ")[0] for t in ax.get_yticklabels()] == ["E", "A", "B", "alpha", "beta"]
+
+
+@pytest.fixture(scope="session")
+def open_answers():
+    """Ways to a model of which some are impossible, some rest on no support, some on no parent."""
+    table = p2law.datasets.load("mini-pruning")
+    fits = {m: p2law.fit("p2_without_size_term", table[table["method"] == m]) for m in ("width", "2:4")}
+    scratch = p2law.fit("chinchilla", p2law.datasets.load("mini-dense"), columns={"N": "N_nonemb"})
+    parents = {"27M": Parent(size=27.1e6, loss=3.279), "2M": Parent(size=2.2e6, loss=3.57)}
+    return best_pruning(fits, parents, size=10e6, budget=10e6, scratch=scratch)
+
+
+def ticks(axis):
+    axis.figure.draw_without_rendering()
+    low, high = sorted(axis.get_view_interval())
+    return [t.get_text() for t in axis.get_ticklabels() if low <= t.get_position()[axis.axis_name == "y"] <= high]
+
+
+@pytest.mark.parametrize("ends", [(1e9, 3e9), (3e7, 9e8), (1e10, 1.4e10), (1e3, 1e16), (2.1e8, 4.9e8)])
+@pytest.mark.parametrize("size", [(8, 5), (2, 2)])
+def test_axes_of_counts_have_readable_ticks_at_every_width_and_range(ends, size):
+    ax = Figure(figsize=size).subplots()
+    ax.set(xscale="log", xlim=ends)
+    style.count_ticks(ax.xaxis)
+    found = ticks(ax.xaxis)
+    assert 2 <= len(found) <= (8 if size[0] > 2 else 4)
+    assert len(set(found)) == len(found)
+
+
+def test_contours_are_labelled_on_the_scale_they_are_drawn_on(dense_fit, ax):
+    p2law.plot.isoloss(dense_fit, ax, N=(1e9, 3e9), D=(1e10, 3e10))
+    assert len(ticks(ax.xaxis)) >= 2
+    assert len(ticks(ax.yaxis)) >= 2
+    contours = next(c for c in ax.collections if len(c.get_paths()) > 3)
+    for path in contours.get_paths():  # an unbroken line, or one broken by its label: no gap of a third of the axes
+        at = ax.transAxes.inverted().transform(ax.transData.transform(path.vertices))
+        assert len(at) < 2 or np.abs(np.diff(at, axis=0)).max() < 0.3
+
+
+def test_long_titles_are_wrapped_to_their_axes(pruned_fit):
+    left, _, right = Figure(figsize=(12, 3)).subplots(1, 3)
+    for drawn in (curves(pruned_fit, left, legend=False), residuals(pruned_fit, right, legend=False)):
+        drawn.figure.draw_without_rendering()
+        box = drawn.title.get_window_extent()
+        assert box.width < 1.15 * drawn.bbox.width
+    assert "\n" in left.get_title()
+
+
+def test_many_and_long_names_leave_room_for_the_picture(pruned):
+    names = pruned["run"].astype(str) + "-" + 70 * "x"
+    fit = p2law.fit("p2_without_size_term", pruned.assign(run=names + pruned["N0"].astype(str)))
+    ax = Figure(figsize=(8, 5), layout="constrained").subplots()
+    curves(fit, ax, colour="run", runs=list(dict.fromkeys(fit.table["run"]))[:6])
+    ax.figure.draw_without_rendering()
+    assert max(map(len, legend_texts(ax))) <= 40
+    assert ax.bbox.width > 0.5 * ax.figure.bbox.width
+
+
+def test_a_legend_of_many_names_says_how_many_more():
+    many = [Line2D([], [], label=str(i)) for i in range(40)]
+    first = [line.get_label() for line in style.few(many)]
+    assert first == [*"01234567", "… and 32 more"]
+    spread = [line.get_label() for line in style.few(many, spread=True)]
+    assert (spread[0], spread[-2], spread[-1]) == ("0", "39", "… and 32 more")
+    assert style.few(many[:5]) == many[:5]
+
+
+def test_everything_is_seen_on_a_dark_ground(pruned_fit, dense_fit):
+    with plt.style.context("dark_background"):
+        drawn = Figure(figsize=(12, 8)).subplots(1, 3)
+        curves(pruned_fit, drawn[0])
+        residuals(pruned_fit, drawn[1])
+        p2law.plot.isoloss(dense_fit, drawn[2])
+    for ax in drawn:
+        shades = [line.get_color() for line in ax.lines]
+        shades += [colour for c in ax.collections for colour in (*c.get_facecolor(), *c.get_edgecolor())]
+        brightness = [np.dot(to_rgba(shade)[:3], (0.2126, 0.7152, 0.0722)) for shade in shades]
+        assert min(brightness) > 0.12
+
+
+def test_a_way_without_interval_parent_or_answer_says_so(open_answers, ax):
+    p2law.plot.ranking(open_answers, ax)
+    table = open_answers.to_frame()
+    names = [t.get_text() for t in ax.get_yticklabels()]
+    assert len(names) == len(table)
+    assert "scratch" in names
+    words = [t.get_text() for t in ax.texts]
+    assert words.count("impossible") == table["loss"].isna().sum() > 0
+    assert words.count("no support") == np.isinf(table["upper"]).sum() > 0
+    arrows = [line for line in ax.lines if line.get_marker() in "<>" and len(line.get_xdata())]
+    assert [len(line.get_xdata()) for line in arrows] == [np.isinf(table["upper"]).sum()] * 2
+
+
+def test_forecasts_are_dashed_wherever_the_report_says_outside(pruned_fit, ax):
+    D = pruned_fit.table["D"]
+    grid = np.geomspace(D.min(), D.max(), 20)
+    p2law.plot.extrapolation(p2law.extrapolate(pruned_fit, N0=1e11, rho=0.25, D=grid, L0=2.0), ax)
+    assert not [line for line in ax.lines if line.get_linestyle() == "-"]
+    inside = Figure().subplots()
+    at = {"N0": 2e9, "rho": 0.25, "L0": 2.28}
+    p2law.plot.extrapolation(p2law.extrapolate(pruned_fit, D=1.005 * grid, **at), inside)
+    solid = next(line for line in inside.lines if line.get_linestyle() == "-")
+    assert np.isfinite(solid.get_ydata()).all()
+
+
+def test_a_forecast_at_one_number_of_tokens_is_a_point_with_bars(pruned_fit, ax):
+    p2law.plot.extrapolation(p2law.extrapolate(pruned_fit, N0=2e9, rho=0.25, D=1e8, L0=2.28), ax)
+    assert [line.get_marker() for line in ax.lines] == ["o"]
+    bars = [c for c in ax.collections if hasattr(c, "get_segments")]
+    assert len(bars) == 2
+    assert all(np.ptp(bar.get_segments()[0][:, 1]) > 0 for bar in bars)
+
+
+def test_models_that_never_get_there_and_cut_intervals_are_marked(pruned_fit, ax):
+    drawn = p2law.plot.tokens(pruned_fit, ax, criterion=Target(2.32), N0=2e9, rho=[0.15, 0.7], L0=2.28)
+    assert [t.endswith(": never") for t in legend_texts(drawn)] == [False, True]
+    assert "bars: 95 % intervals" in drawn.get_title()
+    plan = drawn_plan(pruned_fit)
+    far = p2law.plot.tokens(replace(plan, table=plan.table.assign(upper=np.inf)), Figure().subplots())
+    assert CARETRIGHT in [line.get_marker() for line in far.lines]
+    assert p2law.plot.tokens(drawn_plan(pruned_fit), Figure().subplots(), legend=False).get_legend() is None
+
+
+def drawn_plan(fit):
+    return p2law.optimal_tokens(fit, criterion=Remaining(0.02), N0=2e9, rho=0.25, L0=2.28)
+
+
+def test_many_models_do_not_fill_the_picture_with_names(pruned_fit, ax):
+    p2law.plot.tokens(pruned_fit, ax, criterion=Remaining(0.02), N0=2e9, rho=np.linspace(0.1, 0.7, 30))
+    assert len(legend_texts(ax)) <= 9
+    assert legend_texts(ax)[-1] == "… and 22 more"
+
+
+def test_profiles_on_a_logarithmic_scale_where_values_span_decades(ax):
+    value = np.array([-1e3, -1.0, -0.1, 0.1, 1.0, 10.0, 1e5])
+    points = pd.DataFrame({"value": value, "rise": np.abs(np.arange(7.0) - 3)})
+    found = Profile("E", 0.1, -1.0, 10.0, 0.95, 1.0, points)
+    assert p2law.plot.profile(found, ax).get_xscale() == "asinh"
+
+
+def test_parameters_mark_estimates_and_what_has_no_interval(pruned, ax):
+    fit = p2law.fit("p2_without_size_term", pruned, fixed={"gamma": 0.5})
+    p2law.plot.parameters(fit, ax)
+    assert [t.get_text() for t in ax.texts] == ["fixed, no interval"]
+    marks = next(line for line in ax.lines if line.get_marker() == "D")
+    assert len(marks.get_xdata()) == len(fit.params)
+    assert fit.law.title in ax.get_title()
+
+
+def test_worth_of_one_point_and_of_what_is_never_reached(ax):
+    tokens = [10e9, 30e9, 50e9, 250e9, 500e9]
+    good, bad = ([2.70, 2.59, 2.54, 2.46, 2.43], [3.4, 3.2, 3.1, 3.0, 2.98])
+    fits = [p2law.fit("power", {"D": tokens, "loss": y}, objective=p2law.Squared()) for y in (good, bad)]
+    p2law.plot.worth(p2law.effective_tokens(*fits, 30e9), ax)
+    assert np.ptp(ax.lines[0].get_xdata()) > 0
+    assert legend_texts(ax) == ["as many as retrained", "no upper end; without a point: never"]
+
+
+def test_a_crowd_of_rows_does_not_hide_the_curves():
+    D = np.geomspace(1e7, 1e9, 600)
+    fit = p2law.fit("power", {"D": D, "loss": 2 + 50 * D**-0.3 + 0.003 * np.sin(np.arange(600.0))})
+    ax = curves(fit, Figure().subplots())
+    assert ax.collections[0].get_zorder() < labelled(ax)["power"].get_zorder()
+
+
+def test_isoflop_profiles_are_dashed_outside_the_data(dense_fit, ax):
+    p2law.plot.isoflop(dense_fit, 1e24, ax)
+    assert "extrapolated" in legend_texts(ax)
+    curve = next(line for line in ax.lines if line.get_label() == "C = 1e+24 FLOPs")
+    assert curve.get_linestyle() == "--"
+
+
+def test_the_undecided_stretch_looks_unlike_the_interval(ax):
+    tokens = [10e9, 30e9, 50e9, 250e9, 500e9]
+    losses = ([2.70, 2.59, 2.54, 2.46, 2.43], [3.09, 2.81, 2.64, 2.49, 2.47])
+    fits = [p2law.fit("power", {"D": tokens, "loss": y}, objective=p2law.Squared()) for y in losses]
+    p2law.plot.crossover(p2law.crossover(*fits), ax)
+    assert any(patch.get_hatch() for patch in ax.get_legend().get_patches())
+
+
+def test_held_out_rows_at_one_number_of_tokens_are_drawn_over_another_column(pruned):
+    found = p2law.holdout("p2_without_size_term", pruned, by="D")
+    assert found.rows["D"].nunique() == 1
+    drawn = p2law.plot.holdout(found, Figure().subplots())
+    assert drawn.get_xlabel() == "N0 (parameters)"

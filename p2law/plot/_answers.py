@@ -1,5 +1,6 @@
 """Pictures of plans that are a short list of answers: ways to prune, sizes off the optimum, sparse twins, parabolas."""
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +17,22 @@ if TYPE_CHECKING:
 
 
 def ranking(found: "Ranking", ax: Axes | None = None) -> Axes:
-    """Loss of every way to a model, best on top, with intervals. From :func:`p2law.best_pruning`."""
+    """Loss of every way to a model, best on top, with intervals. From :func:`p2law.best_pruning`.
+
+    What is extrapolated, rests on no support or is impossible says so; an arrow marks an interval without an end.
+    """
     style.check(found, "Ranking", "p2law.best_pruning")
-    table = found.to_frame().dropna(subset="loss")
-    names = [f"{row['method']} from {row['parent']}" for _, row in table.iterrows()]
+    table = found.to_frame()
+    ways = [f"{row['method']} from {row['parent']}" if row["parent"] else row["method"] for _, row in table.iterrows()]
+    names = ["\n".join(wrap(way, 32)) for way in ways]
     ax = _listed(ax, names, *(table[c].to_numpy(dtype=float) for c in ("loss", "lower", "upper")))
-    ax.set_title(f"{format_quantity(found.size)} parameters, {found.budget}", fontsize="medium")
+    for place, (loss, status) in enumerate(zip(table["loss"], table["status"], strict=True)):
+        word = str(status or "").split(":")[0]
+        if np.isfinite(loss):
+            style.beside(ax, word, (loss, place), 7)
+        else:
+            ax.text(0.02, place, word, transform=ax.get_yaxis_transform(), fontsize="small", va="center")
+    style.title(ax, f"{format_quantity(found.size)} parameters, {found.budget}")
     return ax
 
 
@@ -31,7 +42,7 @@ def sparse(found: "SparsePlan", ax: Axes | None = None) -> Axes:
     table = found.to_frame()
     names = [f"{name}\n{format_quantity(float(n))} on average" for name, n in table["N_avg"].items()]
     ax = _listed(ax, names, *(table[c].to_numpy(dtype=float) for c in ("loss", "loss_lower", "loss_upper")))
-    ax.set_title(f"C = {found.C:.3g} FLOPs", fontsize="medium")
+    style.title(ax, f"C = {found.C:.3g} FLOPs")
     return ax
 
 
@@ -39,8 +50,15 @@ def _listed(ax: Axes | None, names: list[str], value: np.ndarray, lower: np.ndar
     """Losses with intervals, one line each."""
     ax = style.axes_of(ax)
     places = np.arange(len(names))
-    ax.hlines(places, lower, upper, color=style.NAMED[0], linewidth=3, alpha=0.4)
-    ax.plot(value, places, color=style.NAMED[0], marker="D", markersize=6, linestyle="")
+    shade = style.named(ax)[0]
+    seen = np.concatenate([v[np.isfinite(v)] for v in (value, lower, upper)])
+    margin = 0.06 * (float(np.ptp(seen)) or 0.1)
+    ends = float(seen.min()) - margin, float(seen.max()) + margin
+    ax.plot(value, places, color=shade, marker="D", markersize=6, linestyle="")
+    ax.hlines(places, np.clip(lower, *ends), np.clip(upper, *ends), color=shade, linewidth=3, alpha=0.4)
+    for end, marker, open_ended in ((ends[0], "<", np.isneginf(lower)), (ends[1], ">", np.isposinf(upper))):
+        ax.plot(np.full(open_ended.sum(), end), places[open_ended], color=shade, marker=marker, linestyle="", alpha=0.7)
+    ax.set_xlim(ends[0] - margin, ends[1] + margin)
     ax.set_yticks(places, names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlabel("loss (nats/token)")
@@ -52,9 +70,10 @@ def sizes(found: "SizeCost", ax: Axes | None = None) -> Axes:
     """Loss given up by models of other sizes than the optimum, against size. From :func:`p2law.plan.overtraining`."""
     style.check(found, "SizeCost", "plan.overtraining")
     ax = style.axes_of(ax)
-    for (cost, part), colour in zip(found.to_frame().assign(C=found.C).groupby("C"), style.NAMED, strict=False):
+    for (cost, part), colour in zip(found.to_frame().assign(C=found.C).groupby("C"), style.named(ax), strict=False):
         part = part.sort_values("N")
         ax.plot(part["N"], part["penalty"], color=colour, marker="o", linewidth=1.4, label=f"C = {cost:.3g} FLOPs")
+        style.hollow(ax, part["N"].to_numpy(), part["penalty"].to_numpy(), part["status"], colour)
         ax.fill_between(part["N"], part["penalty_lower"], part["penalty_upper"], color=colour, alpha=0.15, linewidth=0)
     _sizes_along(ax)
     ax.set_ylabel("loss above the optimum's (nats/token)")
@@ -67,8 +86,8 @@ def parabola(found: "ParabolaBias", ax: Axes | None = None) -> Axes:
     style.check(found, "ParabolaBias", "plan.parabola_bias")
     ax = style.axes_of(ax)
     table = found.to_frame()
-    ax.plot(table["N"], 100 * (table["ratio"] - 1), color=style.NAMED[0], marker="o", linewidth=1.4)
-    ax.axhline(0.0, color=style.GREY, linewidth=0.9)
+    ax.plot(table["N"], 100 * (table["ratio"] - 1), color=style.named(ax)[0], marker="o", linewidth=1.4)
+    ax.axhline(0.0, color=style.grey(ax), linewidth=0.9)
     _sizes_along(ax)
     ax.set_xlabel("optimal parameters by the law")
     ax.set_ylabel("size by the parabola, off by (%)")
@@ -78,5 +97,5 @@ def parabola(found: "ParabolaBias", ax: Axes | None = None) -> Axes:
 def _sizes_along(ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_xlabel("parameters")
-    style.count_ticks(ax.xaxis, *ax.get_xlim())
+    style.count_ticks(ax.xaxis)
     ax.grid(alpha=0.25)

@@ -1,6 +1,6 @@
 """Prune or train from scratch, as a picture of the difference in loss."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,14 +14,16 @@ from . import _style as style
 if TYPE_CHECKING:
     from ..plan.crossover import Crossover
 
-SIDES = {"pruned": style.NAMED[0], "scratch": style.NAMED[1]}
+SIDES = {"pruned": 0, "scratch": 1}
+"""Number of the colour of each side."""
+UNDECIDED: dict[str, Any] = {"facecolor": "none", "hatch": "///", "linewidth": 0, "alpha": 0.3}
 
 
 def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True) -> Axes:
     """Loss of the pruned model minus that from scratch at equal cost, against retraining tokens, with its interval.
 
     Below zero the pruned model is better. Where the band holds zero the data cannot tell them apart; those budgets
-    are shaded.
+    are hatched.
 
     Parameters
     ----------
@@ -40,14 +42,14 @@ def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True
     ax = style.axes_of(ax)
     table = found.to_frame()
     tokens, gap = table["tokens"].to_numpy(), table["difference"].to_numpy()
-    ax.axhline(0.0, color="#000000", linewidth=0.8)
+    ax.axhline(0.0, color=style.ink(ax), linewidth=0.8)
     for stretch in _undecided(found):
-        ax.axvspan(*np.clip(stretch, tokens[0], tokens[-1]), color="#000000", alpha=0.06, linewidth=0)
-    ax.fill_between(tokens, table["lower"], table["upper"], color=style.GREY, alpha=0.25, linewidth=0)
+        ax.axvspan(*np.clip(stretch, tokens[0], tokens[-1]), edgecolor=style.ink(ax), **UNDECIDED)
+    ax.fill_between(tokens, table["lower"], table["upper"], color=style.grey(ax), alpha=0.25, linewidth=0)
     for side, inside in (("pruned", gap <= 0), ("scratch", gap >= 0)):
-        ax.plot(tokens, np.where(inside, gap, np.nan), color=SIDES[side], linewidth=1.8)
+        ax.plot(tokens, np.where(inside, gap, np.nan), color=style.named(ax)[SIDES[side]], linewidth=1.8)
     for at in found.crossings["tokens"]:
-        ax.plot([at], [0.0], marker="o", markersize=6, color="#000000", zorder=3)
+        ax.plot([at], [0.0], marker="o", markersize=6, color=style.ink(ax), zorder=3)
     _dress(ax, found, tokens)
     for at in found.crossings["tokens"]:
         style.beside(ax, format_quantity(at), (at, 0.0), 6)
@@ -63,10 +65,10 @@ def _undecided(found: "Crossover") -> list[tuple[float, float]]:
 def _dress(ax: Axes, found: "Crossover", tokens: np.ndarray) -> None:
     ax.set_xscale("log")
     ax.set_xlim(tokens[0], tokens[-1])
-    style.count_ticks(ax.xaxis, tokens[0], tokens[-1])
+    style.count_ticks(ax.xaxis)
     ax.set_xlabel("retraining tokens")
     ax.set_ylabel("pruned − scratch loss (nats/token)")
-    ax.set_title(f"Prune or train from scratch · {found.bill}", fontsize="medium")
+    style.title(ax, f"Prune or train from scratch · {found.bill}")
     style.grid(ax)
 
 
@@ -74,13 +76,15 @@ def _legend(ax: Axes, found: "Crossover") -> None:
     gap = found.table["difference"]
     drawn = {"pruned": bool((gap < 0).any()), "scratch": bool((gap > 0).any())}
     entries: list[Line2D | Patch] = [
-        Line2D([], [], color=SIDES[side], linewidth=2, label=f"{side} better") for side in drawn if drawn[side]
+        Line2D([], [], color=style.named(ax)[SIDES[side]], linewidth=2, label=f"{side} better")
+        for side in drawn
+        if drawn[side]
     ]
     if found.table["lower"].notna().any():
         label = f"{100 * found.level:g} % interval"
-        entries.append(Patch(color=style.GREY, alpha=0.25, linewidth=0, label=label))
+        entries.append(Patch(color=style.grey(ax), alpha=0.25, linewidth=0, label=label))
     if len(found.crossings):
-        entries.append(Line2D([], [], color="#000000", marker="o", linestyle="", label="fitted curves meet"))
+        entries.append(Line2D([], [], color=style.ink(ax), marker="o", linestyle="", label="fitted curves meet"))
     if _undecided(found):
-        entries.append(Patch(color="#000000", alpha=0.1, linewidth=0, label="the data cannot tell"))
+        entries.append(Patch(edgecolor=style.ink(ax), label="the data cannot tell", **UNDECIDED))
     ax.legend(handles=entries, fontsize="small", framealpha=0.85, loc="best")

@@ -67,27 +67,27 @@ def curves(
     chosen = view(fit, x=x, colour=colour, marker=marker, runs=runs)
     ax = style.axes_of(ax)
     drawn = lines(chosen, extend)
-    for line, shade in zip(drawn, _shades(chosen, drawn), strict=True):
+    for line, shade in zip(drawn, _shades(ax, chosen, drawn), strict=True):
         _draw(ax, line, shade)
     if baseline:
         _baselines(ax, chosen, drawn)
-    if chosen.shaded:
+    if chosen.shaded and not style.crowded(chosen):
         _sticks(ax, chosen)
     style.scatter(ax, chosen, fit.observations.response)
     style.dress(ax, chosen)
     ax.set_ylabel(style.label_of(fit.law.response))
-    ax.set_title(_title(chosen), fontsize="medium")
+    style.title(ax, _title(chosen))
     if legend:
-        style.legend(ax, chosen, _key(chosen, drawn, baseline=baseline))
+        style.legend(ax, chosen, _key(ax, chosen, drawn, baseline=baseline))
     return ax
 
 
-def _shades(chosen: View, drawn: list[Line]) -> list[Any]:
+def _shades(ax: Axes, chosen: View, drawn: list[Line]) -> list[Any]:
     """Colour of each curve: that of its rows, or of its level where the rows shade into each other."""
     first = [line.rows[0] for line in drawn]
     if chosen.colour is None or not chosen.shaded:
-        return list(style.row_colours(chosen)[first])
-    palette = style.level_colours(chosen.colour)
+        return list(style.row_colours(ax, chosen)[first])
+    palette = style.level_colours(ax, chosen.colour)
     return [palette[level] for level in chosen.colour.row[first]]
 
 
@@ -103,7 +103,7 @@ def _draw(ax: Axes, line: Line, shade: Any) -> None:
 def _baselines(ax: Axes, chosen: View, drawn: list[Line]) -> None:
     """Each distinct baseline once: runs of one parent share it."""
     seen = set()
-    for line, shade in zip(drawn, _shades(chosen, drawn), strict=True):
+    for line, shade in zip(drawn, _shades(ax, chosen, drawn), strict=True):
         if line.baseline is None or (key := (line.x.tobytes(), line.baseline.round(6).tobytes())) in seen:
             continue
         seen.add(key)
@@ -114,16 +114,15 @@ def _sticks(ax: Axes, chosen: View) -> None:
     """From each point to its own fitted value, which lies on none of the few curves drawn."""
     x, rows = chosen.x_values, chosen.rows
     measured, fitted = chosen.fit.observations.response, chosen.fit.fitted
-    ax.vlines(
-        x[rows], measured[rows], fitted[rows], colors=list(style.row_colours(chosen)[rows]), linewidth=1.0, alpha=0.6
-    )
+    colours = list(style.row_colours(ax, chosen)[rows])
+    ax.vlines(x[rows], measured[rows], fitted[rows], colors=colours, linewidth=1.0, alpha=0.6)
 
 
-def _key(chosen: View, drawn: list[Line], *, baseline: bool) -> list[Line2D]:
+def _key(ax: Axes, chosen: View, drawn: list[Line], *, baseline: bool) -> list[Line2D]:
     """What points and line styles mean."""
     dot = {"marker": "o", "linestyle": "", "markersize": 4, "label": "measured"}
     entries: list[dict[str, Any]] = [dot] if chosen.marker is None else []
-    if chosen.shaded:
+    if chosen.shaded and not style.crowded(chosen):
         entries.append({"marker": "|", "linestyle": "", "label": "to its own fitted value"})
     entries.append({"linestyle": "-", "label": "fitted"})
     further = any((~line.measured).any() for line in drawn)
@@ -133,7 +132,7 @@ def _key(chosen: View, drawn: list[Line], *, baseline: bool) -> list[Line2D]:
         control = "control (held beyond)" if further else "control"
         label = control if chosen.fit.baseline == "control" else f"parent ({base})"
         entries.append({"linestyle": style.BASELINE, "label": label})
-    return [Line2D([], [], color=style.GREY, linewidth=1.2, **entry) for entry in entries]
+    return [Line2D([], [], color=style.grey(ax), linewidth=1.2, **entry) for entry in entries]
 
 
 def _title(chosen: View) -> str:

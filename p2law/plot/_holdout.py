@@ -41,7 +41,7 @@ def holdout(
     ax : Axes, optional
         Where to draw; default: a new figure.
     x : str, optional
-        The law's column on the horizontal axis; default: its tokens, else its first column.
+        The law's column on the horizontal axis; default: its tokens, or else the first in which held-out rows differ.
     method : str, optional
         One of ``result.methods``; default: the law itself.
     rival : str, optional
@@ -66,8 +66,8 @@ def holdout(
             raise DataError(f"method={name!r}: choose one of {', '.join(result.methods)}.")
     x, rows = _x(result, x), result.rows[result.rows["method"] == method]
     ax = style.axes_of(ax)  # only now: a mistake must not leave an empty figure open
-    shades, by = _shades(rows)
-    ax.axhline(0.0, color="#000000", linewidth=0.9, zorder=1)
+    shades, by = _shades(ax, rows)
+    ax.axhline(0.0, color=style.ink(ax), linewidth=0.9, zorder=1)
     curves = rows.groupby(["fold", "run"], sort=False)
     for _, part in curves:
         _draw(ax, part.sort_values(x), x, shades[part[by].iloc[0]], tint=0.35 / max(curves.ngroups, 3))
@@ -93,15 +93,17 @@ def _x(result: "Holdout", x: str | None) -> str:
     names = [v.name for v in result.law.variables]
     if x is not None and x not in names:
         raise DataError(f"x={x!r}: {result.law.name} has no such column; choose one of {', '.join(names)}.")
-    return x or result.law.variable("tokens") or result.law.variables[0].name
+    first = [result.law.variable("tokens") or names[0], *names]
+    spread = {name: np.ptp(result.rows[name]) > 0.01 * np.abs(result.rows[name]).max() for name in first}
+    return x or next((name for name in first if spread[name]), first[0])
 
 
-def _shades(rows: pd.DataFrame) -> tuple[dict[Any, str], str]:
+def _shades(ax: Axes, rows: pd.DataFrame) -> tuple[dict[Any, str], str]:
     """A colour per run, or per split where there are many runs."""
     by = "run" if rows["run"].nunique() <= MOST else "fold"
     names = list(dict.fromkeys(rows[by].tolist()))
     few = len(names) <= MOST
-    return {name: style.NAMED[i if few else 0] for i, name in enumerate(names)}, by
+    return {name: style.named(ax)[i if few else 0] for i, name in enumerate(names)}, by
 
 
 def _draw(ax: Axes, part: pd.DataFrame, x: str, shade: str, tint: float) -> None:
@@ -126,33 +128,29 @@ def _dress(ax: Axes, result: "Holdout", method: str, x: str) -> None:
     variable = next(v for v in result.law.variables if v.name == x)
     ax.set_xlabel(style.label_of(variable))
     ax.set_ylabel(f"predicted / measured {result.law.response.name} − 1 (%)")
-    low, high = result.rows[x].min(), result.rows[x].max()
-    if variable.kind.role in ("tokens", "size") and low > 0:
+    if variable.kind.role in ("tokens", "size") and result.rows[x].min() > 0:
         ax.set_xscale("log")
-        style.count_ticks(ax.xaxis, low, high)
+        style.count_ticks(ax.xaxis)
     style.grid(ax)
     line = result.to_frame().loc[method]
     split = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
     covered = "" if np.isnan(line["coverage"]) else f" · {100 * line['coverage']:.3g} % covered"
     verdict = "" if result.carries or method != result.law.name else "DOES NOT CARRY · "
-    ax.set_title(
-        f"{result.law.title} · {verdict}{split.replace('->', '→')}\nrms {line['rms']:.3g} nats{covered}",
-        fontsize="medium",
-    )
+    style.title(ax, f"{result.law.title} · {verdict}{split.replace('->', '→')}\nrms {line['rms']:.3g} nats{covered}")
 
 
 def _legend(ax: Axes, shades: dict[Any, str], rows: pd.DataFrame, method: str, rival: str, *, single: bool) -> None:
     handles: list[Any] = []
     if 1 < len(shades) <= MOST:
-        names = [str(name).replace("->", "→") for name in shades]
+        names = [style.short(str(name).replace("->", "→")) for name in shades]
         handles = [Line2D([], [], color=c, linewidth=3, label=n) for n, c in zip(names, shades.values(), strict=True)]
     dots: dict[str, Any] = {"marker": "o", "markersize": 3, "linestyle": "" if single else "-"}
-    handles.append(Line2D([], [], color=style.GREY, linewidth=1.3, label=method, **dots))
+    handles.append(Line2D([], [], color=style.grey(ax), linewidth=1.3, label=method, **dots))
     ends = np.isfinite(rows["upper"] - rows["lower"])
     if ends.any():
         label = "its interval" if ends.all() else "its interval, where it has an end"
-        handles.append(Patch(color=style.GREY, alpha=0.2, linewidth=0, label=label))
+        handles.append(Patch(color=style.grey(ax), alpha=0.2, linewidth=0, label=label))
     if rival:
         look: dict[str, Any] = {"marker": "x", "linestyle": ""} if single else {"linestyle": style.BASELINE}
-        handles.append(Line2D([], [], color=style.GREY, linewidth=1.1, markersize=3.5, label=rival, **look))
+        handles.append(Line2D([], [], color=style.grey(ax), linewidth=1.1, markersize=3.5, label=rival, **look))
     style.place_legend(ax, handles)

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..checks import positives
 from ..flops import TRAINING
@@ -14,8 +13,9 @@ from ..laws.published import Constants
 from ..plan.compute import ComputePlan, compute_optimal
 from ..plan.isoflop import isoflop as profiles
 from ..plan.surface import surface
-from ..quantities import format_quantity
+from ..prediction import FAR
 from . import _style as style
+from ._along_tokens import two_part
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -33,6 +33,8 @@ def isoflop(
     **at: Any,
 ) -> Axes:
     """Loss against size at fixed budgets from the fitted surface, their lowest points, and the runs of these budgets.
+
+    Dashed where size or tokens leave the fitted range (fits only).
 
     Parameters
     ----------
@@ -60,25 +62,28 @@ def isoflop(
     budgets = np.sort(positives("C", C))
     ax = style.axes_of(ax)
     found, best = profiles(source, budgets, reach=reach, **at), compute_optimal(source, budgets, level=level, **at)
-    colours = [style.ORDERED(f) for f in np.linspace(0, 1, max(len(budgets), 2))]
+    colours = [style.ordered(ax)(f) for f in np.linspace(0, 1, max(len(budgets), 2))]
     for (cost, curve), colour in zip(found.table.groupby("C", sort=True), colours, strict=False):
-        ax.plot(curve["N"], curve["loss"], color=colour, linewidth=1.3, label=f"C = {cost:.3g} FLOPs")
+        inside = _inside(source, curve["N"].to_numpy(), curve["D"].to_numpy())
+        whole = two_part(ax, curve["N"].to_numpy(), curve["loss"].to_numpy(), inside, colour, None)
+        whole.set_label(f"C = {cost:.3g} FLOPs")
     rows = best.table.to_dict("records")
     for row, colour in zip(rows, colours, strict=False):
         if np.isfinite(row["N_lower"]):
             ax.plot([row["N_lower"], row["N_upper"]], [row["loss"]] * 2, color=colour, linewidth=4, alpha=0.35)
         ax.plot(row["N"], row["loss"], marker="D", color=colour, markersize=6, markeredgecolor="white")
-    ax.plot(best.N, best.loss, color=style.GREY, linewidth=1.0, linestyle=style.EXTRAPOLATED, zorder=1.5)
+    ax.plot(best.N, best.loss, color=style.grey(ax), linewidth=1.0, linestyle=style.EXTRAPOLATED, zorder=1.5)
     _runs(ax, source, budgets, colours, near)
     law = source.law
     ax.set_xscale("log")
     _log_axis(ax.xaxis, f"{law.variable('size')} (parameters)")
     ax.set_ylabel(style.label_of(law.response))
-    ax.set_title(f"{law.title} · isoFLOP profiles of the fitted surface", fontsize="medium")
+    style.title(ax, f"{law.title} · isoFLOP profiles of the fitted surface")
     style.grid(ax)
     if legend:
-        lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
-        style.place_legend(ax, [*lines, *_key(source, level)])
+        names = [f"C = {cost:.3g} FLOPs" for cost in budgets]
+        lines = [Line2D([], [], color=c, linewidth=1.5, label=n) for c, n in zip(colours, names, strict=False)]
+        style.place_legend(ax, [*style.few(lines, spread=True), *_key(ax, source, level)])
     return ax
 
 
@@ -96,12 +101,25 @@ def _runs(ax: Axes, source: "Fit | Constants", budgets: np.ndarray, colours: lis
         ax.scatter(size[rows], loss[rows], s=16, color=colours[i], alpha=0.75, linewidths=0, zorder=2.5)
 
 
-def _key(source: "Fit | Constants", level: float) -> list[Line2D]:
-    key = [Line2D([], [], color=style.GREY, marker="D", linestyle=style.EXTRAPOLATED, label="compute-optimal")]
+def _inside(source: "Fit | Constants", size: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """Where both lie inside the fitted range; everywhere for constants, whose range is not known."""
+    inside = np.full(size.shape, True)
+    if isinstance(source, Constants):
+        return inside
+    for role, values in (("size", size), ("tokens", tokens)):
+        seen = source.observations.columns[str(source.law.variable(role))]
+        inside &= (values >= seen.min() / FAR) & (values <= seen.max() * FAR)
+    return inside
+
+
+def _key(ax: Axes, source: "Fit | Constants", level: float) -> list[Line2D]:
+    grey = style.grey(ax)
+    key = [Line2D([], [], color=grey, marker="D", linestyle=style.EXTRAPOLATED, label="compute-optimal")]
     if not isinstance(source, Constants):
-        bar = Line2D([], [], color=style.GREY, linewidth=4, alpha=0.35, label=f"its {100 * level:g} % interval")
-        dots = Line2D([], [], color=style.GREY, marker="o", linestyle="", markersize=4, label="measured, about this C")
-        key += [bar, dots]
+        beyond = Line2D([], [], color=grey, linewidth=1.1, linestyle=style.EXTRAPOLATED, label="extrapolated")
+        bar = Line2D([], [], color=grey, linewidth=4, alpha=0.35, label=f"its {100 * level:g} % interval")
+        dots = Line2D([], [], color=grey, marker="o", linestyle="", markersize=4, label="measured, about this C")
+        key = [beyond, *key, bar, dots]
     return key
 
 
@@ -142,19 +160,20 @@ def isoloss(
     sizes, tokens = (_range(source, role, given) for role, given in (("size", N), ("tokens", D)))
     grid_N, grid_D = np.geomspace(*sizes, 121), np.geomspace(*tokens, 121)
     loss = on.loss(grid_N[:, None], grid_D[None, :])
-    contours = ax.contour(grid_N, grid_D, loss.T, levels=_levels(loss, lines), cmap=style.ORDERED, linewidths=1.1)
+    ax.set(xscale="log", yscale="log", xlim=sizes, ylim=tokens)  # first: labels of contours are placed on the axes
+    contours = ax.contour(grid_N, grid_D, loss.T, levels=_levels(loss, lines), cmap=style.ordered(ax), linewidths=1.1)
     ax.clabel(contours, fmt="%.2f", fontsize="small", inline_spacing=2)
     _path(ax, compute_optimal(source, _budgets(sizes, tokens), **at))
     if not isinstance(source, Constants):
         columns = source.observations.columns
         x, y = (columns[str(source.law.variable(role))] for role in ("size", "tokens"))
-        ax.scatter(x, y, s=10, color=style.GREY, alpha=0.6, linewidths=0, zorder=2.5, label="measured")
-    ax.set(xscale="log", yscale="log")
+        looks: dict[str, Any] = {"s": 10, "alpha": 0.6, "zorder": 2.5}
+        if len(x) > style.CROWD:
+            looks = {"s": 3, "alpha": 0.3, "zorder": 1.5}
+        ax.scatter(x, y, color=style.grey(ax), linewidths=0, label="measured", **looks)
     _log_axis(ax.xaxis, f"{source.law.variable('size')} (parameters)")
     _log_axis(ax.yaxis, f"{source.law.variable('tokens')} (tokens)")
-    ax.set_xlim(sizes)
-    ax.set_ylim(tokens)
-    ax.set_title(f"{source.law.title} · lines of equal loss (nats/token)", fontsize="medium")
+    style.title(ax, f"{source.law.title} · lines of equal loss (nats/token)")
     style.grid(ax)
     if legend:
         style.place_legend(ax, ax.get_legend_handles_labels()[0])
@@ -168,11 +187,11 @@ def _budgets(sizes: tuple[float, float], tokens: tuple[float, float]) -> np.ndar
 
 def _path(ax: Axes, best: ComputePlan) -> None:
     """Compute-optimal sizes and tokens, each end of the interval along its own budget's line."""
-    ax.plot(best.N, best.D, color="#000000", linewidth=1.4, label="compute-optimal")
+    ax.plot(best.N, best.D, color=style.ink(ax), linewidth=1.4, label="compute-optimal")
     for i, end in enumerate(best.interval("N")):
         if np.isfinite(end).any():
             label = f"its {100 * best.level:g} % interval" if i == 0 else None
-            ax.plot(end, best.C / (TRAINING * end), color="#000000", linewidth=0.9, linestyle=":", label=label)
+            ax.plot(end, best.C / (TRAINING * end), color=style.ink(ax), linewidth=0.9, linestyle=":", label=label)
 
 
 def _range(source: "Fit | Constants", role: str, given: tuple[float, float] | None) -> tuple[float, float]:
@@ -191,7 +210,5 @@ def _levels(loss: np.ndarray, lines: int) -> np.ndarray:
 
 
 def _log_axis(axis: Axis, label: str) -> None:
-    axis.set_major_locator(LogLocator(base=10, numticks=12))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
-    axis.set_minor_formatter(NullFormatter())
+    style.count_ticks(axis)
     axis.set_label_text(label)

@@ -33,24 +33,24 @@ def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True)
     ax = style.axes_of(ax)
     table, picks = found.ranking, found.picks
     if np.isfinite(found.now):
-        ax.axhline(found.now, color=style.GREY, linewidth=1.0, linestyle=style.EXTRAPOLATED, label="now")
+        ax.axhline(found.now, color=style.grey(ax), linewidth=1.0, linestyle=style.EXTRAPOLATED, label="now")
     ax.scatter(
-        table["cost"], table["width"], s=16, color=style.NAMED[0], alpha=0.75, linewidths=0, label="one candidate"
+        table["cost"], table["width"], s=16, color=style.named(ax)[0], alpha=0.75, linewidths=0, label="one candidate"
     )
     ax.plot(
-        picks["spent"], picks["width"], color=style.NAMED[1], marker="o", markersize=5, linewidth=1.2, label="picks"
+        picks["spent"], picks["width"], color=style.named(ax)[1], marker="o", markersize=5, linewidth=1.2, label="picks"
     )
     ax.set_xscale("log")
     ax.set_ylim(bottom=0.0)
     for i, (spent, width) in enumerate(zip(picks["spent"], picks["width"], strict=True)):
         if i < 3 or i == len(picks) - 1:
-            style.beside(ax, str(picks["run"].iloc[i]), (spent, width), -13)
+            style.beside(ax, style.short(str(picks["run"].iloc[i]), 24), (spent, width), -13)
     if found.coin != "FLOPs":
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
         ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("cost" if found.coin == "cost" else f"cost ({found.coin})")
     ax.set_ylabel(f"width of the {100 * found.level:g} % interval")
-    ax.set_title("What to train next · expected interval of the forecast", fontsize="medium")
+    style.title(ax, "What to train next · expected interval of the forecast")
     style.grid(ax)
     if legend:
         ax.legend(fontsize="small", framealpha=0.85, loc="best")

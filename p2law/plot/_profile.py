@@ -36,17 +36,28 @@ def profile(found: "Profile", ax: Axes | None = None, *, legend: bool = True) ->
     shown = points[points["rise"] <= HIGHEST * found.threshold]
     share = shown["rise"].to_numpy() / found.threshold
     value = shown["value"].to_numpy()
-    ax.plot(value, share, color=style.NAMED[0], marker="o", markersize=4, linewidth=1.4, label="profile")
-    ax.axhline(1.0, color=style.GREY, linestyle=style.BASELINE, linewidth=1.0, label=f"{100 * found.level:g} % limit")
-    ax.axvline(found.estimate, color=style.NAMED[1], linewidth=1.0, label="estimate")
+    ax.plot(value, share, color=style.named(ax)[0], marker="o", markersize=4, linewidth=1.4, label="profile")
+    ax.axhline(
+        1.0, color=style.grey(ax), linestyle=style.BASELINE, linewidth=1.0, label=f"{100 * found.level:g} % limit"
+    )
+    ax.axvline(found.estimate, color=style.named(ax)[1], linewidth=1.0, label="estimate")
     low, high = (float(np.clip(end, value.min(), value.max())) for end in (found.lower, found.upper))
-    ax.axvspan(low, high, color=style.NAMED[0], alpha=0.12, linewidth=0, label="interval")
-    if value.min() > 0 and value.max() > 20 * value.min():
-        ax.set_xscale("log")
+    ax.axvspan(low, high, color=style.named(ax)[0], alpha=0.12, linewidth=0, label="interval")
+    _scale(ax, value)
     ax.set_ylim(-0.05, min(HIGHEST, max(1.5, 1.1 * share.max())))
     ax.set_xlabel(found.name)
     ax.set_ylabel("rise of the objective / threshold")
-    ax.set_title("the data set no limit on one side or both" if found.flat else "", fontsize="medium", loc="left")
+    style.title(ax, "the data set no limit on one side or both" if found.flat else "", loc="left")
     if legend:
         ax.legend(fontsize="small", framealpha=0.85, loc="best")
     return ax
+
+
+def _scale(ax: Axes, value: np.ndarray) -> None:
+    """Logarithmic where values span decades; where they pass zero, linear around it."""
+    size = np.sort(np.abs(value[value != 0]))
+    if value.min() > 0 and size[-1] > 20 * size[0]:
+        ax.set_xscale("log")
+        style.count_ticks(ax.xaxis)
+    elif value.min() < 0 < value.max() and size[-1] > 20 * np.median(size):
+        ax.set_xscale("asinh", linear_width=float(np.median(size)))

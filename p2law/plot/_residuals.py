@@ -47,22 +47,22 @@ def residuals(
     chosen = view(fit, x=x, colour=colour, marker=marker, runs=runs)
     ax = style.axes_of(ax)
     rmse = fit.metrics["rmse"]
-    ax.axhspan(-rmse, rmse, color="#000000", alpha=0.06, linewidth=0)
-    ax.axhline(0.0, color="#000000", linewidth=0.8)
+    ax.axhspan(-rmse, rmse, color=style.ink(ax), alpha=0.06, linewidth=0)
+    ax.axhline(0.0, color=style.ink(ax), linewidth=0.8)
     if chosen.by_run:
         _join(ax, chosen)
     style.scatter(ax, chosen, fit.residuals)
     style.dress(ax, chosen)
     ax.set_ylabel(f"measured − fitted {style.label_of(fit.law.response)}")
     title = style.headline(chosen, f"residuals, RMSE {rmse:.3g}{style.unit_of(chosen)}")
-    ax.set_title(title, fontsize="medium")
+    style.title(ax, title)
     if legend:
-        style.legend(ax, chosen, [Patch(color="#000000", alpha=0.12, linewidth=0, label="± RMSE")])
+        style.legend(ax, chosen, [Patch(color=style.ink(ax), alpha=0.12, linewidth=0, label="± RMSE")])
     return ax
 
 
 def _join(ax: Axes, chosen: View) -> None:
-    colours, runs = style.row_colours(chosen), chosen.fit.observations.run[chosen.rows]
+    colours, runs = style.row_colours(ax, chosen), chosen.fit.observations.run[chosen.rows]
     for run in dict.fromkeys(runs.tolist()):
         rows = chosen.rows[runs == run]
         rows = rows[np.argsort(chosen.x_values[rows], kind="stable")]
@@ -71,6 +71,6 @@ def _join(ax: Axes, chosen: View) -> None:
             chosen.fit.residuals[rows],
             color=colours[rows[0]],
             linewidth=0.8,
-            alpha=0.6,
+            alpha=0.15 if style.crowded(chosen) else 0.6,
             label=str(run),
         )

@@ -35,18 +35,18 @@ def schedule(
     mean = schedule.average_density()
     if isinstance(schedule, PruningSchedule):
         begin, finish = schedule.window
-        ax.axvspan(begin, finish, color="#000000", alpha=0.06, linewidth=0, label="pruning")
+        ax.axvspan(begin, finish, color=style.ink(ax), alpha=0.06, linewidth=0, label="pruning")
         t = np.unique(np.concatenate([t, [begin, finish]]))
-    ax.plot(t, schedule.density(t), color=style.NAMED[0], linewidth=1.6, label="density")
-    ax.axhline(mean, color=style.NAMED[0], linewidth=1.0, linestyle=style.EXTRAPOLATED, label=f"average {mean:.3f}")
+    ax.plot(t, schedule.density(t), color=style.named(ax)[0], linewidth=1.6, label="density")
+    ax.axhline(mean, color=style.named(ax)[0], linewidth=1.0, linestyle=style.EXTRAPOLATED, label=f"average {mean:.3f}")
     if compute:
         spent = np.asarray(schedule.compute_share(t))
-        ax.plot(t, spent, color=style.NAMED[1], linewidth=1.2, label="compute spent")
+        ax.plot(t, spent, color=style.named(ax)[1], linewidth=1.2, label="compute spent")
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(0.0, 1.03)
     ax.set_xlabel("fraction of training steps")
     ax.set_ylabel("fraction")
-    ax.set_title(schedule.summary().splitlines()[0], fontsize="medium")
+    style.title(ax, schedule.summary().splitlines()[0])
     style.grid(ax)
     if legend:
         ax.legend(fontsize="small", loc="best", framealpha=0.85)

@@ -1,30 +1,37 @@
 """Colours, markers, axes, legend: the looks shared by all pictures. Safe for colour-blind readers, no rcParams."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, to_rgba_array
+from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ..errors import DataError
 from ..laws import Variable
 from ..quantities import format_quantity
+from ._ground import grey as grey
+from ._ground import ink as ink
+from ._ground import named as named
+from ._ground import ordered as ordered
 from ._levels import Levels
+from ._shades import CROWD as CROWD
+from ._shades import MARKERS, norm, row_markers
+from ._shades import crowded as crowded
+from ._shades import level_colours as level_colours
+from ._shades import row_colours as row_colours
+from ._ticks import CountLocator
+from ._ticks import count_ticks as count_ticks
 from ._view import View
+from ._words import short as short
+from ._words import title as title
 
-ORDERED = LinearSegmentedColormap.from_list("p2law", colormaps["plasma"](np.linspace(0.0, 0.83, 256)))
-"""Ordered values: monotonic in lightness; plasma without its yellow, which white paper swallows."""
-NAMED = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#777777")
-"""Unordered names: Okabe and Ito's palette, strongest first."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-GREY = "#555555"
+NAMES = 16
+"""More entries than this a legend does not list."""
 EXTRAPOLATED = (0, (4, 2))
 BASELINE = (0, (1, 2))
 
@@ -46,46 +53,22 @@ def axes_of(ax: Axes | None) -> Axes:
     return pyplot.subplots(figsize=(8.0, 4.8), layout="constrained")[1]
 
 
-def norm(told: Levels) -> Normalize:
-    """Scale from values to colours."""
-    values = told.centre if told.continuous is None else told.continuous
-    low, high = float(values.min()), float(values.max())
-    return LogNorm(low, high) if low > 0 and high > 5 * low else Normalize(low, high)
-
-
-def level_colours(told: Levels | None) -> list[Any]:
-    """Colour of each level."""
-    if told is None:
-        return [NAMED[0]]
-    if not told.ordered:
-        return [NAMED[i % len(NAMED)] for i in range(len(told))]
-    if told.continuous is not None:
-        return [ORDERED(norm(told)(c)) for c in told.centre]
-    return [ORDERED(f) for f in np.linspace(0, 1, max(len(told), 2))[: len(told)]]
-
-
-def row_colours(view: View) -> np.ndarray:
-    """Colour of every row as RGBA, (n, 4)."""
-    told = view.colour
-    if told is not None and told.continuous is not None:
-        return ORDERED(norm(told)(told.continuous))
-    palette = to_rgba_array(level_colours(told))
-    return palette[told.row] if told is not None else np.repeat(palette, view.fit.n, axis=0)
-
-
-def row_markers(view: View) -> np.ndarray:
-    """Marker of every row, (n,)."""
-    number = view.marker.row if view.marker is not None else np.zeros(view.fit.n, dtype=int)
-    return np.array(MARKERS)[number % len(MARKERS)]
-
-
 def scatter(ax: Axes, view: View, y: np.ndarray) -> None:
-    """Draw the rows shown at heights ``y`` (one per fitted row), one collection per marker."""
-    colours, markers = row_colours(view), row_markers(view)
+    """Draw the rows shown at heights ``y`` (one per fitted row), one collection per marker; crowds below the curves."""
+    colours, markers = row_colours(ax, view), row_markers(view)
+    size, alpha, order = (5, 0.3, 1.8) if crowded(view) else (16, 0.75, 2.5)
     for shape in dict.fromkeys(markers[view.rows].tolist()):
         rows = view.rows[markers[view.rows] == shape]
-        dots = ax.scatter(view.x_values[rows], y[rows], s=16, c=colours[rows], marker=shape, linewidths=0, alpha=0.75)
-        dots.set_zorder(2.5)
+        at = view.x_values[rows], y[rows]
+        ax.scatter(*at, s=size, c=colours[rows], marker=shape, linewidths=0, alpha=alpha, zorder=order)
+
+
+def hollow(ax: Axes, x: np.ndarray, y: np.ndarray, status: Iterable[str], shade: Any) -> None:
+    """Empty the points whose status says that they are extrapolated."""
+    far = np.array(["extrapolated" in str(each) for each in status]) & np.isfinite(y)
+    if far.any():
+        looks: dict[str, Any] = {"facecolors": ax.get_facecolor(), "edgecolors": shade, "zorder": 3}
+        ax.scatter(x[far], y[far], s=22, label="extrapolated", **looks)
 
 
 def label_of(variable: Variable) -> str:
@@ -99,16 +82,8 @@ def dress(ax: Axes, view: View) -> None:
     ax.set_xlabel(label_of(variable))
     if view.log_x:
         ax.set_xscale("log")
-        count_ticks(ax.xaxis, *ax.get_xlim())
+        count_ticks(ax.xaxis)
     grid(ax)
-
-
-def count_ticks(axis: Axis, low: float, high: float) -> None:
-    """Ticks of a logarithmic axis of counts as people read them: at 1, 2 and 5 over few decades, else at powers."""
-    subs = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
-    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def beside(ax: Axes, text: str, at: tuple[float, float], height: float) -> None:
@@ -121,7 +96,7 @@ def beside(ax: Axes, text: str, at: tuple[float, float], height: float) -> None:
 
 def grid(ax: Axes) -> None:
     """A light grid below everything."""
-    ax.grid(True, color="#000000", alpha=0.08, linewidth=0.6)
+    ax.grid(True, color=ink(ax), alpha=0.08, linewidth=0.6)
     ax.set_axisbelow(True)
 
 
@@ -130,18 +105,30 @@ def legend(ax: Axes, view: View, extra: Sequence[Artist]) -> None:
     told = view.colour
     handles: list[Artist] = []
     if told is not None and told.continuous is not None:
-        bar = ax.figure.colorbar(ScalarMappable(norm(told), ORDERED), ax=ax, pad=0.015, aspect=32)
+        bar = ax.figure.colorbar(ScalarMappable(norm(told), ordered(ax)), ax=ax, pad=0.015, aspect=32)
         bar.set_label(_name(view, told.name))
+        if isinstance(bar.norm, LogNorm):
+            bar.locator = CountLocator()
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
         bar.ax.yaxis.set_minor_formatter(NullFormatter())
     elif told is not None:
-        palette = level_colours(told)
-        handles += [Line2D([], [], color=palette[i], linewidth=3, label=name) for i, name in names(view, told)]
+        palette = level_colours(ax, told)
+        shown = [Line2D([], [], color=palette[i], linewidth=3, label=name) for i, name in names(view, told)]
+        handles += few(shown, spread=told.ordered)
     if view.marker is not None:
-        grey: dict[str, Any] = {"color": GREY, "linestyle": "", "markersize": 5}
-        shown = names(view, view.marker)
-        handles += [Line2D([], [], marker=MARKERS[i % len(MARKERS)], label=name, **grey) for i, name in shown]
+        looks: dict[str, Any] = {"color": grey(ax), "linestyle": "", "markersize": 5}
+        marks = names(view, view.marker)
+        handles += few([Line2D([], [], marker=MARKERS[i % len(MARKERS)], label=name, **looks) for i, name in marks])
     place_legend(ax, [*handles, *extra], inside=told is not None and told.continuous is not None)
+
+
+def few(handles: Sequence[Artist], *, spread: bool = False) -> list[Artist]:
+    """The entries of a legend; of too many the first, or some from all over, and how many more there are."""
+    if len(handles) <= NAMES:
+        return list(handles)
+    kept = [round(i) for i in np.linspace(0, len(handles) - 1 if spread else NAMES // 2 - 1, NAMES // 2).tolist()]
+    rest = Line2D([], [], linestyle="", label=f"… and {len(handles) - len(kept)} more")
+    return [*(handles[i] for i in kept), rest]
 
 
 def place_legend(ax: Axes, handles: Sequence[Artist], *, inside: bool = False) -> None:
@@ -154,7 +141,7 @@ def place_legend(ax: Axes, handles: Sequence[Artist], *, inside: bool = False) -
 def names(view: View, told: Levels) -> list[tuple[int, str]]:
     """Number and legend text of each level among the rows shown."""
     sign = "=" if told.continuous is None else "≈"
-    texts = [f"{told.name} {sign} {text}" if told.ordered else text for text in told.text]
+    texts = [f"{told.name} {sign} {text}" if told.ordered else short(text) for text in told.text]
     return [(i, texts[i]) for i in np.unique(told.row[view.rows]).tolist()]
 
 

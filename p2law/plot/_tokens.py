@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.markers import CARETLEFT, CARETRIGHT
 
 from ..errors import FitError
 from ..plan.criteria import Price
 from ..plan.tokens import ANSWERS, TokenPlan, optimal_tokens
+from ..prediction import FAR
 from ..quantities import format_probability, format_quantity
 from . import _style as style
 from ._along_tokens import LOSS, band, dress, model_names, shades, two_part
@@ -28,12 +30,14 @@ def tokens(
     ax: Axes | None = None,
     *,
     criterion: "Criterion | None" = None,
+    legend: bool = True,
     **at: Any,
 ) -> Axes:
     """The fitted curve, the tokens chosen with their interval, and what half or twice as many would change.
 
     One model also shows its fall per doubling (right axis, dotted) and the price of stopping elsewhere; several are
-    told apart by colour.
+    told apart by colour; those that never get there have no point. Dashed outside the fitted tokens; an arrow marks an
+    interval that goes on beyond the picture.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ def tokens(
         Where to draw; default: a new figure.
     criterion, **at
         As for :func:`p2law.optimal_tokens`, where ``plan`` is not a plan yet.
+    legend : bool
+        Draw the legend; beside the axes where there are several models.
 
     Returns
     -------
@@ -63,18 +69,36 @@ def tokens(
     base = 0.0 if known or plan.source.law.variable("loss") is None else 1.0  # the placeholder for an unknown parent
     curves = plan.curve.loss(np.broadcast_to(x, (plan.curve.models, len(x)))) - base
     answers = plan.curve.loss(np.where(np.isfinite(plan.table["tokens"]), plan.table["tokens"], 1.0)) - base
-    ax.set_title(f"Tokens until {plan.criterion}", fontsize="medium", wrap=True)
-    names = model_names(plan.table[[c for c in plan.table.columns if c not in ANSWERS]])
     rows = plan.table.to_dict("records")
-    for row, curve, answer, name, shade in zip(rows, curves, answers, names, shades(len(rows)), strict=True):
-        two_part(ax, x, curve, measured, shade, name or "fitted curve")
+    style.title(ax, _title(plan))
+    inside = (x >= measured[0] / FAR) & (x <= measured[1] * FAR)
+    for row, curve, answer, name, shade in zip(rows, curves, answers, _names(plan), shades(ax, len(rows)), strict=True):
+        two_part(ax, x, curve, inside, shade, name)
         _answer(ax, row, float(answer), shade, x, f"{100 * plan.level:g} % interval" if len(rows) == 1 else None)
     if len(rows) == 1:
         _elsewhere(ax, plan, float(answers[0]), base)
         _slope(ax, plan, x)
     dress(ax, plan.curve.tokens, LOSS if base == 0.0 else "loss above the baseline (nats/token)")
-    ax.legend(fontsize="small", framealpha=0.85)
+    if legend:
+        lines = style.few(ax.get_legend_handles_labels()[0], spread=True)
+        style.place_legend(ax, lines, inside=len(rows) == 1)
     return ax
+
+
+def _names(plan: TokenPlan) -> list[str]:
+    """Each model, and whether it never gets there."""
+    names = model_names(plan.table[[c for c in plan.table.columns if c not in ANSWERS]])
+    never = np.isinf(plan.table["tokens"]) & (len(names) > 1)
+    return [f"{name or 'fitted curve'}{': never' * bool(no)}" for name, no in zip(names, never, strict=True)]
+
+
+def _title(plan: TokenPlan) -> str:
+    """The question, with the answer where it is no number, or what bars mean where no legend says so."""
+    title = f"Tokens until {plan.criterion}"
+    if len(plan.table) == 1:
+        return title if np.isfinite(plan.value) else f"{title}: {plan.status}"
+    bars = (plan.table["upper"] > 0).any()
+    return f"{title}\nbars: {100 * plan.level:g} % intervals" if bars else title
 
 
 def _range(plan: TokenPlan) -> tuple[np.ndarray, tuple[float, float]]:
@@ -101,6 +125,9 @@ def _answer(ax: Axes, row: Any, loss: float, shade: Any, x: np.ndarray, label: s
         return
     if row["upper"] > 0:
         ends = np.clip([row["lower"], row["upper"]], x[0], x[-1])
+        for end, asked, marker in ((x[0], row["lower"], CARETLEFT), (x[-1], row["upper"], CARETRIGHT)):
+            if asked < end if marker == CARETLEFT else asked > end:
+                ax.plot([end], [loss], marker=marker, markersize=7, color=shade, alpha=0.6, linestyle="")
         ax.plot(ends, [loss, loss], color=shade, linewidth=4, alpha=0.35, solid_capstyle="butt", label=label)
     ax.plot([row["tokens"]], [loss], marker="o", markersize=8, color=shade, markeredgecolor="#ffffff", linestyle="")
 
@@ -109,7 +136,6 @@ def _elsewhere(ax: Axes, plan: TokenPlan, loss: float, base: float) -> None:
     """What half and twice the tokens would change; in the legend, which finds room for words anywhere."""
     chosen = plan.value
     if not np.isfinite(chosen):
-        ax.set_title(f"{ax.get_title()}: {plan.status}", fontsize="medium", wrap=True)
         return
     share = plan.table["cost"].iloc[0] / chosen if "cost" in plan.table else 0.0
     for factor, word, marker in ((0.5, "half", "<"), (1.0, "chosen", "o"), (2.0, "twice", ">")):
@@ -117,9 +143,9 @@ def _elsewhere(ax: Axes, plan: TokenPlan, loss: float, base: float) -> None:
         there = float(plan.curve.loss(at)[0]) - base
         change = f"{there - loss:+.2g} nats" if factor != 1.0 else f"{loss:.4g} nats"
         money = f", cost {plan.criterion.money(share * at)}" if isinstance(plan.criterion, Price) else ""
-        looks: dict[str, Any] = {"color": style.GREY, "markersize": 6}
+        looks: dict[str, Any] = {"color": style.grey(ax), "markersize": 6}
         if factor == 1.0:
-            looks = {"color": style.NAMED[0], "markersize": 8, "markeredgecolor": "#ffffff"}
+            looks = {"color": style.named(ax)[0], "markersize": 8, "markeredgecolor": "#ffffff"}
         text = f"{word}: {format_quantity(at)} tokens, {change}{money}"
         ax.plot([at], [there], marker=marker, linestyle="", label=text, **looks)
 
@@ -129,13 +155,13 @@ def _slope(ax: Axes, plan: TokenPlan, x: np.ndarray) -> None:
     ax.set_zorder(right.get_zorder() + 1)  # the words stay above the dotted line
     ax.patch.set_visible(False)
     fall = plan.curve.measure("doubling", np.broadcast_to(x, (1, len(x))))[0]
-    right.plot(x, fall, color=style.GREY, linestyle=style.BASELINE, linewidth=1.2)
+    right.plot(x, fall, color=style.grey(ax), linestyle=style.BASELINE, linewidth=1.2)
     right.set_ylim(0.0, 2 * float(fall.max()))
-    right.set_ylabel("fall per doubling of the tokens (nats/token), dotted", color=style.GREY, fontsize="small")
-    right.tick_params(axis="y", which="both", colors=style.GREY, labelsize="x-small")
+    right.set_ylabel("fall per doubling (nats/token), dotted", color=style.grey(ax), fontsize="small")
+    right.tick_params(axis="y", which="both", colors=style.grey(ax), labelsize="x-small")
 
 
-def stop(plan: "StopPlan", ax: Axes | None = None) -> Axes:
+def stop(plan: "StopPlan", ax: Axes | None = None, *, legend: bool = True) -> Axes:
     """Checkpoints so far, the forecast of the rest with its interval, and from where on the loss is within eps.
 
     Parameters
@@ -144,6 +170,8 @@ def stop(plan: "StopPlan", ax: Axes | None = None) -> Axes:
         From :func:`p2law.stop_rule`.
     ax : Axes, optional
         Where to draw; default: a new figure.
+    legend : bool
+        Draw the legend.
 
     Returns
     -------
@@ -151,20 +179,22 @@ def stop(plan: "StopPlan", ax: Axes | None = None) -> Axes:
     """
     style.check(plan, "StopPlan", "p2law.stop_rule")
     ax = style.axes_of(ax)
-    shade, rest = style.NAMED[0], plan.to_frame()
-    ax.plot(
-        plan.seen["tokens"], plan.seen["loss"], marker="o", markersize=4, linestyle="", color="#000000", label="so far"
-    )
+    shade, rest = style.named(ax)[0], plan.to_frame()
+    dots: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "color": style.ink(ax)}
+    ax.plot(plan.seen["tokens"], plan.seen["loss"], label="so far", **dots)
     ax.plot(rest["tokens"], rest["loss"], color=shade, linestyle=style.EXTRAPOLATED, label="forecast")
     band(ax, rest["tokens"].to_numpy(), rest["lower"], rest["upper"], shade)
     end = float(rest["loss"].iloc[-1])
-    ax.axhspan(end, end + plan.eps, color=style.NAMED[2], alpha=0.15, linewidth=0, label=f"within {plan.eps:g} nats")
+    ax.axhspan(
+        end, end + plan.eps, color=style.named(ax)[2], alpha=0.15, linewidth=0, label=f"within {plan.eps:g} nats"
+    )
     for probability, line in ((0.5, "-"), (plan.level, style.BASELINE)):
         at = plan.enough(probability)
         words = f"{format_quantity(at)} tokens: within with {100 * probability:g} %"
-        ax.axvline(at, color=style.NAMED[2], linestyle=line, linewidth=1.2, label=words)
+        ax.axvline(at, color=style.named(ax)[2], linestyle=line, linewidth=1.2, label=words)
     dress(ax, "D", LOSS)
     likely = f"{format_probability(plan.probability)} that stopping now loses {plan.eps:g} nats or less"
-    ax.set_title(f"{plan.advice}: {likely}", fontsize="medium")
-    ax.legend(fontsize="small", framealpha=0.85)
+    style.title(ax, f"{plan.advice}: {likely}")
+    if legend:
+        ax.legend(fontsize="small", framealpha=0.85)
     return ax

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,7 @@ class View:
         low, high = self.x_values.min(), self.x_values.max()
         return bool(role in ("tokens", "size") or (low > 0 and high > 10 * low))
 
-    @property
+    @cached_property
     def by_run(self) -> bool:
         """Whether a run is a curve along x, rather than a single row, or rows at one x."""
         pairs = {*zip(self.fit.observations.run.tolist(), self.x_values.tolist(), strict=True)}

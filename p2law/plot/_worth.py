@@ -1,6 +1,6 @@
 """What a pruned start is worth, as a picture of scratch tokens against retraining tokens."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axes:
     """Scratch tokens that reach the loss of the pruned model, against its retraining tokens, with intervals.
 
-    An arrow marks an interval without an upper end: the scratch curve may never get there.
+    An arrow marks an interval without an upper end: the scratch curve may never get there. Hollow points are
+    extrapolated.
 
     Parameters
     ----------
@@ -33,23 +34,23 @@ def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axe
     ax = style.axes_of(ax)
     table = found.to_frame()
     tokens, value, lower, upper = (table[name].to_numpy() for name in ("tokens", "effective", "lower", "upper"))
-    ax.plot(tokens, tokens, color=style.GREY, linewidth=1.0, linestyle=style.BASELINE, label="as many as retrained")
-    seen = np.isfinite(value)
-    ax.plot(tokens[seen], value[seen], color=style.NAMED[0], marker="o", markersize=4, linewidth=1.4, label="worth")
+    equal = tokens if len(tokens) > 1 else tokens * [0.5, 2.0]  # a line, even beside a single point
+    ax.plot(equal, equal, color=style.grey(ax), linewidth=1.0, linestyle=style.BASELINE, label="as many as retrained")
+    seen, shade = np.isfinite(value), style.named(ax)[0]
+    name = "worth" if seen.any() else None
+    ax.plot(tokens[seen], value[seen], color=shade, marker="o", markersize=4, linewidth=1.4, label=name)
+    style.hollow(ax, tokens, value, table["status"], shade)
     ends = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in (tokens, value, lower, upper)])
     bottom, top = ends.min() / 1.5, ends.max() * 3
-    bounded = ~np.isnan(lower)
-    ax.vlines(
-        tokens[bounded],
-        np.clip(lower[bounded], bottom, top),
-        np.clip(upper[bounded], bottom, top),
-        color=style.NAMED[0],
-        alpha=0.45,
-        linewidth=2,
-        label=f"{100 * found.level:g} % interval",
-    )
-    open_ended = bounded & np.isinf(upper)
-    ax.plot(tokens[open_ended], np.full(open_ended.sum(), top), color=style.NAMED[0], marker="^", linestyle="")
+    bounded = np.isfinite(lower)
+    low, high = (np.clip(v[bounded], bottom, top) for v in (lower, upper))
+    said = f"{100 * found.level:g} % interval" if bounded.any() else "_"
+    ax.vlines(tokens[bounded], low, high, color=shade, alpha=0.45, linewidth=2, label=said)
+    open_ended = np.isposinf(upper)
+    never = np.isinf(value)
+    label = "no upper end; without a point: never" if never.any() else "no upper end"
+    arrows: dict[str, Any] = {"marker": "^", "linestyle": "", "label": label if open_ended.any() else None}
+    ax.plot(tokens[open_ended], np.full(open_ended.sum(), top), color=shade, **arrows)
     ax.set_ylim(bottom, 1.2 * top)
     _dress(ax)
     if legend:
@@ -60,9 +61,9 @@ def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axe
 def _dress(ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
-    style.count_ticks(ax.xaxis, *ax.get_xlim())
-    style.count_ticks(ax.yaxis, *ax.get_ylim())
+    style.count_ticks(ax.xaxis)
+    style.count_ticks(ax.yaxis)
     ax.set_xlabel("retraining tokens")
     ax.set_ylabel("scratch tokens of the same loss")
-    ax.set_title("What the pruned start is worth", fontsize="medium")
+    style.title(ax, "What the pruned start is worth")
     style.grid(ax)
