@@ -4,7 +4,8 @@
 
 With "constants": 95 % intervals of the constants of the P² designs instead of those of losses.
 
-Dense designs: independent rows, 1 % noise; the loss of a model twice the largest size and tokens. Pruned designs: three
+Dense designs: independent rows, 1 % noise; the loss of a model twice the largest size and tokens (or, for a curve,
+tokens). Pruned designs: three
 sizes (1B to 8B) at three rates, 20 checkpoints each, noise of 0.18 % that is correlated along a run by 0.9 from one
 checkpoint to the next; the loss of a model of twice the largest size. Design with levels: four sizes at four rates, 10
 checkpoints each, every run off the law by 3 % of its excess; the loss at the highest rate after twice the tokens.
@@ -49,6 +50,17 @@ def dense(law: str, n: int, truth: dict[str, float]) -> pd.DataFrame:
     return table.assign(loss=made(*(table[v.name] for v in made.variables), **truth))
 
 
+def grid(sizes: int, tokens: int) -> pd.DataFrame:
+    axes = np.geomspace(1e8, 3e9, sizes), np.geomspace(2e9, 2e11, tokens)
+    table = pd.MultiIndex.from_product(axes, names=["N", "D"]).to_frame(index=False)
+    return table.assign(loss=p2law.laws.get("chinchilla")(table["N"], table["D"], **DENSE))
+
+
+def curve(n: int) -> pd.DataFrame:
+    table = pd.DataFrame({"D": np.geomspace(1e9, 1e11, n)})
+    return table.assign(loss=p2law.laws.get("power")(table["D"], **TOKENS))
+
+
 def pruned(law: str, truth: dict[str, float]) -> pd.DataFrame:
     cells = [(size, rate, L0) for size, L0 in ((1e9, 2.4), (3e9, 2.2), (8e9, 2.0)) for rate in (0.15, 0.25, 0.35)]
     table = pd.concat(
@@ -71,7 +83,10 @@ def designs() -> list[tuple[str, str, pd.DataFrame, dict[str, float], Noise, dic
     """Label, law, design, truth, noise, where the forecast is asked."""
     even, along = Noise(0.01), Noise(0.0018, 0.9)
     far, larger = {"D": 4e12}, {"N0": 16e9, "D": 3e8, "rho": 0.25, "L0": 1.9}
-    out = [("30 rows", "power", dense("power", 30, TOKENS), TOKENS, even, far)]
+    out = [("5 rows", "power", curve(5), TOKENS, even, {"D": 2e11})]
+    out += [("30 rows", "power", dense("power", 30, TOKENS), TOKENS, even, far)]
+    out += [("20 rows of 1 run", "power", curve(20).assign(run="one"), TOKENS, even, {"D": 2e11})]
+    out += [("3 x 3 rows", "chinchilla", grid(3, 3), DENSE, even, {"N": 6e9, "D": 4e11})]
     out += [
         (f"{n} rows", "chinchilla", dense("chinchilla", n, DENSE), DENSE, even, {**far, "N": 2e10})
         for n in (12, 30, 100)
