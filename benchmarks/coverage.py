@@ -5,12 +5,11 @@
 With "constants": 95 % intervals of the constants of the P² designs instead of those of losses.
 
 Dense designs: independent rows, 1 % noise; the loss of a model twice the largest size and tokens (or, for a curve,
-tokens). Pruned designs: three
-sizes (1B to 8B) at three rates, 20 checkpoints each, noise of 0.18 % that is correlated along a run by 0.9 from one
-checkpoint to the next; the loss of a model of twice the largest size. Design with levels: four sizes at four rates, 10
-checkpoints each, every run off the law by 3 % of its excess; the loss at the highest rate after twice the tokens.
-"Band" is where 99 % of such simulations fall if the interval covers as it says. Bootstrap (200 draws each) and profile
-take a third of the replicates.
+tokens). Pruned designs: three sizes (1B to 8B) at three rates, 20 checkpoints each, noise of 0.18 % that is correlated
+along a run by 0.9 from one checkpoint to the next; the loss of a model of twice the largest size. Design with levels:
+four sizes at four rates, 10 checkpoints each, every run off the law by 3 % of its excess; the loss at the highest rate
+after twice the tokens. "Band" is where 99 % of such simulations fall if the interval covers as it says. Bootstrap (200
+draws each) and profile take a third of the replicates.
 """
 
 import sys

@@ -1,5 +1,6 @@
 """IsoFLOP profiles and lines of equal loss, from the fitted surface."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..laws.published import Constants
 from ..plan.compute import ComputePlan, compute_optimal
 from ..plan.isoflop import isoflop as profiles
 from ..plan.surface import surface
-from ..prediction import FAR
+from ..prediction import FAR, outside
 from . import _style as style
 from ._along_tokens import two_part
 
@@ -64,7 +65,7 @@ def isoflop(
     found, best = profiles(source, budgets, reach=reach, **at), compute_optimal(source, budgets, level=level, **at)
     colours = [style.ordered(ax)(f) for f in np.linspace(0, 1, max(len(budgets), 2))]
     for (cost, curve), colour in zip(found.table.groupby("C", sort=True), colours, strict=False):
-        inside = _inside(source, curve["N"].to_numpy(), curve["D"].to_numpy())
+        inside = _inside(source, curve["N"].to_numpy(), curve["D"].to_numpy(), at)
         whole = two_part(ax, curve["N"].to_numpy(), curve["loss"].to_numpy(), inside, colour, None)
         whole.set_label(f"C = {cost:.3g} FLOPs")
     rows = best.table.to_dict("records")
@@ -101,15 +102,12 @@ def _runs(ax: Axes, source: "Fit | Constants", budgets: np.ndarray, colours: lis
         ax.scatter(size[rows], loss[rows], s=16, color=colours[i], alpha=0.75, linewidths=0, zorder=2.5)
 
 
-def _inside(source: "Fit | Constants", size: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """Where both lie inside the fitted range; everywhere for constants, whose range is not known."""
-    inside = np.full(size.shape, True)
+def _inside(source: "Fit | Constants", size: np.ndarray, tokens: np.ndarray, at: Mapping[str, Any]) -> np.ndarray:
+    """Where all lies inside the fitted range; everywhere for constants, whose range is not known."""
     if isinstance(source, Constants):
-        return inside
-    for role, values in (("size", size), ("tokens", tokens)):
-        seen = source.observations.columns[str(source.law.variable(role))]
-        inside &= (values >= seen.min() / FAR) & (values <= seen.max() * FAR)
-    return inside
+        return np.full(size.shape, True)
+    factors = outside(source, surface(source, at).columns(size, tokens))
+    return np.all([np.broadcast_to(factor <= FAR, size.shape) for factor in factors.values()], axis=0)
 
 
 def _key(ax: Axes, source: "Fit | Constants", level: float) -> list[Line2D]:

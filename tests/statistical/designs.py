@@ -6,6 +6,7 @@ import pandas as pd
 import p2law
 
 CHINCHILLA = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.339, "beta": 0.285}
+CURVE = {"E": 1.69, "B": 410.7, "beta": 0.285}
 _FACTOR = 0.25**1.7 * 3e9**-0.26
 P2 = {
     "N_C": 0.05 * 3e9**0.5 / _FACTOR,
@@ -26,6 +27,19 @@ def dense(n: int) -> pd.DataFrame:
     size = np.exp(rng.uniform(np.log(5e7), np.log(1e10), n))
     tokens = size * np.exp(rng.uniform(np.log(5), np.log(200), n))
     return pd.DataFrame({"N": size, "D": tokens, "loss": p2law.laws.get("chinchilla")(size, tokens, **CHINCHILLA)})
+
+
+def grid() -> pd.DataFrame:
+    """Three sizes at three numbers of tokens: nine rows for five constants."""
+    axes = np.geomspace(1e8, 3e9, 3), np.geomspace(2e9, 2e11, 3)
+    table = pd.MultiIndex.from_product(axes, names=["N", "D"]).to_frame(index=False)
+    return table.assign(loss=p2law.laws.get("chinchilla")(table["N"], table["D"], **CHINCHILLA))
+
+
+def curve(n: int) -> pd.DataFrame:
+    """``n`` checkpoints of a law of tokens alone."""
+    tokens = np.geomspace(1e9, 1e11, n)
+    return pd.DataFrame({"D": tokens, "loss": p2law.laws.get("power")(tokens, **CURVE)})
 
 
 def pruned() -> pd.DataFrame:

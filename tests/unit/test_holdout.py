@@ -126,6 +126,15 @@ def test_tables_of_end_points_hold_out_the_longest_and_the_largest(dense):
     assert tokens.error < 0.01
 
 
+def test_compute_is_predicted_upwards_and_other_numbers_in_turn(dense):
+    table = dense.assign(C=6 * dense["N"] * dense["D"], seed=np.arange(len(dense)) % 3)
+    upwards = holdout("chinchilla", table, by="C")
+    (fold,) = upwards.folds
+    assert fold.label.startswith("C up to")
+    assert table["C"][fold.fit.observations.frame.index].max() < table.loc[upwards.rows["row"], "C"].min()
+    assert len(holdout("chinchilla", table, by="seed").folds) == 3
+
+
 def test_rolling_origin_predicts_all_that_lies_beyond(pruned):
     rolled = holdout("p2", pruned, by="N0", fraction=(0.5, 0.75))
     assert [fold.label for fold in rolled.folds] == ["N0 up to 2B -> 8B", "N0 up to 500M -> 2B to 8B"][::-1]

@@ -99,3 +99,28 @@ def test_predictions_beyond_the_compiled_size_agree(dense_fit):
     sizes = np.geomspace(1e7, 1e10, 1000)
     expected = dense_fit.law(sizes, 1e10, **dense_fit.params)
     np.testing.assert_array_equal(dense_fit.predict(N=sizes, D=1e10), expected)
+
+
+@pytest.fixture(scope="module")
+def isoflop_fit(dense):
+    """Two budgets, with the large models on few tokens: the corner of large models and many tokens is empty."""
+    size, budget = (each.ravel() for each in np.meshgrid(np.geomspace(1e8, 1e10, 6), [1e20, 1e21]))
+    table = {"N": size, "D": budget / (6 * size)}
+    truth = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.339, "beta": 0.285}
+    return p2law.fit("chinchilla", {**table, "loss": p2law.laws.get("chinchilla")(table["N"], table["D"], **truth)})
+
+
+def test_more_compute_than_any_run_had_is_said(isoflop_fit):
+    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 N D = 1e\+23 is 100 times above .* \(1e\+21\)"):
+        isoflop_fit.predict(N=1e10, D=1e23 / 6e10)
+    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 N D = 1e\+18 is 100 times below .* \(1e\+20\)"):
+        isoflop_fit.predict(N=1e8, D=1e18 / 6e8)
+    assert "extrapolated: C 100 times outside" in p2law.compute_optimal(isoflop_fit, 1e23).status
+    assert p2law.compute_optimal(isoflop_fit, 5e20).status == "inside the fitted range"
+
+
+def test_compute_is_not_said_where_its_factors_say_it(dense_fit):
+    seen = dense_fit.observations.columns
+    with pytest.warns(p2law.ExtrapolationWarning) as caught:
+        dense_fit.predict(N=2 * seen["N"].max(), D=2 * seen["D"].max())
+    assert "C = " not in str(caught[0].message)
