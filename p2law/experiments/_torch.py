@@ -1,5 +1,6 @@
 """torch and transformers, or a sentence that says how to get them."""
 
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -19,26 +20,21 @@ Model = Any
 
 def transformers() -> ModuleType:
     """The package transformers, imported when first needed: it takes seconds."""
-    try:
-        import transformers as found  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingDependencyError(_ADVICE.format(name="transformers", extra="experiments")) from error
-    return found
+    return _found("transformers")
 
 
 def safetensors() -> ModuleType:
     """The torch part of the package safetensors."""
-    try:
-        import safetensors.torch as found  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingDependencyError(_ADVICE.format(name="safetensors", extra="experiments")) from error
-    return found
+    return _found("safetensors.torch")
 
 
 def datasets() -> ModuleType:
     """The package datasets, for text from a hub."""
+    return _found("datasets", extra="experiments-data")
+
+
+def _found(module: str, *, extra: str = "experiments") -> ModuleType:
     try:
-        import datasets as found  # pyright: ignore[reportMissingImports]
+        return import_module(module)
     except ImportError as error:
-        raise MissingDependencyError(_ADVICE.format(name="datasets", extra="experiments-data")) from error
-    return found
+        raise MissingDependencyError(_ADVICE.format(name=module.partition(".")[0], extra=extra)) from error

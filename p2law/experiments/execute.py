@@ -1,7 +1,7 @@
 """Carry out one run: get its model, train it, leave model and record."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from ._torch import Model, torch
 from .batches import fixed_windows, make_batches
 from .parents import has_tokenizer
 from .plan import VALIDATION, Cell
+from .prune.masks import Masks
 from .record import Record
 from .runs import Run
 from .sparse import remasking
@@ -23,7 +24,7 @@ class Start:
     """What a run sets out from."""
 
     model: Model = field(repr=False)
-    masks: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
+    masks: Masks = field(default_factory=dict, repr=False)
     remask: Remask | None = None
     teacher: Model | None = field(default=None, repr=False)
 

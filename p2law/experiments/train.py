@@ -1,6 +1,6 @@
 """Train a model by a recipe and measure its validation loss on the way; resumed runs equal uninterrupted ones."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,10 +16,9 @@ from ._torch import checkpoint as recompute  # type: ignore[attr-defined]
 from .batches import Batches
 from .loss import autocast, mean_loss, training_loss
 from .machine import Meter, on_device, precision_on, synchronise
-from .prune.masks import mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
+from .prune.masks import Masks, mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
 from .recipe import Recipe
 
-Masks = Mapping[str, torch.Tensor]
 Remask = Callable[[int, Model], Masks | None]
 """From the number of a step about to be taken (from 0) and the model to new masks, or None to keep the old."""
 Row = dict[str, Any]

@@ -17,7 +17,7 @@ from ._method import Sparse, Structured
 from ._pattern import parse
 from ._slice import cut
 from ._sparsify import sparsify
-from .masks import pruned_weights
+from .masks import Masks, pruned_weights
 
 _FILES = (influence, leave_one_out, contiguous, ffn, groups, width, hidden, magnitude, wanda, ria, sparsegpt)
 METHODS: Mapping[str, Structured | Sparse] = MappingProxyType({file.METHOD.name: file.METHOD for file in _FILES})
@@ -45,7 +45,7 @@ class Pruned:
     """A pruned model. Zeroed weights count as removed."""
 
     model: Model = field(repr=False)
-    masks: Mapping[str, torch.Tensor] = field(repr=False)
+    masks: Masks = field(repr=False)
     """What is kept of each sparse matrix; empty for structured methods."""
     method: str
     body: int

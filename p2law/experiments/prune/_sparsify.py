@@ -9,9 +9,8 @@ from ..parents import blocks, linears
 from ._activations import BATCH, calibrating
 from ._method import Sparse
 from ._pattern import Pattern, threshold
+from .masks import Masks
 
-Masks = dict[str, torch.Tensor]
-"""By parameter name: True where a weight is kept."""
 Entry = tuple[torch.Tensor, dict[str, Any]]
 """What a block is called with: the hidden state, (sequences, length, hidden), and keyword arguments."""
 
@@ -21,7 +20,7 @@ def sparsify(model: Model, method: Sparse, pattern: Pattern, sparsity: float, to
     """Zero weights of the model in place; the masks of what is kept."""
     if pattern.name == "global":
         return _globally(model, method, sparsity, tokens)
-    masks: Masks = {}
+    masks: dict[str, torch.Tensor] = {}
     for i, layers, gathered in _walk(model, method.statistic, tokens):
         for name, layer in layers.items():
             new, mask = method.zero(layer.weight, gathered.get(name), pattern, sparsity)
