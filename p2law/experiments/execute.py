@@ -58,7 +58,7 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
         masks=start.masks,
         remask=start.remask,
         teacher=start.teacher,
-        start="pruned" if run.kind in ("pruned", "control") else "initial",
+        start="pruned" if run.posttrained else "initial",
         folder=record.checkpoints,
         checkpoint_every=study.plan.checkpoint_every,
         log=record.log if parallel.leads() else None,
@@ -80,28 +80,29 @@ def _finish(record: Record, run: Run, model: Model, rows: list[Row], kept: bool)
 
 
 def _start(study: Study, run: Run) -> Start:
-    if run.kind in ("parent", "scratch", "sparse"):
-        model = parents.build(run.shape, seed=run.parent_seed, sequence=run.recipe.sequence, device=study.device)
-        if run.growth is None:
-            return Start(model)
-        growth = run.growth
-        return Start(
-            model,
-            remask=remasking(growth.schedule, run.recipe.steps, every=growth.every, pattern=growth.pattern),
-        )
-    parent = parents.load(run.parent.model or study.record(run.needs or "").model, device=study.device)
+    if run.posttrained:
+        return _from_parent(study, run)
+    model = parents.build(run.shape, seed=run.parent_seed, sequence=run.recipe.sequence, device=study.device)
+    if (growth := run.growth) is None:
+        return Start(model)
+    remask = remasking(growth.schedule, run.recipe.steps, every=growth.every, pattern=growth.pattern)
+    return Start(model, remask=remask)
+
+
+def _from_parent(study: Study, run: Run) -> Start:
+    """The parent or what pruning leaves of it, taught by the whole parent where the recipe says so."""
+    parent, taught = parents.load(study.parent_model(run), device=study.device), run.recipe.distil > 0
     if run.cell is None:
-        return Start(parent, teacher=deepcopy(parent).eval() if run.recipe.distil else None)
-    return _pruned(study, run, parent, run.cell)
+        return Start(parent, teacher=deepcopy(parent).eval() if taught else None)
+    child = _pruned(study, run, parent, run.cell)
+    return Start(child.model, child.masks, teacher=parent.eval() if taught else None)
 
 
-def _pruned(study: Study, run: Run, parent: Model, cell: Cell) -> Start:
+def _pruned(study: Study, run: Run, parent: Model, cell: Cell) -> prune.Pruned:
     text = None
     if prune.get(cell.method).needs_text:
         text = _windows(study, run.split, run.recipe.sequence, study.plan.calibration_sequences)[:, :-1]
-    child = prune.prune(parent, cell.method, cell.rate, calibration=text, pattern=cell.pattern)
-    teacher = parent.eval() if run.recipe.distil else None
-    return Start(child.model, child.masks, teacher=teacher)
+    return prune.prune(parent, cell.method, cell.rate, calibration=text, pattern=cell.pattern)
 
 
 def _windows(study: Study, split: str, sequence: int, count: int) -> torch.Tensor:

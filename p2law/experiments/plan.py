@@ -51,6 +51,10 @@ class Cell:
     rate: float
     pattern: str | None = None
 
+    def target(self, parent: Architecture) -> prune.Target:
+        """What it leaves of a parent."""
+        return prune.target(parent, self.method, self.rate, pattern=self.pattern)
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -206,7 +210,7 @@ def _check_cells(parent: Parent, cells: tuple[Cell, ...]) -> None:
     """Refuse rates out of reach, and two that come to the same child."""
     seen: dict[tuple[str, int], Cell] = {}
     for cell in cells:
-        goal = prune.target(parent.shape, cell.method, cell.rate, pattern=cell.pattern)
+        goal = cell.target(parent.shape)
         twin = seen.setdefault((cell.label, goal.body), cell)
         if twin is not cell:
             raise DataError(

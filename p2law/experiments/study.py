@@ -40,20 +40,28 @@ class Study:
         """What identifies a run: its own settings and the text it reads, as JSON has them."""
         texts = {split: self.text.digest(split) for split in (run.split, VALIDATION)}
         measured = {"validation": self.plan.validation_sequences, "calibration": self.plan.calibration_sequences}
-        weights = {"parent_weights": self._weights(run)} if run.kind in ("control", "pruned") else {}
+        weights = {"parent_weights": self._weights(run)} if run.posttrained else {}
         return json.loads(json.dumps({**run.specification(), "text": texts, **measured, **weights}, default=str))
 
+    def parent_model(self, run: Run) -> Path | str:
+        """Where the parent lies that a post-trained run sets out from: a folder, or a hub id."""
+        return run.parent.model or self.record(run.needs or "").model
+
     def _weights(self, run: Run) -> str | None:
-        """Which weights a run sets out from, once they are there."""
-        source = self.record(run.needs).model if run.needs else run.parent.model
-        made = run.needs is None or (self.record(run.needs).done and Path(source or "").is_dir())
-        return fingerprint(source) if source and made else None
+        """Which weights those are, once they are there."""
+        source = self.parent_model(run)
+        made = run.needs is None or (self.record(run.needs).done and Path(source).is_dir())
+        return fingerprint(source) if made else None
+
+    def cost(self, run: Run) -> Estimate:
+        """What a run will take of the study's device."""
+        return estimate(run, device=self.device, speed=self.plan.speed, processes=parallel.size())
 
     def table(self) -> pd.DataFrame:
         """One row per run: parameters, tokens, and estimates of FLOPs, memory and time."""
         rows = []
         for run in self.runs:
-            cost = estimate(run, device=self.device, speed=self.plan.speed, processes=parallel.size())
+            cost = self.cost(run)
             rows.append(
                 {
                     "run": run.name,
@@ -149,9 +157,7 @@ def shortage(study: Study, jobs: int = 1) -> str:
     if kind(study.device) == "cuda" and not torch.cuda.is_available():
         return f"device = {study.device!r}: torch sees no GPU here; choose 'cpu' or another machine."
     left = [run for run in study.runs if not study.record(run.name).done]
-    costs = {
-        run.name: estimate(run, device=study.device, speed=study.plan.speed, processes=parallel.size()) for run in left
-    }
+    costs = {run.name: study.cost(run) for run in left}
     kept = sum(4 * run.shape.total for run in left) if study.plan.keep_models else 0
     needed = kept + sum(sorted((cost.disk for cost in costs.values()), reverse=True)[:jobs])
     there = shutil.disk_usage(_existing(study.plan.out)).free

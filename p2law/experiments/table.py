@@ -67,7 +67,6 @@ def _write(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
 def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
     record, parent = study.record(run.name), run.parent.shape
     facts = record.facts()
-    pruned = run.kind in ("pruned", "control")
     about = {
         "run": run.name,
         "kind": run.kind,
@@ -81,7 +80,7 @@ def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
         "N0_total": parent.total,
         "N": facts["N"],
         "N_total": facts["N_total"],
-        "D0": _tokens_before(study, run) if pruned else 0,
+        "D0": _tokens_before(study, run) if run.posttrained else 0,
     }
     how = {
         "seed": run.recipe.seed,
