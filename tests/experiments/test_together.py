@@ -69,7 +69,7 @@ def test_a_sweep_of_several_processes_killed_leaves_no_process_and_no_lock(swept
 
 
 def test_a_killed_process_ends_the_sweep_in_words(folder, monkeypatch):
-    monkeypatch.setattr("p2law.experiments.sweep._apart", killed)
+    monkeypatch.setattr("p2law.experiments.sweep._carry_out", killed)
     with pytest.raises(TrainingError, match=r"a process was killed, .* with fewer jobs.*__name__ == \"__main__\""):
         sweep(made(folder), jobs=2)
     monkeypatch.undo()
