@@ -15,7 +15,8 @@ from ._torch import Model, torch
 from ._torch import checkpoint as recompute  # type: ignore[attr-defined]
 from .batches import Batches
 from .loss import autocast, mean_loss, training_loss
-from .machine import Meter, on_device, precision_on, synchronise
+from .machine import on_device, precision_on, synchronise
+from .meter import meter
 from .prune.masks import Masks, mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
 from .recipe import Recipe
 
@@ -133,14 +134,14 @@ def train(
     if saved is not None:
         _restore(run, checkpoint.load(saved))
     due, wanted = recipe.measured(), precision_on(model.device.type, recipe.precision)
-    with _prepared(model, recipe), Meter(model, recipe, run.step, shown=progress) as meter:
+    with _prepared(model, recipe), meter(model, recipe, run.step, shown=progress) as tick:
         run.began = run.kept = monotonic()
         if saved is None:
             with _aside(run):
                 _measure(run, validation, recipe, wanted, start, log)
         while run.step < recipe.steps:
             latest = _one_step(run, batches, recipe, wanted, remask, teacher)
-            meter.tick(latest)
+            tick(latest)
             if run.step in due:
                 with _aside(run):
                     _measure(run, validation, recipe, wanted, start, log)
