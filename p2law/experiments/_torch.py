@@ -10,10 +10,12 @@ _ADVICE = 'p2law.experiments needs {name}: pip install "p2law[{extra}]".'
 
 try:
     import torch as torch  # pyright: ignore[reportMissingImports]
-    from torch.utils.checkpoint import checkpoint as checkpoint  # pyright: ignore[reportMissingImports]
+    import torch.utils.checkpoint  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     raise MissingDependencyError(_ADVICE.format(name="torch", extra="experiments")) from error
 
+recompute = torch.utils.checkpoint.checkpoint
+"""Calls a function whose activations are not kept: the backward pass runs it again."""
 Model = Any
 """A causal language model of transformers; its attributes are its own."""
 

@@ -15,8 +15,9 @@ from .prune.masks import Masks
 from .record import Record
 from .runs import Run
 from .sparse import remasking
+from .state import Row
 from .study import Study
-from .train import Remask, Row, train
+from .train import Remask, train
 
 
 @dataclass(frozen=True)

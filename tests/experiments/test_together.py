@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
+from p2law.experiments import checkpoint, parents, plan, table
 from p2law.experiments import execute as execution
-from p2law.experiments import parents, plan, state, table
 from p2law.experiments.lock import holding
 from p2law.experiments.study import make_study, shortage
 from p2law.experiments.sweep import sweep
@@ -93,7 +93,7 @@ def test_jobs_that_cannot_be_are_refused(folder, monkeypatch):
 
 def test_a_disk_that_fills_is_said_and_costs_the_step_under_way_only(folder, monkeypatch):
     """Neither checkpoint nor reason can be written: the sweep says so, and goes on from what is there next time."""
-    one, said, honest, saved = ["tiny-parent"], [], state.save, []
+    one, said, honest, saved = ["tiny-parent"], [], checkpoint.save, []
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -104,7 +104,7 @@ def test_a_disk_that_fills_is_said_and_costs_the_step_under_way_only(folder, mon
         honest(where, what)
         saved.append(what.step)
 
-    monkeypatch.setattr(state, "save", filling)
+    monkeypatch.setattr(checkpoint, "save", filling)
     monkeypatch.setattr("p2law.experiments.record.Record.fail", full)
     outcome = sweep(made(folder, checkpoint_every=1), only=one, say=said.append)
     assert outcome.done == ()
