@@ -39,8 +39,6 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
         If ``stop``, asked after every step, says True before the end.
     """
     record, recipe = study.record(run.name), run.recipe
-    if parallel.leads():
-        record.begin(study.specification(run), study.device)
     tokens = study.text.tokens(run.split)
     batches = make_batches(
         tokens,
@@ -51,6 +49,8 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
         passes=recipe.passes,
     )
     start = _start(study, run)
+    if parallel.leads():  # not before its parent is there, or the weights it says it came from would be none
+        record.begin(study.specification(run), study.device)
     rows = train(
         start.model,
         batches,

@@ -200,3 +200,12 @@ def test_drift_of_the_controls(swept):
     control = outcome.rows.query("kind == 'control' and phase == 'const'")
     assert table.controls(outcome.rows)["tiny"] == pytest.approx(control["loss"].iloc[-1] - control["L0"].iloc[-1])
     assert len(table.controls(outcome.rows.head(0))) == 0
+
+
+def test_a_run_whose_parent_could_not_be_loaded_is_tried_again_when_it_is_back(folder):
+    sweep(made(folder), only=["tiny-parent"])
+    model, aside = (folder / "out" / "runs" / "tiny-parent" / name for name in ("model", "aside"))
+    model.rename(aside)
+    assert list(sweep(made(folder), only=["tiny-control-s0"]).failed) == ["tiny-control-s0"]
+    aside.rename(model)
+    assert sweep(made(folder), only=["tiny-control-s0"]).failed == {}
