@@ -66,7 +66,7 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
         stop=stop,
         progress=progress and parallel.leads(),
     )
-    kept = run.kind == "parent" or study.plan.keep_models
+    kept = study.keeps(run)
     model = parallel.whole_model(start.model) if kept else start.model
     if parallel.leads():
         _finish(record, run, model, rows, kept)

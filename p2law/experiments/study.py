@@ -53,6 +53,10 @@ class Study:
         made = run.needs is None or (self.record(run.needs).done and Path(source).is_dir())
         return fingerprint(source) if made else None
 
+    def keeps(self, run: Run) -> bool:
+        """Whether the trained model stays: a parent's always does."""
+        return run.kind == "parent" or self.plan.keep_models
+
     def cost(self, run: Run) -> Estimate:
         """What a run will take of the study's device."""
         return estimate(run, device=self.device, speed=self.plan.speed, processes=parallel.size())
@@ -158,7 +162,7 @@ def shortage(study: Study, jobs: int = 1) -> str:
         return f"device = {study.device!r}: torch sees no GPU here; choose 'cpu' or another machine."
     left = [run for run in study.runs if not study.record(run.name).done]
     costs = {run.name: study.cost(run) for run in left}
-    kept = sum(4 * run.shape.total for run in left) if study.plan.keep_models else 0
+    kept = sum(4 * run.shape.total for run in left if study.keeps(run))
     needed = kept + sum(sorted((cost.disk for cost in costs.values()), reverse=True)[:jobs])
     there = shutil.disk_usage(_existing(study.plan.out)).free
     if needed > there:

@@ -209,3 +209,13 @@ def test_a_run_whose_parent_could_not_be_loaded_is_tried_again_when_it_is_back(f
     assert list(sweep(made(folder), only=["tiny-control-s0"]).failed) == ["tiny-control-s0"]
     aside.rename(model)
     assert sweep(made(folder), only=["tiny-control-s0"]).failed == {}
+
+
+def test_parents_count_for_the_disk_though_no_models_are_kept(folder, monkeypatch):
+    """A parent's model stays until its children are made, whatever the plan says of models."""
+    one, parent = {"keep_models": False, "prune": []}, table_of()["parents"][0]
+    several = [{**parent, "name": f"tiny{i}"} for i in range(40)]
+    model = 4 * make_study(made(folder, **one)).runs[0].shape.total
+    monkeypatch.setattr("p2law.experiments.study.shutil.disk_usage", lambda _: type("Usage", (), {"free": 39 * model}))
+    assert shortage(make_study(made(folder, **one))) == ""
+    assert "may fill" in shortage(make_study(made(folder, **one, parents=several), room=False))
