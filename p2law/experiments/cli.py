@@ -72,12 +72,13 @@ def _run(options: Namespace) -> int:
 
 
 def _report(outcome: "Outcome", out: Path) -> None:
+    from .record import done_runs
     from .table import controls, level
 
     rows, names = outcome.rows, {*outcome.done, *outcome.failed, *outcome.left}
     where = f"tables in {out}" if len(rows) else "no tables yet"
     print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; {where}")
-    if others := [each.parent for each in out.glob("runs/*/done.json") if each.parent.name not in names]:
+    if others := done_runs(out) - names:
         print(f"{len(others)} more in {out / 'runs'} are not of this plan, and not in its tables")
     for size, drift in controls(rows).items():
         print(f"control {size}: the unpruned parent moved by {drift:+.4f} nats per token over the same training")

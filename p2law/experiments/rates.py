@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..errors import DataError
 from .plan import Parent, Plan, Training
+from .record import of_run
 from .runs import runs
 from .sweep import Outcome, sweep
 
@@ -135,7 +136,7 @@ def _folder(plan: Plan, parent: Parent, say: Say) -> str:
     outcome = sweep(plan, only=[name], say=say)
     if name not in outcome.done:
         raise DataError(f"{name} is not done: {outcome.failed.get(name, 'another process has it')}")
-    return str(plan.out / "runs" / name / "model")
+    return str(of_run(plan.out, name).model)
 
 
 def _ends(outcome: Outcome, kind: str) -> pd.Series:

@@ -18,7 +18,7 @@ from .fingerprint import fingerprint
 from .machine import device_of, devices, kind, memory
 from .parents import has_tokenizer
 from .plan import VALIDATION, Plan
-from .record import Record
+from .record import Record, of_run
 from .runs import Run, runs
 from .text import Text, load
 from .tokenize import digest_of
@@ -34,7 +34,7 @@ class Study:
     device: str
 
     def record(self, name: str) -> Record:
-        return Record(self.plan.out / "runs" / name)
+        return of_run(self.plan.out, name)
 
     def specification(self, run: Run) -> dict[str, Any]:
         """What identifies a run: its own settings and the text it reads, as JSON has them."""
