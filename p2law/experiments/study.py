@@ -140,19 +140,23 @@ def _check_text(study: Study, run: Run) -> None:
 
 
 def _check_same(study: Study, run: Run) -> None:
-    begun, now = study.record(run.name).specification(), study.specification(run)
-    if begun is not None and now.get("parent_weights", "") is None:
-        if not (study.record(run.name).done and run.needs and study.record(run.needs).done):
+    """Refuse a run that was begun as something else."""
+    record = study.record(run.name)
+    if (begun := record.specification()) is None:
+        return
+    now = study.specification(run)
+    if now.get("parent_weights", "") is None:
+        if not (record.done and run.needs and study.record(run.needs).done):
             raise DataError(
                 f"run {run.name} was made from {run.needs}, which is not there any more: bring it back, or delete "
-                f"{study.record(run.name).folder} too."
+                f"{record.folder} too."
             )
         now["parent_weights"] = begun.get("parent_weights")  # only the model is gone, and will not be made anew
-    if begun is not None and begun != now:
+    if begun != now:
         changed = [key for key in now if begun.get(key) != now[key]]
         raise DataError(
             f"run {run.name} was begun with another {', '.join(changed)}: choose another out= folder, or delete "
-            f"{study.record(run.name).folder} to run it anew."
+            f"{record.folder} to run it anew."
         )
 
 
