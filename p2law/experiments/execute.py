@@ -101,7 +101,7 @@ def _from_parent(study: Study, run: Run) -> Start:
 
 def _pruned(study: Study, run: Run, parent: Model, cell: Cell) -> prune.Pruned:
     text = None
-    if prune.get(cell.method).needs_text:
+    if cell.needs_text:
         text = _windows(study, run.split, run.recipe.sequence, study.plan.calibration_sequences)[:, :-1]
     return prune.prune(parent, cell.method, cell.rate, calibration=text, pattern=cell.pattern)
 

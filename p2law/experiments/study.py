@@ -135,7 +135,8 @@ def _check_text(study: Study, run: Run) -> None:
                 f"run {run.name} wants {sequences * recipe.sequence:,} tokens of the split {split!r}, which has "
                 f"{there * recipe.sequence:,} in whole sequences: ask for fewer, allow passes, or prepare more text."
             )
-    if run.cell and window_count(study.text.tokens(run.split), recipe.sequence) < plan.calibration_sequences:
+    calibrated = run.cell is not None and run.cell.needs_text
+    if calibrated and window_count(study.text.tokens(run.split), recipe.sequence) < plan.calibration_sequences:
         raise DataError(f"run {run.name}: too little text for calibration_sequences={plan.calibration_sequences}.")
 
 

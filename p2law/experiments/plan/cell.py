@@ -19,6 +19,11 @@ class Cell:
     rate: float
     pattern: str | None = None
 
+    @property
+    def needs_text(self) -> bool:
+        """Whether it reads calibration text."""
+        return prune.get(self.method).needs_text
+
     def target(self, parent: Architecture) -> prune.Target:
         """What it leaves of a parent."""
         return prune.target(parent, self.method, self.rate, pattern=self.pattern)
