@@ -1,5 +1,6 @@
 """torch and transformers, or a sentence that says how to get them."""
 
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -9,36 +10,33 @@ _ADVICE = 'p2law.experiments needs {name}: pip install "p2law[{extra}]".'
 
 try:
     import torch as torch  # pyright: ignore[reportMissingImports]
-    from torch.utils.checkpoint import checkpoint as checkpoint  # pyright: ignore[reportMissingImports]
+    import torch.utils.checkpoint  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     raise MissingDependencyError(_ADVICE.format(name="torch", extra="experiments")) from error
 
+recompute = torch.utils.checkpoint.checkpoint
+"""Calls a function whose activations are not kept: the backward pass runs it again."""
 Model = Any
 """A causal language model of transformers; its attributes are its own."""
 
 
 def transformers() -> ModuleType:
     """The package transformers, imported when first needed: it takes seconds."""
-    try:
-        import transformers as found  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingDependencyError(_ADVICE.format(name="transformers", extra="experiments")) from error
-    return found
+    return _found("transformers")
 
 
 def safetensors() -> ModuleType:
     """The torch part of the package safetensors."""
-    try:
-        import safetensors.torch as found  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingDependencyError(_ADVICE.format(name="safetensors", extra="experiments")) from error
-    return found
+    return _found("safetensors.torch")
 
 
 def datasets() -> ModuleType:
     """The package datasets, for text from a hub."""
+    return _found("datasets", extra="experiments-data")
+
+
+def _found(module: str, *, extra: str = "experiments") -> ModuleType:
     try:
-        import datasets as found  # pyright: ignore[reportMissingImports]
+        return import_module(module)
     except ImportError as error:
-        raise MissingDependencyError(_ADVICE.format(name="datasets", extra="experiments-data")) from error
-    return found
+        raise MissingDependencyError(_ADVICE.format(name=module.partition(".")[0], extra=extra)) from error

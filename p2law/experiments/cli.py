@@ -1,7 +1,8 @@
 """``p2law experiments``: prepare a text, carry out a plan."""
 
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from ..quantities import parse_quantity
 if TYPE_CHECKING:
     from .sweep import Outcome
 
+Act = Callable[[Namespace], int]
+"""Carries out what the options say; its exit code."""
 ABOUT = "Make curves: prune and post-train models as a plan file says (needs p2law[experiments])."
 EXAMPLES = """examples:
   p2law experiments text books/*.txt --tokenizer HuggingFaceTB/SmolLM2-135M --out text
@@ -25,55 +28,25 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "experiments", help=ABOUT, description=ABOUT, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter
     )
-    arguments(parser)
-
-
-def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
-    parser.set_defaults(act=run)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    sweep = actions.add_parser("run", help="carry out a plan; run again to go on or to retry what failed")
-    sweep.add_argument("plan", metavar="plan.toml")
-    sweep.add_argument("--dry-run", action="store_true", help="show every run and what it takes; train nothing")
-    sweep.add_argument("--only", nargs="+", default=[], metavar="RUN", help="these runs only: one job of a cluster")
-    sweep.add_argument("--minutes", type=float, metavar="M", help="stop then, with a checkpoint; run again to go on")
-    sweep.add_argument("--jobs", type=int, default=1, metavar="N", help="runs carried out at once, for small models")
-    sweep.add_argument("--progress", action="store_true", help="show a bar with loss, tokens/s and MFU")
-    rates = actions.add_parser(
-        "lr", help="try learning rates on one parent of a plan, to choose its lr and lr_fraction"
-    )
-    rates.add_argument("plan", metavar="plan.toml")
-    rates.add_argument("--peaks", type=_numbers, default=[], metavar="1e-3,2e-3,...", help="for training it")
-    rates.add_argument(
-        "--tokens", type=parse_quantity, default=0, metavar="5M", help="of those runs (default: the plan's)"
-    )
-    rates.add_argument("--fractions", type=_numbers, default=[], metavar="0.1,0.2,...", help="for its children")
-    rates.add_argument("--parent", metavar="NAME", help="default: the smallest")
-    text = actions.add_parser("text", help="turn documents into token files")
-    text.add_argument("sources", nargs="+", help=".txt, .md, .py, .jsonl or .parquet, folders of them, or hub:name")
-    text.add_argument("--out", required=True, metavar="FOLDER")
-    text.add_argument("--tokenizer", required=True, metavar="NAME", help="'bytes', tokenizer.json, model folder or id")
-    text.add_argument("--end", metavar="TOKEN", help="token put after every document (default: the tokenizer's own)")
-    text.add_argument(
-        "--arrays", action="store_true", help="sources are token ids, as SPLIT=FILE: .npy, .u16 or .u16.xz"
-    )
-    text.add_argument("--field", default="text", metavar="COLUMN", help="that holds the text (default: text)")
-    text.add_argument("--max-tokens", type=parse_quantity, metavar="100M", help="stop after so many")
-    text.add_argument("--splits", metavar="NAME=SHARE,...", help="default: pretrain=0.6,posttrain=0.38,validation=0.02")
+    _add_run(actions)
+    _add_lr(actions)
+    _add_text(actions)
 
 
-def run(options: Namespace) -> int:
-    """Prune and post-train models, or prepare text or learning rates for it."""
-    try:
-        return {"run": _sweep, "lr": _rates, "text": _text}[options.action](options)
-    except KeyboardInterrupt:
-        if options.action == "text":  # begun anew
-            raise
-        print("p2law: interrupted; the same command goes on from the newest checkpoints", file=sys.stderr)
-        return 130
+def _add_run(actions: Any) -> None:
+    parser = actions.add_parser("run", help="carry out a plan; run again to go on or to retry what failed")
+    parser.set_defaults(act=_resumable(_run))
+    add = parser.add_argument
+    add("plan", metavar="plan.toml")
+    add("--dry-run", action="store_true", help="show every run and what it takes; train nothing")
+    add("--only", nargs="+", default=[], metavar="RUN", help="these runs only: one job of a cluster")
+    add("--minutes", type=float, metavar="M", help="stop then, with a checkpoint; run again to go on")
+    add("--jobs", type=int, default=1, metavar="N", help="runs carried out at once, for small models")
+    add("--progress", action="store_true", help="show a bar with loss, tokens/s and MFU")
 
 
-def _sweep(options: Namespace) -> int:
+def _run(options: Namespace) -> int:
     from .machine import device_of
     from .parallel import leads, processes
     from .plan import read
@@ -99,12 +72,13 @@ def _sweep(options: Namespace) -> int:
 
 
 def _report(outcome: "Outcome", out: Path) -> None:
+    from .record import done_runs
     from .table import controls, level
 
     rows, names = outcome.rows, {*outcome.done, *outcome.failed, *outcome.left}
     where = f"tables in {out}" if len(rows) else "no tables yet"
     print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed, {len(outcome.left)} left; {where}")
-    if others := [each.parent for each in out.glob("runs/*/done.json") if each.parent.name not in names]:
+    if others := done_runs(out) - names:
         print(f"{len(others)} more in {out / 'runs'} are not of this plan, and not in its tables")
     for size, drift in controls(rows).items():
         print(f"control {size}: the unpruned parent moved by {drift:+.4f} nats per token over the same training")
@@ -114,7 +88,20 @@ def _report(outcome: "Outcome", out: Path) -> None:
         print(f"p2law: {name} failed: {reason}", file=sys.stderr)
 
 
-def _rates(options: Namespace) -> int:
+def _add_lr(actions: Any) -> None:
+    parser = actions.add_parser(
+        "lr", help="try learning rates on one parent of a plan, to choose its lr and lr_fraction"
+    )
+    parser.set_defaults(act=_resumable(_lr))
+    add = parser.add_argument
+    add("plan", metavar="plan.toml")
+    add("--peaks", type=_numbers, default=[], metavar="1e-3,2e-3,...", help="for training it")
+    add("--tokens", type=parse_quantity, default=0, metavar="5M", help="of those runs (default: the plan's)")
+    add("--fractions", type=_numbers, default=[], metavar="0.1,0.2,...", help="for its children")
+    add("--parent", metavar="NAME", help="default: the smallest")
+
+
+def _lr(options: Namespace) -> int:
     from .plan import read
     from .rates import fractions, peaks
 
@@ -130,6 +117,20 @@ def _rates(options: Namespace) -> int:
 
 def _numbers(text: str) -> list[float]:
     return [parse_quantity(part) for part in text.split(",")]
+
+
+def _add_text(actions: Any) -> None:
+    parser = actions.add_parser("text", help="turn documents into token files")
+    parser.set_defaults(act=_text)
+    add = parser.add_argument
+    add("sources", nargs="+", help=".txt, .md, .py, .jsonl or .parquet, folders of them, or hub:name")
+    add("--out", required=True, metavar="FOLDER")
+    add("--tokenizer", required=True, metavar="NAME", help="'bytes', tokenizer.json, model folder or id")
+    add("--end", metavar="TOKEN", help="token put after every document (default: the tokenizer's own)")
+    add("--arrays", action="store_true", help="sources are token ids, as SPLIT=FILE: .npy, .u16 or .u16.xz")
+    add("--field", default="text", metavar="COLUMN", help="that holds the text (default: text)")
+    add("--max-tokens", type=parse_quantity, metavar="100M", help="stop after so many")
+    add("--splits", metavar="NAME=SHARE,...", help="default: pretrain=0.6,posttrain=0.38,validation=0.02")
 
 
 def _text(options: Namespace) -> int:
@@ -163,3 +164,16 @@ def _shares(text: str) -> dict[str, float]:
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+def _resumable(act: Act) -> Act:
+    """An action that says, where it is interrupted, that the same command goes on."""
+
+    def acting(options: Namespace) -> int:
+        try:
+            return act(options)
+        except KeyboardInterrupt:
+            print("p2law: interrupted; the same command goes on from the newest checkpoints", file=sys.stderr)
+            return 130
+
+    return acting

@@ -1,7 +1,7 @@
 """Carry out one run: get its model, train it, leave model and record."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +11,13 @@ from ._torch import Model, torch
 from .batches import fixed_windows, make_batches
 from .parents import has_tokenizer
 from .plan import VALIDATION, Cell
+from .prune.masks import Masks
 from .record import Record
 from .runs import Run
 from .sparse import remasking
+from .state import Row
 from .study import Study
-from .train import Remask, Row, train
+from .train import Remask, train
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Start:
     """What a run sets out from."""
 
     model: Model = field(repr=False)
-    masks: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
+    masks: Masks = field(default_factory=dict, repr=False)
     remask: Remask | None = None
     teacher: Model | None = field(default=None, repr=False)
 
@@ -37,8 +39,6 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
         If ``stop``, asked after every step, says True before the end.
     """
     record, recipe = study.record(run.name), run.recipe
-    if parallel.leads():
-        record.begin(study.specification(run), study.device)
     tokens = study.text.tokens(run.split)
     batches = make_batches(
         tokens,
@@ -49,6 +49,8 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
         passes=recipe.passes,
     )
     start = _start(study, run)
+    if parallel.leads():  # not before its parent is there, or the weights it says it came from would be none
+        record.begin(study.specification(run), study.device)
     rows = train(
         start.model,
         batches,
@@ -57,14 +59,14 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
         masks=start.masks,
         remask=start.remask,
         teacher=start.teacher,
-        start="pruned" if run.kind in ("pruned", "control") else "initial",
+        start="pruned" if run.posttrained else "initial",
         folder=record.checkpoints,
         checkpoint_every=study.plan.checkpoint_every,
         log=record.log if parallel.leads() else None,
         stop=stop,
         progress=progress and parallel.leads(),
     )
-    kept = run.kind == "parent" or study.plan.keep_models
+    kept = study.keeps(run)
     model = parallel.whole_model(start.model) if kept else start.model
     if parallel.leads():
         _finish(record, run, model, rows, kept)
@@ -79,28 +81,29 @@ def _finish(record: Record, run: Run, model: Model, rows: list[Row], kept: bool)
 
 
 def _start(study: Study, run: Run) -> Start:
-    if run.kind in ("parent", "scratch", "sparse"):
-        model = parents.build(run.shape, seed=run.parent_seed, sequence=run.recipe.sequence, device=study.device)
-        if run.growth is None:
-            return Start(model)
-        growth = run.growth
-        return Start(
-            model,
-            remask=remasking(growth.schedule, run.recipe.steps, every=growth.every, pattern=growth.pattern),
-        )
-    parent = parents.load(run.parent.model or study.record(run.needs or "").model, device=study.device)
+    if run.posttrained:
+        return _from_parent(study, run)
+    model = parents.build(run.shape, seed=run.parent_seed, sequence=run.recipe.sequence, device=study.device)
+    if (growth := run.growth) is None:
+        return Start(model)
+    remask = remasking(growth.schedule, run.recipe.steps, every=growth.every, pattern=growth.pattern)
+    return Start(model, remask=remask)
+
+
+def _from_parent(study: Study, run: Run) -> Start:
+    """The parent or what pruning leaves of it, taught by the whole parent where the recipe says so."""
+    parent, taught = parents.load(study.parent_model(run), device=study.device), run.recipe.distil > 0
     if run.cell is None:
-        return Start(parent, teacher=deepcopy(parent).eval() if run.recipe.distil else None)
-    return _pruned(study, run, parent, run.cell)
+        return Start(parent, teacher=deepcopy(parent).eval() if taught else None)
+    child = _pruned(study, run, parent, run.cell)
+    return Start(child.model, child.masks, teacher=parent.eval() if taught else None)
 
 
-def _pruned(study: Study, run: Run, parent: Model, cell: Cell) -> Start:
+def _pruned(study: Study, run: Run, parent: Model, cell: Cell) -> prune.Pruned:
     text = None
-    if prune.get(cell.method).needs_text:
+    if cell.needs_text:
         text = _windows(study, run.split, run.recipe.sequence, study.plan.calibration_sequences)[:, :-1]
-    child = prune.prune(parent, cell.method, cell.rate, calibration=text, pattern=cell.pattern)
-    teacher = parent.eval() if run.recipe.distil else None
-    return Start(child.model, child.masks, teacher=teacher)
+    return prune.prune(parent, cell.method, cell.rate, calibration=text, pattern=cell.pattern)
 
 
 def _windows(study: Study, split: str, sequence: int, count: int) -> torch.Tensor:

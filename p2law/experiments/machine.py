@@ -1,16 +1,12 @@
-"""The device at hand: what it can do at best, and how much of that a run uses."""
+"""The device at hand and what it can do at best; what training asks of it."""
 
 import gc
 import os
-from time import monotonic
-from types import TracebackType
 from typing import Any
 
 from ..flops import counted_flops
-from . import parallel
-from ._torch import Model, torch
-from .architecture import Architecture, of_config
-from .recipe import Recipe
+from ._torch import torch
+from .architecture import Architecture
 
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 """FLOP/s of dense bfloat16 products, from the makers' data sheets."""
@@ -87,37 +83,3 @@ def training_flops(shape: Architecture, tokens: float, sequence: int) -> float:
         width=width,
         sequence=sequence,
     )
-
-
-class Meter:
-    """A progress bar that names loss, tokens per second and share of the devices' peak; silent unless shown."""
-
-    def __init__(self, model: Model, recipe: Recipe, step: int, *, shown: bool) -> None:
-        self._recipe, self._first, self._began = recipe, step, monotonic()
-        self._flops = training_flops(of_config(model.config), 1, recipe.sequence)
-        best = peak(model.device.type) if shown else None
-        self._peak = best * parallel.size() if best else None
-        self._bar: Any = None
-        if shown:
-            from tqdm import tqdm  # comes with transformers
-
-            self._bar = tqdm(total=recipe.steps, initial=step, unit="step", leave=False)
-
-    def __enter__(self) -> "Meter":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def tick(self, loss: torch.Tensor) -> None:
-        """Count one step."""
-        if self._bar is None:
-            return
-        self._bar.update()
-        if self._bar.n % 10 == 0:  # reading the loss waits for the device
-            speed = (self._bar.n - self._first) * self._recipe.step_tokens / (monotonic() - self._began)
-            used = f", {100 * speed * self._flops / self._peak:.0f} % MFU" if self._peak else ""
-            self._bar.set_postfix_str(f"loss {float(loss):.3f}, {speed:,.0f} tokens/s{used}")

@@ -4,7 +4,7 @@ Started by torchrun, every process takes its slice of every batch. With one proc
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, TypeVar
@@ -79,7 +79,7 @@ def mean(value: float) -> float:
 
 
 @torch.no_grad()
-def align(model: Model, masks: dict[str, torch.Tensor]) -> None:
+def align(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
     """Give every process the leading one's weights and masks: each has pruned for itself, rounding may differ."""
     if _many():
         for tensor in (*model.parameters(), *masks.values()):

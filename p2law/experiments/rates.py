@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..errors import DataError
 from .plan import Parent, Plan, Training
+from .record import of_run
 from .runs import runs
 from .sweep import Outcome, sweep
 
@@ -84,7 +85,7 @@ def peaks(plan: Plan, rates: Sequence[float], *, parent: str | None = None, toke
     name = next(run.name for run in runs(_alone(plan, chosen, tokens)) if run.kind == "parent")
     for rate in rates:
         trial = replace(_alone(plan, replace(chosen, lr=rate), tokens), out=plan.out / "lr" / f"peak-{rate:g}")
-        found[rate] = _ends(sweep(trial, only=[name], say=_named(say, f"peak {rate:g}")), ["parent"])
+        found[rate] = _ends(sweep(trial, only=[name], say=_named(say, f"peak {rate:g}")), "parent")
     return Trial(
         f"{chosen.name}: loss by peak learning rate", pd.DataFrame(found).T.rename(columns={name: chosen.name})
     )
@@ -105,7 +106,7 @@ def fractions(plan: Plan, parts: Sequence[float], *, parent: str | None = None, 
         trial = replace(
             _alone(plan, chosen, 0), posttrain=training, prune=plan.prune, out=plan.out / "lr" / f"fraction-{part:g}"
         )
-        found[part] = _ends(sweep(trial, say=_named(say, f"fraction {part:g}")), ["pruned"])
+        found[part] = _ends(sweep(trial, say=_named(say, f"fraction {part:g}")), "pruned")
     return Trial(f"{chosen.name}: loss by fraction of the peak learning rate", pd.DataFrame(found).T)
 
 
@@ -135,14 +136,13 @@ def _folder(plan: Plan, parent: Parent, say: Say) -> str:
     outcome = sweep(plan, only=[name], say=say)
     if name not in outcome.done:
         raise DataError(f"{name} is not done: {outcome.failed.get(name, 'another process has it')}")
-    return str(plan.out / "runs" / name / "model")
+    return str(of_run(plan.out, name).model)
 
 
-def _ends(outcome: Outcome, kinds: list[str]) -> pd.Series:
+def _ends(outcome: Outcome, kind: str) -> pd.Series:
+    """The last loss of every run of a kind."""
     rows = outcome.rows
-    if not len(rows):
-        return pd.Series(dtype=float)
-    return rows[rows["kind"].isin(kinds)].groupby("run")["loss"].last()
+    return rows[rows["kind"] == kind].groupby("run")["loss"].last() if len(rows) else pd.Series(dtype=float)
 
 
 def _named(say: Say, trial: str) -> Say:

@@ -80,3 +80,13 @@ class Record:
     def facts(self) -> dict[str, Any]:
         """What :meth:`finish` was given."""
         return json.loads((self.folder / "done.json").read_text())
+
+
+def of_run(out: Path, name: str) -> Record:
+    """The record of a run in a sweep's folder."""
+    return Record(out / "runs" / name)
+
+
+def done_runs(out: Path) -> set[str]:
+    """Names of the runs in a sweep's folder that are done, of whatever plan."""
+    return {path.parent.name for path in out.glob("runs/*/done.json")}

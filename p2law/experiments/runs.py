@@ -5,11 +5,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..errors import DataError
-from . import prune
 from .architecture import Architecture
-from .plan import Cell, Growth, Parent, Plan
+from .plan import Cell, Growth, Parent, Plan, Training
 from .prune._pattern import parse
 from .recipe import Recipe
+
+KINDS = ("parent", "control", "pruned", "scratch", "sparse")
+"""Kinds of runs, in the order in which they are carried out."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Run:
 
     name: str
     kind: str
-    """``parent``, ``control``, ``pruned``, ``scratch`` or ``sparse``."""
+    """One of :data:`KINDS`."""
     parent: Parent
     parent_seed: int
     recipe: Recipe
@@ -31,14 +33,18 @@ class Run:
     growth: Growth | None = None
 
     @property
+    def posttrained(self) -> bool:
+        """Whether it sets out from the parent's weights; all others begin with random ones."""
+        return self.kind in ("control", "pruned")
+
+    @property
     def body(self) -> int:
         """Non-embedding parameters that are not zero at the end, as far as the plan tells."""
-        if self.cell is None or self.kind == "scratch":
-            growth = self.growth
-            return self.shape.body - (
-                parse(growth.pattern).zeros(self.shape, growth.schedule.sparsity) if growth else 0
-            )
-        return prune.target(self.parent.shape, self.cell.method, self.cell.rate, pattern=self.cell.pattern).body
+        if self.cell is not None:
+            return self.cell.target(self.parent.shape).body
+        growth = self.growth
+        zeros = parse(growth.pattern).zeros(self.shape, growth.schedule.sparsity) if growth else 0
+        return self.shape.body - zeros
 
     def specification(self) -> dict[str, Any]:
         """Everything the outcome depends on, as plain values; not where a parent's files lie."""
@@ -57,8 +63,7 @@ def runs(plan: Plan) -> list[Run]:
     """
     made = [run for parent in plan.parents for seed in plan.parent_seeds for run in _of_parent(plan, parent, seed)]
     _check_distinct(made)
-    order = {"parent": 0, "control": 1, "pruned": 2, "scratch": 3, "sparse": 4}
-    return sorted(_once(made), key=lambda run: order[run.kind])
+    return sorted(_once(made), key=lambda run: KINDS.index(run.kind))
 
 
 def _once(made: list[Run]) -> list[Run]:
@@ -89,20 +94,20 @@ def _of_parent(plan: Plan, parent: Parent, parent_seed: int) -> Iterator[Run]:
     needs = None
     if parent.model is None and plan.pretrain is not None:
         needs = f"{size}-parent"
-        yield from _dense(plan, parent, parent_seed, size)
-        yield from _sparse(plan, parent, parent_seed, size)
+        yield from _pretrained(plan, plan.pretrain, parent, parent_seed, size)
     if plan.posttrain is None:
         return
     for seed in parent.seeds or plan.seeds:
         recipe = plan.posttrain.recipe(parent, seed)
-        own = Run("", "", parent, parent_seed, recipe, plan.posttrain.split, parent.shape, needs)
-        yield replace(own, name=f"{size}-control-s{seed}", kind="control")
+        name, split = f"{size}-control-s{seed}", plan.posttrain.split
+        control = Run(name, "control", parent, parent_seed, recipe, split, parent.shape, needs)
+        yield control
         for cell in plan.prune:
-            child = _child_shape(parent, cell)
             name = f"{size}-{cell.label}-{cell.rate:g}-s{seed}".replace(":", "of")
-            yield replace(own, name=name, kind="pruned", cell=cell, shape=child)
-            if child != parent.shape:
-                yield from _scratch(plan, replace(own, name=name, kind="scratch", cell=cell, shape=child, needs=None))
+            child = replace(control, name=name, kind="pruned", cell=cell, shape=cell.target(parent.shape).shape)
+            yield child
+            if child.shape != parent.shape:
+                yield from _scratch(plan, child)
 
 
 def _scratch(plan: Plan, child: Run) -> Iterator[Run]:
@@ -110,25 +115,16 @@ def _scratch(plan: Plan, child: Run) -> Iterator[Run]:
         # Random weights bear the rate of pre-training.
         recipe = replace(child.recipe, lr=child.parent.lr, tokens=tokens)
         longer = "" if tokens == child.recipe.tokens else f"-{tokens}"
-        yield replace(child, name=f"{child.name}-scratch{longer}", recipe=recipe)
+        yield replace(child, name=f"{child.name}-scratch{longer}", kind="scratch", recipe=recipe, needs=None)
 
 
-def _dense(plan: Plan, parent: Parent, seed: int, size: str) -> Iterator[Run]:
-    assert plan.pretrain is not None
-    recipe = plan.pretrain.recipe(parent, seed)
-    own = Run(f"{size}-parent", "parent", parent, seed, recipe, plan.pretrain.split, parent.shape)
+def _pretrained(plan: Plan, how: Training, parent: Parent, seed: int, size: str) -> Iterator[Run]:
+    """The parent itself, the same for other numbers of tokens, and pruned while it is trained."""
+    recipe = how.recipe(parent, seed)
+    own = Run(f"{size}-parent", "parent", parent, seed, recipe, how.split, parent.shape)
     yield own
     for tokens in plan.horizons:
         yield replace(own, name=f"{size}-parent-{tokens}", recipe=replace(recipe, tokens=tokens))
-
-
-def _sparse(plan: Plan, parent: Parent, seed: int, size: str) -> Iterator[Run]:
-    assert plan.pretrain is not None
-    recipe = plan.pretrain.recipe(parent, seed)
     for growth in plan.sparse:
         name = f"{size}-sparse-{growth.schedule.sparsity:g}-{growth.label}"
-        yield Run(name, "sparse", parent, seed, recipe, plan.pretrain.split, parent.shape, growth=growth)
-
-
-def _child_shape(parent: Parent, cell: Cell) -> Architecture:
-    return prune.target(parent.shape, cell.method, cell.rate, pattern=cell.pattern).shape
+        yield replace(own, name=name, kind="sparse", growth=growth)

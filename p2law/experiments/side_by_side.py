@@ -15,14 +15,14 @@ from .train import TrainingError
 
 
 def side_by_side(
-    runs: Sequence[Run], task: Callable[[str], str], *, jobs: int, say: Callable[[str, str], None]
+    runs: Sequence[Run], task: Callable[[Run], str], *, jobs: int, say: Callable[[Run, str], None]
 ) -> None:
     """Carry out runs, ``jobs`` at a time; those that others wait for first, then the longest.
 
     Parameters
     ----------
     task : callable
-        Given a run's name in a process of its own; what it returns is told to ``say`` with the name. Must be picklable.
+        Given a run in a process of its own; what it returns is told to ``say`` with the run. Must be picklable.
 
     Raises
     ------
@@ -35,9 +35,9 @@ def side_by_side(
         while waiting or going:
             for run in _ready(waiting, going.values())[: jobs - len(going)]:
                 waiting.remove(run)
-                going[pool.submit(task, run.name)] = run
+                going[pool.submit(task, run)] = run
             for future in wait(going, return_when=FIRST_COMPLETED).done:
-                say(going.pop(future).name, _result(future, first=len(waiting) + len(going) + 1 == len(runs)))
+                say(going.pop(future), _result(future, first=len(waiting) + len(going) + 1 == len(runs)))
 
 
 def _ready(waiting: Sequence[Run], going: Any) -> list[Run]:

@@ -4,20 +4,14 @@ The method of Jin et al. 2025 (arXiv 2501.12486): the weights of lowest magnitud
 25 % and 75 % of the training compute.
 """
 
-import numpy as np
-
 from ..schedules import PruningSchedule
 from . import parallel
 from ._torch import Model, torch
 from .prune import magnitude
 from .prune._pattern import parse
-from .prune._sparsify import Masks, sparsify
+from .prune._sparsify import sparsify
+from .prune.masks import Masks
 from .train import Remask
-
-
-def densities(schedule: PruningSchedule, steps: int, every: int) -> np.ndarray:
-    """Fraction of the linear weights left during each step, (steps,)."""
-    return schedule.at_steps(steps, every=every)
 
 
 def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str = "layer") -> Remask:
@@ -30,7 +24,7 @@ def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str
     pattern : {"layer", "global", "row"}
         Where magnitudes are compared. The authors' own code ranks the whole model ("global").
     """
-    left, where = densities(schedule, steps, every), parse(pattern)
+    left, where = schedule.at_steps(steps, every=every), parse(pattern)
 
     def remask(step: int, model: Model) -> Masks | None:
         before = left[step - 1] if step else 1.0

@@ -1,92 +1,107 @@
-"""Checkpoints of a run in progress: a folder each, checksummed, renamed into place when whole."""
+"""What changes while a model is trained: kept in checkpoints, taken out of them, timed."""
 
-import json
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from ._torch import safetensors, torch
-from .files import file_digest, flush
+from . import checkpoint, parallel
+from ._torch import Model, torch
+from .checkpoint import Checkpoint
+from .machine import synchronise
+from .prune.masks import Masks, mask_tensor, mask_weights, pruned_weights, verify
 
-KEEP = 2
-"""Checkpoints kept, so that one spoilt on disk does not cost the run."""
+Row = dict[str, Any]
+"""One measurement; :func:`~p2law.experiments.train.train` says what is in it."""
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW remembers of every weight."""
+MINUTE, SHARE = 60.0, 0.05
+"""Seconds between checkpoints, and the share of the time that these may take."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class State:
-    """What a run needs to go on as if nothing had happened."""
+    """A model under training, and how far it has come."""
 
-    step: int
-    tensors: Mapping[str, torch.Tensor] = field(repr=False)
-    info: Mapping[str, Any]
+    model: Model
+    optimiser: Any
+    masks: Masks = field(default_factory=dict)
+    pruned: int = 0
+    """Weights the masks hold at zero; counted when they change, for on a GPU counting waits for it."""
+    step: int = 0
+    zeros: int = 0
+    """Pruned weights summed over the steps taken."""
+    rows: list[Row] = field(default_factory=list)
+    seconds: float = 0.0
+    """Of training, up to ``began``; measuring and saving are not counted."""
+    began: float = 0.0
+    kept: float = 0.0
+    """When the newest checkpoint was written, and how long that took."""
+    cost: float = 0.0
 
+    def start_clocks(self) -> None:
+        self.began = self.kept = monotonic()
 
-class Stored(Mapping[str, torch.Tensor]):
-    """Tensors of a file, each read when it is asked for: several processes on a machine need not hold them all."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._opened() as file:
-            self._names = tuple(file.keys())
-
-    def _opened(self) -> Any:
-        return safetensors().safe_open(self._path, framework="pt")
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        with self._opened() as file:
-            return file.get_tensor(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+    def overdue(self) -> bool:
+        """Whether a kill would now cost more than a minute, and a checkpoint little beside that."""
+        return monotonic() - self.kept > max(MINUTE, self.cost / SHARE)
 
 
-def save(folder: Path, state: State) -> None:
-    """Write a checkpoint; it is there entirely or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part, place = folder / "part", folder / f"{state.step:09d}"
-    for stale in (part, place):
-        shutil.rmtree(stale, ignore_errors=True)
-    part.mkdir()
-    safetensors().save_file(
-        {name: tensor.contiguous() for name, tensor in state.tensors.items()}, part / "state.safetensors"
-    )
-    facts = {"step": state.step, "sha256": file_digest(part / "state.safetensors"), "info": dict(state.info)}
-    (part / "state.json").write_text(json.dumps(facts))
-    for path in (*part.iterdir(), part):
-        flush(path)
-    part.rename(place)
-    flush(folder)
-    places = _places(folder)
-    spoilt = [each for each in places if each.name > place.name]  # else this run would have gone on from them
-    for old in (*places[: -KEEP - len(spoilt)], *spoilt):
-        shutil.rmtree(old)
+@contextmanager
+def aside(state: State) -> Iterator[None]:
+    """What is done inside does not count as training; the steps before have ended on the device, too."""
+    synchronise(state.model.device)
+    state.seconds += monotonic() - state.began
+    yield
+    state.began = monotonic()
 
 
-def newest(folder: Path) -> Path | None:
-    """Where the newest checkpoint lies whose checksum holds, if there is one."""
-    for place in reversed(_places(folder)):
-        try:
-            if file_digest(place / "state.safetensors") == _facts(place)["sha256"]:
-                return place
-        except (OSError, ValueError, KeyError):
-            continue
-    return None
+def hold(state: State, masks: Masks) -> None:
+    """Hold weights at zero from now on.
+
+    The momentum of those just pruned is forgotten; left to fade it would end in denormal numbers, slow on a CPU.
+    """
+    state.masks, state.pruned = masks, pruned_weights(masks)
+    mask_weights(state.model, masks)
+    for name, mask in masks.items():
+        moments = state.optimiser.state.get(state.model.get_parameter(name), {})
+        for moment in MOMENTS:
+            if moment in moments:
+                mask_tensor(moments[moment], mask)
 
 
-def load(place: Path) -> State:
-    """Read a checkpoint; :func:`newest` has seen that it is whole."""
-    facts = _facts(place)
-    return State(facts["step"], Stored(place / "state.safetensors"), facts["info"])
+def save(state: State, folder: Path) -> None:
+    """Write a checkpoint; every process must ask."""
+    with aside(state):
+        began = monotonic()
+        verify(state.model, state.masks)
+        tensors = {f"mask.{name}": mask for name, mask in state.masks.items()}
+        for name, parameter in state.model.named_parameters():
+            moments = state.optimiser.state[parameter]
+            for what, tensor in {"weight": parameter.detach(), **{each: moments[each] for each in MOMENTS}}.items():
+                found = parallel.whole(tensor)  # all processes help to gather it, one keeps and writes it
+                if parallel.leads():
+                    tensors[f"{what}.{name}"] = found.cpu()
+        info = {"rows": state.rows, "zeros": state.zeros, "seconds": state.seconds}
+        if parallel.leads():
+            checkpoint.save(folder, Checkpoint(state.step, tensors, info))
+        state.kept = monotonic()
+        state.cost = state.kept - began
 
 
-def _facts(place: Path) -> dict[str, Any]:
-    return json.loads((place / "state.json").read_text())
-
-
-def _places(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.name.isdigit()) if folder.is_dir() else []
+@torch.no_grad()
+def restore(state: State, saved: Checkpoint) -> None:
+    """Go back to where a checkpoint was written."""
+    device = state.model.device
+    counter = device if device.type == "cuda" else "cpu"
+    for name, parameter in state.model.named_parameters():
+        found = {what: saved.tensors[f"{what}.{name}"].to(device) for what in ("weight", *MOMENTS)}
+        parameter.copy_(parallel.like(found["weight"], parameter))
+        moments = {moment: parallel.like(found[moment], parameter) for moment in MOMENTS}
+        state.optimiser.state[parameter] = {"step": torch.tensor(float(saved.step), device=counter), **moments}
+    masks = ((name, tensor) for name, tensor in saved.tensors.items() if name.startswith("mask."))
+    hold(state, {name.removeprefix("mask."): tensor.to(device) for name, tensor in masks})
+    state.step, state.rows = saved.step, list(saved.info["rows"])
+    state.zeros, state.seconds = saved.info["zeros"], saved.info["seconds"]

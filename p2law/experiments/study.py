@@ -18,7 +18,7 @@ from .fingerprint import fingerprint
 from .machine import device_of, devices, kind, memory
 from .parents import has_tokenizer
 from .plan import VALIDATION, Plan
-from .record import Record
+from .record import Record, of_run
 from .runs import Run, runs
 from .text import Text, load
 from .tokenize import digest_of
@@ -34,26 +34,38 @@ class Study:
     device: str
 
     def record(self, name: str) -> Record:
-        return Record(self.plan.out / "runs" / name)
+        return of_run(self.plan.out, name)
 
     def specification(self, run: Run) -> dict[str, Any]:
         """What identifies a run: its own settings and the text it reads, as JSON has them."""
         texts = {split: self.text.digest(split) for split in (run.split, VALIDATION)}
         measured = {"validation": self.plan.validation_sequences, "calibration": self.plan.calibration_sequences}
-        weights = {"parent_weights": self._weights(run)} if run.kind in ("control", "pruned") else {}
+        weights = {"parent_weights": self._weights(run)} if run.posttrained else {}
         return json.loads(json.dumps({**run.specification(), "text": texts, **measured, **weights}, default=str))
 
+    def parent_model(self, run: Run) -> Path | str:
+        """Where the parent lies that a post-trained run sets out from: a folder, or a hub id."""
+        return run.parent.model or self.record(run.needs or "").model
+
     def _weights(self, run: Run) -> str | None:
-        """Which weights a run sets out from, once they are there."""
-        source = self.record(run.needs).model if run.needs else run.parent.model
-        made = run.needs is None or (self.record(run.needs).done and Path(source or "").is_dir())
-        return fingerprint(source) if source and made else None
+        """Which weights those are, once they are there."""
+        source = self.parent_model(run)
+        made = run.needs is None or (self.record(run.needs).done and Path(source).is_dir())
+        return fingerprint(source) if made else None
+
+    def keeps(self, run: Run) -> bool:
+        """Whether the trained model stays: a parent's always does."""
+        return run.kind == "parent" or self.plan.keep_models
+
+    def cost(self, run: Run) -> Estimate:
+        """What a run will take of the study's device."""
+        return estimate(run, device=self.device, speed=self.plan.speed, processes=parallel.size())
 
     def table(self) -> pd.DataFrame:
         """One row per run: parameters, tokens, and estimates of FLOPs, memory and time."""
         rows = []
         for run in self.runs:
-            cost = estimate(run, device=self.device, speed=self.plan.speed, processes=parallel.size())
+            cost = self.cost(run)
             rows.append(
                 {
                     "run": run.name,
@@ -123,24 +135,29 @@ def _check_text(study: Study, run: Run) -> None:
                 f"run {run.name} wants {sequences * recipe.sequence:,} tokens of the split {split!r}, which has "
                 f"{there * recipe.sequence:,} in whole sequences: ask for fewer, allow passes, or prepare more text."
             )
-    if run.cell and window_count(study.text.tokens(run.split), recipe.sequence) < plan.calibration_sequences:
+    calibrated = run.cell is not None and run.cell.needs_text
+    if calibrated and window_count(study.text.tokens(run.split), recipe.sequence) < plan.calibration_sequences:
         raise DataError(f"run {run.name}: too little text for calibration_sequences={plan.calibration_sequences}.")
 
 
 def _check_same(study: Study, run: Run) -> None:
-    begun, now = study.record(run.name).specification(), study.specification(run)
-    if begun is not None and now.get("parent_weights", "") is None:
-        if not (study.record(run.name).done and run.needs and study.record(run.needs).done):
+    """Refuse a run that was begun as something else."""
+    record = study.record(run.name)
+    if (begun := record.specification()) is None:
+        return
+    now = study.specification(run)
+    if now.get("parent_weights", "") is None:
+        if not (record.done and run.needs and study.record(run.needs).done):
             raise DataError(
                 f"run {run.name} was made from {run.needs}, which is not there any more: bring it back, or delete "
-                f"{study.record(run.name).folder} too."
+                f"{record.folder} too."
             )
         now["parent_weights"] = begun.get("parent_weights")  # only the model is gone, and will not be made anew
-    if begun is not None and begun != now:
+    if begun != now:
         changed = [key for key in now if begun.get(key) != now[key]]
         raise DataError(
             f"run {run.name} was begun with another {', '.join(changed)}: choose another out= folder, or delete "
-            f"{study.record(run.name).folder} to run it anew."
+            f"{record.folder} to run it anew."
         )
 
 
@@ -149,10 +166,8 @@ def shortage(study: Study, jobs: int = 1) -> str:
     if kind(study.device) == "cuda" and not torch.cuda.is_available():
         return f"device = {study.device!r}: torch sees no GPU here; choose 'cpu' or another machine."
     left = [run for run in study.runs if not study.record(run.name).done]
-    costs = {
-        run.name: estimate(run, device=study.device, speed=study.plan.speed, processes=parallel.size()) for run in left
-    }
-    kept = sum(4 * run.shape.total for run in left) if study.plan.keep_models else 0
+    costs = {run.name: study.cost(run) for run in left}
+    kept = sum(4 * run.shape.total for run in left if study.keeps(run))
     needed = kept + sum(sorted((cost.disk for cost in costs.values()), reverse=True)[:jobs])
     there = shutil.disk_usage(_existing(study.plan.out)).free
     if needed > there:

@@ -75,17 +75,20 @@ def sweep(
     end = float("inf")
     if minutes is not None:
         end = time() + 60 * number("minutes", minutes, low=0, closed=True, must="give 0 or more", error=DataError)
+
+    def tell(run: Run, became: str) -> None:
+        if parallel.leads():
+            say(f"{run.name}: {became}")
+
     with parallel.processes(device_of(plan.device)):
         _check_jobs(jobs, progress)
         study = make_study(plan, jobs=jobs)
         wanted = _wanted(study, only)
         if jobs > 1:
-            side_by_side(wanted, partial(_apart, study, end), jobs=jobs, say=lambda name, what: say(f"{name}: {what}"))
+            side_by_side(wanted, partial(_carry_out, study, end), jobs=jobs, say=tell)
         else:
             for run in wanted:
-                became = _carry_out(study, run, end, progress)
-                if parallel.leads():
-                    say(f"{run.name}: {became}")
+                tell(run, _carry_out(study, end, run, progress=progress))
         return _outcome(study)
 
 
@@ -104,12 +107,8 @@ def _wanted(study: Study, only: Collection[str]) -> list[Run]:
     return [run for run in study.runs if not only or run.name in only]
 
 
-def _apart(study: Study, end: float, name: str) -> str:
-    """Carry out one run in a process of its own."""
-    return _carry_out(study, _wanted(study, [name])[0], end, progress=False)
-
-
-def _carry_out(study: Study, run: Run, end: float, progress: bool) -> str:
+def _carry_out(study: Study, end: float, run: Run, *, progress: bool = False) -> str:
+    """Carry out one run if it is to be done now; what became of it, in words."""
     record, stop = study.record(run.name), None if end == float("inf") else lambda: time() > end
     if refusal := parallel.agreed(_refusal(study, run, end)):
         return refusal
@@ -129,9 +128,10 @@ def _carry_out(study: Study, run: Run, end: float, progress: bool) -> str:
             return became
         finally:
             release()
-    if parallel.leads():
-        _write(study)
-    return f"done in {record.facts()['seconds']:.3g} s of training" if parallel.leads() else "done"
+    if not parallel.leads():
+        return "done"
+    _write(study)
+    return f"done in {record.facts()['seconds']:.3g} s of training"
 
 
 def _failed(record: Record, error: Exception) -> str:
@@ -178,11 +178,11 @@ def _refusal(study: Study, run: Run, end: float) -> str:
 
 def _outcome(study: Study) -> Outcome:
     parallel.agreed(None)  # until the leading process has come here too, its files may not be whole
-    records = {run.name: study.record(run.name) for run in study.runs}
-    failed = {name: record.failure for name, record in records.items() if record.failure and not record.done}
+    rows = _write(study) if parallel.leads() else table.gather(study)
+    status = {run.name: study.record(run.name).status for run in study.runs}
     return Outcome(
-        rows=_write(study) if parallel.leads() else table.gather(study),
-        done=tuple(name for name, record in records.items() if record.done),
-        failed={name: reason for name, reason in failed.items() if reason},
-        left=tuple(name for name, record in records.items() if not record.done and name not in failed),
+        rows,
+        done=tuple(name for name, how in status.items() if how == "done"),
+        failed={name: study.record(name).failure or "" for name, how in status.items() if how == "failed"},
+        left=tuple(name for name, how in status.items() if how not in ("done", "failed")),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -50,24 +51,25 @@ def write(study: Study) -> pd.DataFrame:
     """Write all tables as CSV into the plan's folder, and ``curves`` as Parquet where pyarrow is at hand."""
     if not study.plan.out.is_dir():
         return gather(study)
-    with waiting(study.plan.out / "lock"):  # gathered inside, or a slower process would write tables that lack a run
-        return _write(study, gather(study))
-
-
-def _write(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
-    for name, chosen in TABLES.items() if len(rows) else ():
-        with replacing(study.plan.out / f"{name}.csv") as part:
-            chosen(rows).to_csv(part, index=False)
-    if len(rows) and find_spec("pyarrow"):
-        with replacing(study.plan.out / "curves.parquet") as part:
-            rows.to_parquet(part, index=False)
+    with waiting(study.plan.out / "lock"):
+        rows = gather(study)  # inside, or a slower process would write tables that lack a run
+        if len(rows):
+            _write(study.plan.out, rows)
     return rows
+
+
+def _write(out: Path, rows: pd.DataFrame) -> None:
+    for name, chosen in TABLES.items():
+        with replacing(out / f"{name}.csv") as part:
+            chosen(rows).to_csv(part, index=False)
+    if find_spec("pyarrow"):
+        with replacing(out / "curves.parquet") as part:
+            rows.to_parquet(part, index=False)
 
 
 def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
     record, parent = study.record(run.name), run.parent.shape
     facts = record.facts()
-    pruned = run.kind in ("pruned", "control")
     about = {
         "run": run.name,
         "kind": run.kind,
@@ -81,7 +83,7 @@ def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
         "N0_total": parent.total,
         "N": facts["N"],
         "N_total": facts["N_total"],
-        "D0": _tokens_before(study, run) if pruned else 0,
+        "D0": _tokens_before(study, run) if run.posttrained else 0,
     }
     how = {
         "seed": run.recipe.seed,

@@ -120,7 +120,7 @@ def prepare(
             _check_ids(ids, tokenizer, f"document {number}")
             yield _split_of(document, splits), np.append(ids, end)
 
-    return _written(pieces(), Path(folder), tokenizer, list(splits), max_tokens)
+    return _packed(pieces(), Path(folder), tokenizer, list(splits), max_tokens)
 
 
 def pack(tokens: Mapping[str, Iterable[np.ndarray]], folder: str | PathLike[str], tokenizer: Tokenizer) -> Text:
@@ -143,10 +143,10 @@ def pack(tokens: Mapping[str, Iterable[np.ndarray]], folder: str | PathLike[str]
                 _check_ids(ids, tokenizer, f"{split}, array {number}")
                 yield split, ids
 
-    return _written(pieces(), Path(folder), tokenizer, list(tokens), None)
+    return _packed(pieces(), Path(folder), tokenizer, list(tokens), None)
 
 
-def _written(
+def _packed(
     pieces: Iterator[Piece], folder: Path, tokenizer: Tokenizer, splits: list[str], max_tokens: int | None
 ) -> Text:
     for split in splits:
@@ -156,7 +156,7 @@ def _written(
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     try:
-        counts = _write(pieces, part, _dtype(tokenizer.vocabulary), splits, max_tokens)
+        counts = _write_tokens(pieces, part, _dtype(tokenizer.vocabulary), splits, max_tokens)
         _write_manifest(part, tokenizer, counts)
         part.rename(folder)
     finally:
@@ -180,7 +180,7 @@ def load(folder: str | PathLike[str]) -> Text:
     return Text(Path(folder), facts["vocabulary"], facts["name"], facts["sha256"], manifest["splits"])
 
 
-def _write(
+def _write_tokens(
     pieces: Iterator[Piece], folder: Path, dtype: np.dtype[Any], splits: list[str], left: int | None
 ) -> dict[str, dict[str, int]]:
     counts = {split: {"tokens": 0, "documents": 0} for split in splits}

@@ -1,30 +1,28 @@
 """Train a model by a recipe and measure its validation loss on the way; resumed runs equal uninterrupted ones."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from ..errors import P2LawError
-from . import parallel
-from . import state as checkpoint
-from ._torch import Model, torch
-from ._torch import checkpoint as recompute  # type: ignore[attr-defined]
+from . import checkpoint, parallel
+from ._torch import Model, recompute, torch
 from .batches import Batches
 from .loss import autocast, mean_loss, training_loss
-from .machine import Meter, on_device, precision_on, synchronise
-from .prune.masks import mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
+from .machine import on_device, precision_on
+from .meter import meter
+from .prune.masks import Masks, mask_gradients, mask_weights, verify
 from .recipe import Recipe
+from .state import Row, State, aside, hold, restore, save
 
-Masks = Mapping[str, torch.Tensor]
 Remask = Callable[[int, Model], Masks | None]
 """From the number of a step about to be taken (from 0) and the model to new masks, or None to keep the old."""
-Row = dict[str, Any]
-MOMENTS = ("exp_avg", "exp_avg_sq")
-"""What AdamW remembers of every weight."""
+Log = Callable[[list[Row]], None]
+Loss = Callable[[torch.Tensor], torch.Tensor]
+"""Of windows of token ids."""
 
 
 class TrainingError(P2LawError, RuntimeError):
@@ -33,37 +31,6 @@ class TrainingError(P2LawError, RuntimeError):
 
 class Stopped(P2LawError):
     """Training was asked to stop before its end, and can go on from its checkpoint."""
-
-
-@dataclass
-class _Run:
-    """What changes while a model is trained."""
-
-    model: Model
-    optimiser: Any
-    masks: Masks
-    pruned: int
-    """Weights the masks hold at zero; counted when they change, for on a GPU counting waits for it."""
-    loss: Callable[..., torch.Tensor]
-    """Of logits, targets, the teacher's logits and their weight."""
-    step: int = 0
-    zeros: int = 0
-    """Pruned weights summed over the steps taken."""
-    seconds: float = 0.0
-    """Of training, up to ``began``; measuring and saving are not counted."""
-    began: float = 0.0
-    rows: list[Row] = field(default_factory=list)
-    kept: float = 0.0
-    """When the newest checkpoint was written, and how long that took."""
-    cost: float = 0.0
-
-    def overdue(self) -> bool:
-        """Whether a kill would now cost more than a minute, and a checkpoint little beside that."""
-        return monotonic() - self.kept > max(MINUTE, self.cost / SHARE)
-
-
-MINUTE, SHARE = 60.0, 0.05
-"""Seconds between checkpoints, and the share of the time that these may take."""
 
 
 def train(
@@ -78,7 +45,7 @@ def train(
     start: str = "pruned",
     folder: Path | None = None,
     checkpoint_every: int = 500,
-    log: Callable[[list[Row]], None] | None = None,
+    log: Log | None = None,
     stop: Callable[[], bool] | None = None,
     progress: bool = False,
 ) -> list[Row]:
@@ -123,110 +90,96 @@ def train(
     Stopped
         If ``stop`` said so before the end.
     """
-    held = dict(masks or {})
-    parallel.align(model, held)
+    recipe = replace(recipe, precision=precision_on(model.device.type, recipe.precision))
+    parallel.align(model, masks or {})
     parallel.shard(model)
     if teacher is not None:
         parallel.shard(teacher)
-    loss = torch.compile(training_loss) if recipe.compile else training_loss
-    run = _Run(model, _optimiser(model, recipe), held, pruned_weights(held), loss)
+    loss, state = _objective(model, teacher, recipe), State(model, _optimiser(model, recipe))
+    hold(state, masks or {})
     saved = parallel.agreed(checkpoint.newest(folder) if folder and parallel.leads() else None)
     if saved is not None:
-        _restore(run, checkpoint.load(saved))
-    due, wanted = recipe.measured(), precision_on(model.device.type, recipe.precision)
-    with _prepared(model, recipe), Meter(model, recipe, run.step, shown=progress) as meter:
-        run.began = run.kept = monotonic()
+        restore(state, checkpoint.load(saved))
+    due, measure = recipe.measured(), partial(_measure, state, validation, recipe, start, log)
+    with _prepared(model, recipe), meter(model, recipe, state.step, shown=progress) as tick:
+        state.start_clocks()
         if saved is None:
-            with _aside(run):
-                _measure(run, validation, recipe, wanted, start, log)
-        while run.step < recipe.steps:
-            latest = _one_step(run, batches, recipe, wanted, remask, teacher)
-            meter.tick(latest)
-            if run.step in due:
-                with _aside(run):
-                    _measure(run, validation, recipe, wanted, start, log)
-            ended = run.step == recipe.steps
+            measure()
+        while state.step < recipe.steps:
+            tick(_one_step(state, batches, recipe, loss, remask))
+            if state.step in due:
+                measure()
+            ended = state.step == recipe.steps
             halt = not ended and stop is not None and parallel.agreed(stop())
-            wished = run.step % checkpoint_every == 0 or ended or halt
-            if folder and (wished or parallel.agreed(run.overdue())):
-                with _aside(run):
-                    _save(run, folder)
+            wished = state.step % checkpoint_every == 0 or ended or halt
+            if folder and (wished or parallel.agreed(state.overdue())):
+                save(state, folder)
             if halt:
-                raise Stopped(f"stopped after step {run.step} of {recipe.steps}; run it again to go on.")
-    verify(model, run.masks)
-    return run.rows
+                raise Stopped(f"stopped after step {state.step} of {recipe.steps}; run it again to go on.")
+    verify(model, state.masks)
+    return state.rows
 
 
-@contextmanager
-def _aside(run: _Run) -> Iterator[None]:
-    """What is done inside does not count as training; the steps before have ended on the device, too."""
-    synchronise(run.model.device)
-    run.seconds += monotonic() - run.began
-    yield
-    run.began = monotonic()
-
-
-def _one_step(
-    run: _Run, batches: Batches, recipe: Recipe, precision: str, remask: Remask | None, teacher: Model | None
-) -> torch.Tensor:
+def _one_step(state: State, batches: Batches, recipe: Recipe, loss: Loss, remask: Remask | None) -> torch.Tensor:
     """One optimiser step; the loss trained on, left on the device."""
-    if remask is not None and (new := remask(run.step, run.model)) is not None:
-        run.masks, run.pruned = new, pruned_weights(new)
-        _mask_moments(run)
-    model = run.model
-    windows = on_device(parallel.part(batches.at(run.step)), model.device)
+    model = state.model
+    if remask is not None and (masks := remask(state.step, model)) is not None:
+        hold(state, masks)
+    windows = on_device(parallel.part(batches.at(state.step)), model.device)
     total = torch.zeros((), device=model.device)
     for part in windows.split(recipe.micro_batch or recipe.batch):
-        with autocast(model.device.type, precision):
-            loss = _loss(run, part, recipe.distil, teacher) * (len(part) / len(windows))
-        loss.backward()
-        total += loss.detach()
-    mask_gradients(model, run.masks)  # before clipping: gradients that are dropped must not count in the norm
+        with autocast(model.device.type, recipe.precision):
+            share = loss(part) * (len(part) / len(windows))
+        share.backward()
+        total += share.detach()
+    mask_gradients(model, state.masks)  # before clipping: gradients that are dropped must not count in the norm
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-    run.step += 1
-    for group in run.optimiser.param_groups:
-        group["lr"] = recipe.rate(run.step)
-    run.optimiser.step()
-    run.optimiser.zero_grad()
-    mask_weights(model, run.masks)
-    run.zeros += run.pruned
+    state.step += 1
+    for group in state.optimiser.param_groups:
+        group["lr"] = recipe.rate(state.step)
+    state.optimiser.step()
+    state.optimiser.zero_grad()
+    mask_weights(model, state.masks)
+    state.zeros += state.pruned
     return total
 
 
-def _loss(run: _Run, windows: torch.Tensor, distil: float, teacher: Model | None) -> torch.Tensor:
-    inputs, targets = windows[:, :-1], windows[:, 1:]
-    logits, wanted = run.model(input_ids=inputs, use_cache=False).logits, None
-    if teacher is not None and distil:
-        with torch.no_grad():
-            wanted = teacher(input_ids=inputs, use_cache=False).logits
-    return run.loss(logits, targets, wanted, distil)
+def _objective(model: Model, teacher: Model | None, recipe: Recipe) -> Loss:
+    """The loss that is trained on."""
+    of_logits = torch.compile(training_loss) if recipe.compile else training_loss
+
+    def loss(windows: torch.Tensor) -> torch.Tensor:
+        inputs, targets = windows[:, :-1], windows[:, 1:]
+        logits, wanted = model(input_ids=inputs, use_cache=False).logits, None
+        if teacher is not None and recipe.distil:
+            with torch.no_grad():
+                wanted = teacher(input_ids=inputs, use_cache=False).logits
+        return of_logits(logits, targets, wanted, recipe.distil)
+
+    return loss
 
 
-def _measure(
-    run: _Run,
-    validation: torch.Tensor,
-    recipe: Recipe,
-    precision: str,
-    start: str,
-    log: Callable[[list[Row]], None] | None,
-) -> None:
-    loss = parallel.mean(mean_loss(run.model, parallel.part(validation), precision=precision))
-    if not loss < float("inf"):
-        raise TrainingError(f"the loss is {loss} after step {run.step} of {recipe.steps}: lower lr={recipe.lr:g}.")
-    run.rows.append(
-        {
-            "step": run.step,
-            "D": run.step * recipe.step_tokens,
-            "loss": loss,
-            "phase": recipe.phase(run.step) if run.step else start,
-            "lr": recipe.rate(run.step) if run.step else 0.0,
-            "zeros": run.pruned,
-            "zeros_mean": run.zeros / run.step if run.step else float(run.pruned),
-            "seconds": round(run.seconds, 3),
-        }
-    )
-    if log is not None:
-        log(run.rows)
+def _measure(state: State, validation: torch.Tensor, recipe: Recipe, start: str, log: Log | None) -> None:
+    """Add a row with the validation loss."""
+    step = state.step
+    with aside(state):
+        loss = parallel.mean(mean_loss(state.model, parallel.part(validation), precision=recipe.precision))
+        if not loss < float("inf"):
+            raise TrainingError(f"the loss is {loss} after step {step} of {recipe.steps}: lower lr={recipe.lr:g}.")
+        state.rows.append(
+            {
+                "step": step,
+                "D": step * recipe.step_tokens,
+                "loss": loss,
+                "phase": recipe.phase(step) if step else start,
+                "lr": recipe.rate(step) if step else 0.0,
+                "zeros": state.pruned,
+                "zeros_mean": state.zeros / step if step else float(state.pruned),
+                "seconds": round(state.seconds, 3),
+            }
+        )
+        if log is not None:
+            log(state.rows)
 
 
 def _optimiser(model: Model, recipe: Recipe) -> Any:
@@ -253,46 +206,3 @@ def _prepared(model: Model, recipe: Recipe) -> Iterator[None]:
     finally:
         for block in model.model.layers:
             block.__dict__.pop("forward", None)  # it holds the block, which would never be freed
-
-
-def _mask_moments(run: _Run) -> None:
-    """Forget the momentum of weights just pruned; left to fade it would end in denormal numbers, slow on a CPU."""
-    mask_weights(run.model, run.masks)
-    for name, mask in run.masks.items():
-        moments = run.optimiser.state.get(run.model.get_parameter(name), {})
-        for moment in MOMENTS:
-            if moment in moments:
-                mask_tensor(moments[moment], mask)
-
-
-def _save(run: _Run, folder: Path) -> None:
-    began = monotonic()
-    verify(run.model, run.masks)
-    tensors = {f"mask.{name}": mask for name, mask in run.masks.items()}
-    for name, parameter in run.model.named_parameters():
-        moments = run.optimiser.state[parameter]
-        for what, tensor in {"weight": parameter.detach(), **{each: moments[each] for each in MOMENTS}}.items():
-            found = parallel.whole(tensor)  # all processes help to gather it, one keeps and writes it
-            if parallel.leads():
-                tensors[f"{what}.{name}"] = found.cpu()
-    info = {"rows": run.rows, "zeros": run.zeros, "seconds": run.seconds}
-    if parallel.leads():
-        checkpoint.save(folder, checkpoint.State(run.step, tensors, info))
-    run.kept = monotonic()
-    run.cost = run.kept - began
-
-
-@torch.no_grad()
-def _restore(run: _Run, saved: checkpoint.State) -> None:
-    device = run.model.device
-    counter = device if device.type == "cuda" else "cpu"
-    for name, parameter in run.model.named_parameters():
-        found = {what: saved.tensors[f"{what}.{name}"].to(device) for what in ("weight", *MOMENTS)}
-        parameter.copy_(parallel.like(found["weight"], parameter))
-        moments = {moment: parallel.like(found[moment], parameter) for moment in MOMENTS}
-        run.optimiser.state[parameter] = {"step": torch.tensor(float(saved.step), device=counter), **moments}
-    masks = ((name, tensor) for name, tensor in saved.tensors.items() if name.startswith("mask."))
-    run.masks = {name.removeprefix("mask."): tensor.to(device) for name, tensor in masks}
-    run.pruned = pruned_weights(run.masks)
-    run.step, run.rows = saved.step, list(saved.info["rows"])
-    run.zeros, run.seconds = saved.info["zeros"], saved.info["seconds"]

@@ -10,7 +10,7 @@ from functools import partial
 
 from p2law.experiments import parents, train
 from p2law.experiments.architecture import Architecture
-from p2law.experiments.loss import autocast, training_loss
+from p2law.experiments.loss import autocast
 from p2law.experiments.memory import activations, casts
 from p2law.experiments.recipe import Recipe
 
@@ -29,13 +29,12 @@ def shape(family="mistral", *, layers=3, vocabulary=1000):
 def one_step(of, how, precision):
     """Forward and backward pass as training does them, to be repeated; gradients are there from the second on."""
     model, teacher = parents.build(of, sequence=SEQUENCE), parents.build(of, sequence=SEQUENCE, seed=1).eval()
-    loss = torch.compile(training_loss) if how.compile else training_loss
-    run = train._Run(model, None, {}, 0, loss)
+    loss = train._objective(model, teacher, how)
 
     def step(sequences):
         windows = torch.randint(of.vocabulary, (sequences, SEQUENCE + 1))
         with autocast("cpu", precision):
-            found = train._loss(run, windows, how.distil, teacher)
+            found = loss(windows)
         found.backward()
 
     with train._prepared(model, how):

@@ -274,6 +274,11 @@ def test_what_cannot_work_is_refused_before_training(folder, changes, message):
     assert not (folder / "out").exists()
 
 
+def test_no_calibration_text_is_asked_of_a_method_that_reads_none(folder):
+    study = make_study(made(folder, prune=[{"method": "magnitude", "rates": [0.5]}], calibration_sequences=10_000))
+    assert [run.kind for run in study.runs] == ["parent", "control", "pruned"]
+
+
 def test_a_missing_pretrain_and_a_bad_file_are_refused(folder):
     whole = table_of()
     del whole["pretrain"]

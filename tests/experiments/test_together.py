@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
+from p2law.experiments import checkpoint, parents, plan, table
 from p2law.experiments import execute as execution
-from p2law.experiments import parents, plan, state, table
 from p2law.experiments.lock import holding
 from p2law.experiments.study import make_study, shortage
 from p2law.experiments.sweep import sweep
@@ -69,7 +69,7 @@ def test_a_sweep_of_several_processes_killed_leaves_no_process_and_no_lock(swept
 
 
 def test_a_killed_process_ends_the_sweep_in_words(folder, monkeypatch):
-    monkeypatch.setattr("p2law.experiments.sweep._apart", killed)
+    monkeypatch.setattr("p2law.experiments.sweep._carry_out", killed)
     with pytest.raises(TrainingError, match=r"a process was killed, .* with fewer jobs.*__name__ == \"__main__\""):
         sweep(made(folder), jobs=2)
     monkeypatch.undo()
@@ -93,7 +93,7 @@ def test_jobs_that_cannot_be_are_refused(folder, monkeypatch):
 
 def test_a_disk_that_fills_is_said_and_costs_the_step_under_way_only(folder, monkeypatch):
     """Neither checkpoint nor reason can be written: the sweep says so, and goes on from what is there next time."""
-    one, said, honest, saved = ["tiny-parent"], [], state.save, []
+    one, said, honest, saved = ["tiny-parent"], [], checkpoint.save, []
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -104,7 +104,7 @@ def test_a_disk_that_fills_is_said_and_costs_the_step_under_way_only(folder, mon
         honest(where, what)
         saved.append(what.step)
 
-    monkeypatch.setattr(state, "save", filling)
+    monkeypatch.setattr(checkpoint, "save", filling)
     monkeypatch.setattr("p2law.experiments.record.Record.fail", full)
     outcome = sweep(made(folder, checkpoint_every=1), only=one, say=said.append)
     assert outcome.done == ()
@@ -200,3 +200,22 @@ def test_drift_of_the_controls(swept):
     control = outcome.rows.query("kind == 'control' and phase == 'const'")
     assert table.controls(outcome.rows)["tiny"] == pytest.approx(control["loss"].iloc[-1] - control["L0"].iloc[-1])
     assert len(table.controls(outcome.rows.head(0))) == 0
+
+
+def test_a_run_whose_parent_could_not_be_loaded_is_tried_again_when_it_is_back(folder):
+    sweep(made(folder), only=["tiny-parent"])
+    model, aside = (folder / "out" / "runs" / "tiny-parent" / name for name in ("model", "aside"))
+    model.rename(aside)
+    assert list(sweep(made(folder), only=["tiny-control-s0"]).failed) == ["tiny-control-s0"]
+    aside.rename(model)
+    assert sweep(made(folder), only=["tiny-control-s0"]).failed == {}
+
+
+def test_parents_count_for_the_disk_though_no_models_are_kept(folder, monkeypatch):
+    """A parent's model stays until its children are made, whatever the plan says of models."""
+    one, parent = {"keep_models": False, "prune": []}, table_of()["parents"][0]
+    several = [{**parent, "name": f"tiny{i}"} for i in range(40)]
+    model = 4 * make_study(made(folder, **one)).runs[0].shape.total
+    monkeypatch.setattr("p2law.experiments.study.shutil.disk_usage", lambda _: type("Usage", (), {"free": 39 * model}))
+    assert shortage(make_study(made(folder, **one))) == ""
+    assert "may fill" in shortage(make_study(made(folder, **one, parents=several), room=False))

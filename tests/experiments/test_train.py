@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
-from p2law.experiments import parents, prune, state
+from p2law.experiments import checkpoint, parents, prune
 from p2law.experiments.batches import fixed_windows, make_batches
 from p2law.experiments.loss import mean_loss
 from p2law.experiments.prune.masks import verify
@@ -86,7 +86,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path, patter
     broken, masks = fresh()
     with pytest.raises(Killed):
         run(broken, masks=masks, folder=tmp_path, checkpoint_every=5, log=kill_at(12))
-    assert state.load(state.newest(tmp_path)).step == 15
+    assert checkpoint.load(checkpoint.newest(tmp_path)).step == 15
     resumed, masks = fresh()
     assert plain(run(resumed, masks=masks, folder=tmp_path, checkpoint_every=5)) == plain(expected)
     assert all(torch.equal(weights(resumed)[name], tensor) for name, tensor in weights(whole).items())
@@ -98,7 +98,7 @@ def test_a_spoilt_checkpoint_is_passed_over(tmp_path):
     content = bytearray(newest.read_bytes())
     content[-1] ^= 1
     newest.write_bytes(content)
-    assert state.load(state.newest(tmp_path)).step == 20
+    assert checkpoint.load(checkpoint.newest(tmp_path)).step == 20
     assert plain(run(model(), folder=tmp_path, checkpoint_every=10)) == plain(expected)
 
 
@@ -107,7 +107,7 @@ def test_two_checkpoints_are_kept_and_half_written_ones_ignored(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000025", "000000030"]
     (tmp_path / "part").mkdir()
     (tmp_path / "000000040").mkdir()
-    assert state.load(state.newest(tmp_path)).step == 30
+    assert checkpoint.load(checkpoint.newest(tmp_path)).step == 30
 
 
 def test_spoilt_checkpoints_are_not_kept_for_new_ones(tmp_path):
@@ -158,7 +158,7 @@ def test_memory_savers_change_nothing_but_rounding(change):
 @pytest.mark.parametrize(("writing", "kept"), [(0, [7, 14, 21, 28, 30]), (10, [7, 28, 30])])
 def test_slow_steps_are_kept_more_often_than_the_plan_asks(tmp_path, monkeypatch, writing, kept):
     """Steps of 10 s: a checkpoint after a minute, but not where writing takes over a twentieth of the time."""
-    now, honest, steps = [0.0], state.save, []
+    now, honest, steps = [0.0], checkpoint.save, []
 
     def slow(folder, what):
         now[0] += writing
@@ -169,8 +169,8 @@ def test_slow_steps_are_kept_more_often_than_the_plan_asks(tmp_path, monkeypatch
         now[0] += 10
         return False
 
-    monkeypatch.setattr(state, "save", slow)
-    monkeypatch.setattr("p2law.experiments.train.monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoint, "save", slow)
+    monkeypatch.setattr("p2law.experiments.state.monotonic", lambda: now[0])
     run(model(), folder=tmp_path, checkpoint_every=1000, stop=stop)
     assert steps == kept
 

@@ -17,7 +17,7 @@ from ._method import Sparse, Structured
 from ._pattern import parse
 from ._slice import cut
 from ._sparsify import sparsify
-from .masks import pruned_weights
+from .masks import Masks, pruned_weights
 
 _FILES = (influence, leave_one_out, contiguous, ffn, groups, width, hidden, magnitude, wanda, ria, sparsegpt)
 METHODS: Mapping[str, Structured | Sparse] = MappingProxyType({file.METHOD.name: file.METHOD for file in _FILES})
@@ -45,7 +45,7 @@ class Pruned:
     """A pruned model. Zeroed weights count as removed."""
 
     model: Model = field(repr=False)
-    masks: Mapping[str, torch.Tensor] = field(repr=False)
+    masks: Masks = field(repr=False)
     """What is kept of each sparse matrix; empty for structured methods."""
     method: str
     body: int
@@ -145,13 +145,12 @@ def prune(model: Model, method: str, rate: float, *, calibration: Any = None, pa
     """
     parent, found = of_config(model.config), get(method)
     goal = target(parent, method, rate, pattern=pattern)
-    if found.needs_text:
-        calibration = _checked_text(calibration, parent, method)
+    tokens = _checked_text(calibration, parent, method) if found.needs_text else None
     if isinstance(found, Structured):
-        child, masks = cut(model, goal.shape, found.choose(model, goal.shape, calibration)), {}  # type: ignore[arg-type]
+        child, masks = cut(model, goal.shape, found.choose(model, goal.shape, tokens)), {}  # type: ignore[arg-type]
     else:
         child = deepcopy(model)
-        masks = sparsify(child, found, parse(pattern or found.pattern), goal.sparsity, calibration)
+        masks = sparsify(child, found, parse(pattern or found.pattern), goal.sparsity, tokens)
     zeros = pruned_weights(masks)
     body, total = goal.shape.body - zeros, goal.shape.total - zeros
     return Pruned(child, masks, method, body, total, 1 - body / parent.body, 1 - total / parent.total)

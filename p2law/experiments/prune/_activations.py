@@ -1,6 +1,6 @@
 """What flows through a model on calibration text, gathered by hooks during whole forward passes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Literal
 
@@ -18,21 +18,36 @@ def square_sums(
     model: Model, tokens: torch.Tensor, modules: Mapping[str, Model], side: Literal["input", "output"]
 ) -> dict[str, torch.Tensor]:
     """Sum over tokens of the squared inputs (or outputs) of modules, one float32 number per channel."""
+    with summed(modules, squares, side) as sums:
+        _run(model, tokens)
+    return sums
+
+
+@contextmanager
+def summed(
+    modules: Mapping[str, Model],
+    of: Callable[[torch.Tensor], torch.Tensor],
+    side: Literal["input", "output"] = "input",
+) -> Iterator[dict[str, torch.Tensor]]:
+    """By name, the sum of something over all inputs (or outputs) of modules that are run inside."""
     sums: dict[str, torch.Tensor] = {}
 
     def add(name: str, value: torch.Tensor) -> None:
-        squares = value.detach().float().square().flatten(0, -2).sum(0)
-        sums[name] = sums[name] + squares if name in sums else squares
+        found = of(value)
+        sums[name] = sums[name] + found if name in sums else found
 
     with ExitStack() as stack:
         for name, module in modules.items():
-            stack.callback(
-                module.register_forward_hook(
-                    lambda _, inputs, output, name=name: add(name, inputs[0] if side == "input" else output)
-                ).remove
+            hook = module.register_forward_hook(
+                lambda _, inputs, output, name=name: add(name, inputs[0] if side == "input" else output)
             )
-        _run(model, tokens)
-    return sums
+            stack.callback(hook.remove)
+        yield sums
+
+
+def squares(value: torch.Tensor) -> torch.Tensor:
+    """Squares of each channel summed over tokens, (channels,), in float32."""
+    return value.float().square().flatten(0, -2).sum(0)
 
 
 @torch.no_grad()

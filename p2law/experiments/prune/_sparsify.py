@@ -1,17 +1,15 @@
 """Run a sparse method through a model: block after block, each judged on what the pruned blocks before it pass on."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 from .._torch import Model, torch
 from ..parents import blocks, linears
-from ._activations import BATCH, calibrating
+from ._activations import BATCH, calibrating, squares, summed
 from ._method import Sparse
 from ._pattern import Pattern, threshold
+from .masks import Masks
 
-Masks = dict[str, torch.Tensor]
-"""By parameter name: True where a weight is kept."""
 Entry = tuple[torch.Tensor, dict[str, Any]]
 """What a block is called with: the hidden state, (sequences, length, hidden), and keyword arguments."""
 
@@ -21,12 +19,10 @@ def sparsify(model: Model, method: Sparse, pattern: Pattern, sparsity: float, to
     """Zero weights of the model in place; the masks of what is kept."""
     if pattern.name == "global":
         return _globally(model, method, sparsity, tokens)
-    masks: Masks = {}
-    for i, layers, gathered in _walk(model, method.statistic, tokens):
-        for name, layer in layers.items():
-            new, mask = method.zero(layer.weight, gathered.get(name), pattern, sparsity)
-            layer.weight.copy_(new)
-            masks[f"model.layers.{i}.{name}.weight"] = mask
+    masks: dict[str, torch.Tensor] = {}
+    for name, weight, gathered in _walk(model, method, tokens):
+        new, masks[name] = method.zero(weight, gathered, pattern, sparsity)
+        weight.copy_(new)
     return masks
 
 
@@ -34,10 +30,8 @@ def _globally(model: Model, method: Sparse, sparsity: float, tokens: torch.Tenso
     """All layers ranked together, on the activations of the dense model."""
     assert method.score is not None
     weights, scores = {}, {}
-    for i, layers, gathered in _walk(model, method.statistic, tokens):
-        for name, layer in layers.items():
-            full = f"model.layers.{i}.{name}.weight"
-            weights[full], scores[full] = layer.weight, method.score(layer.weight, gathered.get(name))
+    for name, weight, gathered in _walk(model, method, tokens):
+        weights[name], scores[name] = weight, method.score(weight, gathered)
     least = threshold(scores, sparsity)
     masks = {name: score >= least for name, score in scores.items()}
     for name, mask in masks.items():
@@ -46,19 +40,18 @@ def _globally(model: Model, method: Sparse, sparsity: float, tokens: torch.Tenso
 
 
 def _walk(
-    model: Model, statistic: str, tokens: torch.Tensor | None
-) -> Iterator[tuple[int, dict[str, Model], dict[str, torch.Tensor]]]:
-    """Every block's linear layers with the statistic of their inputs; changes made to them reach the next block."""
-    if statistic == "none":
-        yield from ((i, linears(block), {}) for i, block in enumerate(blocks(model)))
-        return
-    assert tokens is not None
-    with calibrating(model):
-        batches = [_enter(model, batch) for batch in tokens.split(BATCH)]
+    model: Model, method: Sparse, tokens: torch.Tensor | None
+) -> Iterator[tuple[str, torch.Tensor, torch.Tensor | None]]:
+    """Every linear layer's name, weights and statistic of its inputs; changed weights reach the blocks that follow."""
+    batches: list[Entry] = []
+    if tokens is not None:
+        with calibrating(model):
+            batches = [_enter(model, batch) for batch in tokens.split(BATCH)]
     for i, block in enumerate(blocks(model)):
         with calibrating(model):
-            gathered = _gather(block, batches, statistic)
-        yield i, linears(block), gathered
+            gathered = _gather(block, batches, method.statistic)
+        for name, layer in linears(block).items():
+            yield f"model.layers.{i}.{name}.weight", layer.weight, gathered.get(name)
         with calibrating(model):
             for j, (state, more) in enumerate(batches):  # one by one: the states of a large model fill gigabytes
                 batches[j] = block(state, **more), more
@@ -88,18 +81,13 @@ def _enter(model: Model, tokens: torch.Tensor) -> Entry:
 
 def _gather(block: Model, batches: list[Entry], statistic: str) -> dict[str, torch.Tensor]:
     """Norms of the inputs of each linear layer, (inputs,), or their Gram matrix, (inputs, inputs), in float32."""
-    sums: dict[str, torch.Tensor] = {}
-
-    def add(name: str, value: torch.Tensor) -> None:
-        rows = value.flatten(0, -2).float()
-        with torch.autocast(rows.device.type, enabled=False):
-            part = rows.square().sum(0) if statistic == "norms" else rows.T @ rows
-        sums[name] = sums[name] + part if name in sums else part
-
-    with ExitStack() as stack:
-        for name, layer in linears(block).items():
-            hook = layer.register_forward_hook(lambda _, inputs, __, name=name: add(name, inputs[0]))
-            stack.callback(hook.remove)
+    with summed(linears(block), squares if statistic == "norms" else _gram) as sums:
         for state, more in batches:
             block(state, **more)
     return {name: total.sqrt() for name, total in sums.items()} if statistic == "norms" else sums
+
+
+def _gram(value: torch.Tensor) -> torch.Tensor:
+    rows = value.flatten(0, -2).float()
+    with torch.autocast(rows.device.type, enabled=False):
+        return rows.T @ rows

@@ -13,14 +13,12 @@ from ..parents import blocks
 from ._activations import square_sums
 from ._method import Structured
 from ._slice import Keep
-
-STEP = 8
-"""Neurons come in multiples of this where the parent's do: odd sizes leave matrix units idle."""
+from ._widths import step_of, top
 
 
 def smaller(shape: Architecture, _: float) -> Iterator[Architecture]:
     """The shape with fewer neurons per block."""
-    step = STEP if shape.ffn % STEP == 0 else 1
+    step = step_of(shape.ffn)
     return (replace(shape, ffn=ffn) for ffn in range(step, shape.ffn, step))
 
 
@@ -33,11 +31,6 @@ def scores(model: Model, tokens: torch.Tensor) -> torch.Tensor:
 
 def choose(model: Model, target: Architecture, tokens: torch.Tensor) -> Keep:
     return Keep(ffn=top(scores(model, tokens), target.ffn))
-
-
-def top(score: torch.Tensor, count: int) -> torch.Tensor:
-    """Indices of the highest scores along the last axis, ascending."""
-    return score.argsort(dim=-1, descending=True, stable=True)[..., :count].sort(dim=-1).values
 
 
 METHOD = Structured("ffn", "Muralidharan et al. 2024, arXiv 2407.14679", smaller, choose)

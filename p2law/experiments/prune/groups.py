@@ -13,7 +13,7 @@ from ..parents import blocks
 from ._activations import square_sums
 from ._method import Structured
 from ._slice import Keep
-from .ffn import top
+from ._widths import top
 
 
 def smaller(shape: Architecture, _: float) -> Iterator[Architecture]:

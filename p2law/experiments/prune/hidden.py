@@ -14,12 +14,12 @@ from ..parents import blocks
 from ._activations import square_sums
 from ._method import Structured
 from ._slice import Keep
-from .ffn import STEP, top
+from ._widths import step_of, top
 
 
 def smaller(shape: Architecture, _: float) -> Iterator[Architecture]:
     """The shape with fewer hidden channels: multiples of 8 where the parent's are, and of the heads of a Llama."""
-    step = STEP if shape.hidden % STEP == 0 else 1
+    step = step_of(shape.hidden)
     if shape.family == "llama":
         step *= shape.heads // gcd(step, shape.heads)
     return (replace(shape, hidden=hidden) for hidden in range(step, shape.hidden, step))

@@ -6,13 +6,16 @@ from ...errors import P2LawError
 from .. import parallel
 from .._torch import Model, torch
 
+Masks = Mapping[str, torch.Tensor]
+"""By parameter name: True where a weight is kept."""
+
 
 class MaskError(P2LawError, RuntimeError):
     """A pruned weight is no longer zero."""
 
 
 @torch.no_grad()
-def mask_gradients(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
+def mask_gradients(model: Model, masks: Masks) -> None:
     """Drop the gradients of pruned weights; before clipping, so that they do not count in the norm."""
     for name, mask in masks.items():
         gradient = model.get_parameter(name).grad
@@ -21,7 +24,7 @@ def mask_gradients(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
 
 
 @torch.no_grad()
-def mask_weights(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
+def mask_weights(model: Model, masks: Masks) -> None:
     """Set pruned weights to zero: momentum left from before the pruning would move them."""
     for name, mask in masks.items():
         mask_tensor(model.get_parameter(name), mask)
@@ -33,7 +36,7 @@ def mask_tensor(tensor: torch.Tensor, mask: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def verify(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
+def verify(model: Model, masks: Masks) -> None:
     """Check that every pruned weight is exactly zero.
 
     Raises
@@ -50,6 +53,6 @@ def verify(model: Model, masks: Mapping[str, torch.Tensor]) -> None:
             raise MaskError(f"{name}: {back} pruned weights are not zero; the run is not that of a pruned model.")
 
 
-def pruned_weights(masks: Mapping[str, torch.Tensor]) -> int:
+def pruned_weights(masks: Masks) -> int:
     """Weights the masks hold at zero."""
     return sum(mask.numel() - int(mask.sum()) for mask in masks.values())
