@@ -1,5 +1,7 @@
 """Checks of table columns and of arguments; every complaint names column, row or argument, value and remedy."""
 
+import re
+import warnings
 from collections.abc import Mapping
 from math import inf, isfinite
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .errors import DataError, FitError, P2LawError
+from .errors import DataError, DataWarning, FitError, P2LawError
 
 
 def require(frame: pd.DataFrame, name: str, why: str, hint: str = "") -> None:
@@ -28,12 +30,36 @@ def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = [i for i, v in enumerate(column) if not (_is_number(v) or v is None or v is pd.NA)]
     if wrong:
-        value = plain(column.iloc[wrong[0]])
+        words = [i for i in wrong if not _reads_as_number(column.iloc[i])]  # one of them makes text of all in a file
+        value = plain(column.iloc[(words or wrong)[0]])
         raise DataError(
-            f"column {name!r}, row {row(frame, wrong[0])}: {value!r} is not a number. Convert the column to numbers, "
-            "e.g. with pandas.to_numeric (p2law.read understands '7B' and '1.4T' in files)."
+            f"column {name!r}, row {row(frame, (words or wrong)[0])}: {value!r} is not a number. Convert the column to "
+            "numbers, e.g. with pandas.to_numeric (p2law.read understands '7B' and '1.4T' in files)."
         )
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _reads_as_number(value: Any) -> bool:
+    return isinstance(value, str) and bool(np.isfinite(pd.to_numeric(value, errors="coerce")))
+
+
+OTHER_UNITS = {
+    **dict.fromkeys(("ppl", "perplexity"), "a perplexity: take its natural logarithm"),
+    **dict.fromkeys(("bpb", "bpc", "bits"), "in bits: multiply by ln 2, and by the bytes or characters per token"),
+}
+"""Words in the name of a column that is no loss in nats per token, and what to do."""
+
+
+def warn_of_units(name: str) -> None:
+    """Warn where a column or metric taken for the loss is another quantity by its name."""
+    words = re.split("[^a-z]+", name.lower())
+    what = next((OTHER_UNITS[word] for word in words if word in OTHER_UNITS), None)
+    if what:
+        warnings.warn(
+            f"{name!r} is taken for the loss, which the laws expect in nats per token; by its name it is {what}.",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def refuse(frame: pd.DataFrame, name: str, values: np.ndarray, bad: np.ndarray, what: str, remedy: str) -> None:

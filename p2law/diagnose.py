@@ -15,6 +15,9 @@ from .solver.curvature import curvature
 from .solver.problem import score
 from .solver.search import CONVERGED, OPEN
 
+THROUGH = 1e-6
+"""Residuals up to this share of the response are none."""
+
 
 def single_levels(observations: Observations, law: Law) -> list[str]:
     """Columns with one level, give or take the spread of realised values around a target."""
@@ -70,7 +73,7 @@ def warnings(
     params = dict(zip((p.name for p in law.parameters), solution.params, strict=True))
     sentences = [
         *_not_converged(solution),
-        *_saturated(problem, observations),
+        *_saturated(problem, observations, solution),
         *_held(observations, held),
         *_at_bounds(law, problem, params),
         *_flat(law, observations, problem, solution),
@@ -89,11 +92,13 @@ def _not_converged(solution: Solution) -> list[str]:
     ]
 
 
-def _saturated(problem: Problem, observations: Observations) -> list[str]:
-    rows, free = int((observations.weight > 0).sum()), int(problem.box.free.sum())
-    if rows > free:
+def _saturated(problem: Problem, observations: Observations, solution: Solution) -> list[str]:
+    counted, free = observations.weight > 0, int(problem.box.free.sum())
+    if int(counted.sum()) > free:
         return []
-    return [f"As many rows as free parameters ({free}): the curve passes through every row, right or wrong."]
+    through = np.abs(solution.residual[counted]).max() < THROUGH * np.abs(problem.target[counted]).max()
+    so = "the curve passes through every row, right or wrong" if through else "no row is left to judge the law by"
+    return [f"No more rows than free parameters ({free}): {so}."]
 
 
 def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .baseline import control_loss, split_control
-from .checks import array, finite, mapping, number, numbers, refuse, require, row
+from .checks import array, finite, mapping, number, numbers, refuse, require, row, warn_of_units
 from .errors import DataError
 from .laws import Law, Variable
 
@@ -84,6 +84,8 @@ def rename(frame: pd.DataFrame, columns: Mapping[str, str] | None) -> pd.DataFra
     missing = [theirs for theirs in columns.values() if theirs not in frame.columns]
     if missing:
         raise DataError(f"columns= names {missing}, which the table lacks; it has {list(frame.columns)}.")
+    if "loss" in columns:
+        warn_of_units(columns["loss"])
     clash = [ours for ours in columns if ours in frame.columns and ours not in columns.values()]
     return frame.drop(columns=clash).rename(columns={theirs: ours for ours, theirs in columns.items()})
 
@@ -171,7 +173,7 @@ _HINTS = {
     "N_avg": " N_avg is the parameter count averaged over training; for dense runs it equals N.",
 }
 _POSITIVE = {
-    "tokens": "drop the rows at zero tokens, right after pruning (min_tokens=1 does): the law describes post-training",
+    "tokens": "drop the rows at zero tokens (min_tokens=1 does): the law holds once training has begun",
     "loss": "losses are in nats per token; drop or repair the row",
 }
 

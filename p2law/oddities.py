@@ -8,12 +8,17 @@ from .observations import Observations
 from .quantities import in_words
 from .solver import Problem, Solution
 
+SHORT = 0.05
+"""Tokens per parameter below which no one trains a model from scratch."""
+
 
 def oddities(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[str]:
     """Everything about the rows that a user should know before trusting the constants."""
     return [
         *_below_baseline(law, observations),
         *_mixtures(law, observations),
+        *_one_run(observations),
+        *_short(law, observations),
         *_duplicates(observations),
         *_rounded(law, problem, solution),
     ]
@@ -50,6 +55,29 @@ def _mixtures(law: Law, observations: Observations) -> list[str]:
                     f"The table mixes {len(values)} values of {column!r} ({in_words([str(v) for v in values])}): {why}."
                 )
     return out
+
+
+def _one_run(observations: Observations) -> list[str]:
+    if observations.run_count > 1 or len(observations.response) == 1:
+        return []
+    return [
+        "All rows are of one run: intervals say how well its own curve is known; how another run would differ these "
+        "data cannot say."
+    ]
+
+
+def _short(law: Law, observations: Observations) -> list[str]:
+    """Pre-training of fewer tokens than anyone trains on: D in millions, perhaps."""
+    size, tokens = law.variable("size"), law.variable("tokens")
+    if size is None or tokens is None or law.variable("rate") or law.variable("loss"):
+        return []
+    longest = float((observations.columns[tokens] / observations.columns[size]).max())
+    if longest >= SHORT:
+        return []
+    return [
+        f"No model has seen more than {longest:.2g} tokens per parameter: is {tokens} in tokens, and {size} in "
+        "parameters?"
+    ]
 
 
 def _duplicates(observations: Observations) -> list[str]:

@@ -213,7 +213,7 @@ class Fit:
             Confidence level.
         kind : {"mean", "new"}
             ``"mean"``: the law itself. ``"new"``: a run not seen yet, which also differs from the law as the fitted
-            runs do (run effect and noise).
+            runs do (run effect and noise); of fits to one run alone, by the noise along it only.
         method : {"wald", "bootstrap", "profile"}, optional
             As for :meth:`intervals`.
 

@@ -89,6 +89,10 @@ def make_parser() -> ArgumentParser:
 
 
 _FLAGS = {
+    "columns={": "--columns D=tokens,loss=eval_loss",
+    "tokens_per_step=,": "--tokens-per-step 65536",
+    "with metric=": "--metric NAME",
+    "given={": "--given N0=7B,rho=0.25",
     "control=<fit": "--control FIT.json",
     "parent=Parent(": "--parent size=8B,tokens=15T,loss=2.1",
     "parent={": "--parents-at D=160M",

@@ -104,7 +104,7 @@ class StopPlan:
         rising = ["  the loss is forecast to rise: find out why before going on or stopping"] if self.gain < 0 else []
         return "\n".join(
             [
-                f"{self.advice}: {done} done, forecast from {self.basis}",
+                f"{self.advice}: {done} done, forecast from {self.basis}, at a constant learning rate on fresh text",
                 f"  gain left: {self.gain:.4f} nats per token, {100 * self.level:g} % interval {low:.4f} to {high:.4f}",
                 f"  probability that stopping now loses {self.eps:g} nats or less: {likely}",
                 f"  {more}, {sure}",

@@ -12,6 +12,9 @@ from ..errors import DataError
 from ..observations import rename
 from . import log, mlflow, tabular, tensorboard, text, trainer, wandb
 
+METRICS = "metrics.csv"
+"""What Lightning writes into the folder of a run."""
+
 
 def read(
     path: str | PathLike[str],
@@ -26,12 +29,14 @@ def read(
     Parameters
     ----------
     path : path
-        A table: ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` (also with ``.gz`` for text; Parquet needs pyarrow).
+        A table: ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` (a list of records) or ``.parquet`` (also with ``.gz`` for
+        text; Parquet needs pyarrow).
         Or a log: Hugging Face's ``trainer_state.json`` or the folder of its run; a chart exported from W&B as CSV;
         MLflow's database (``mlflow.db``) or older folder (``mlruns``, or an experiment or run in it); TensorBoard event
         files or a folder of them, whose subfolders are runs (needs ``p2law[tensorboard]``); the text that Megatron-LM,
-        nanotron, nanoGPT or torchtitan print (``.log``, ``.txt``, ``.out``). A table with a column of steps, such as
-        the ``metrics.csv`` of Lightning, is taken for a log where ``metric`` or ``tokens_per_step`` is given.
+        nanotron, nanoGPT, modded-nanogpt, nanochat, llm.c or torchtitan print (``.log``, ``.txt``, ``.out``). A table
+        with a column of steps, such as the ``metrics.csv`` of Lightning (or the folder it is in), is taken for a log
+        where ``metric`` or ``tokens_per_step`` is given.
     columns : mapping, optional
         The law's names to those of a table: ``{"N0": "params", "D": "tokens"}``.
     metric : str, optional
@@ -63,13 +68,15 @@ def read(
     Warns
     -----
     DataWarning
-        If a step was logged more than once with different losses (a restarted run); the last is kept.
+        If a step was logged more than once with different losses (a restarted run): the last is kept; if the steps of
+        a log begin again: what follows is another run; or if the loss is a perplexity or in bits by its name.
     """
     if not isinstance(path, str | PathLike):
         raise DataError(f"read({path!r}): give the path of a file.")
     path, given = Path(path), mapping("given", given or {}, "{'N0': '7B', 'rho': 0.25}", error=DataError)
     if not path.exists():
         raise DataError(f"there is no file {str(path)!r}.")
+    path = path / METRICS if (path / METRICS).is_file() else path
     source, asked = path.name or path.resolve().name, metric is not None or tokens_per_step is not None
     logged = _log(path)
     table = tabular.table(path) if logged is None else pd.DataFrame()
@@ -82,13 +89,14 @@ def read(
         if not asked:
             return frame
         frame = log.of_table(frame, "loss" if metric is None and "loss" in (columns or {}) else metric, source)
-    return log.finish(frame, tokens_per_step, run=_run(path), source=source)
+    in_order = logged is not None and "run" not in given
+    return log.finish(frame, tokens_per_step, run=_run(path), source=source, in_order=in_order)
 
 
 def _log(path: Path) -> pd.DataFrame | None:
     """What a log holds, one row per logged number; None for a table."""
     state = trainer.find(path) if path.is_dir() else path
-    if state is not None and state.suffix == ".json":
+    if state is not None and state.suffix == ".json" and not tabular.is_records(state):
         return trainer.state(state)
     if path.suffix in mlflow.SUFFIXES:
         return mlflow.database(path)
@@ -125,7 +133,7 @@ def _with(frame: pd.DataFrame, given: Mapping[str, Any]) -> pd.DataFrame:
 
 def _run(path: Path) -> str:
     """What a run is called whose log does not say: as its folder where all logs have one name, else as the file."""
-    named_by_format = path.name in (trainer.STATE, "metrics.csv") or tensorboard.FILE in path.name
+    named_by_format = path.name in (trainer.STATE, METRICS) or tensorboard.FILE in path.name
     if not (path.is_dir() or named_by_format):
         return Path(path.name.removesuffix(".gz")).stem
     folder = path.resolve() if path.is_dir() else path.resolve().parent

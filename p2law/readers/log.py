@@ -9,13 +9,18 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from ..checks import number, numbers
+from ..checks import number, numbers, warn_of_units
 from ..errors import DataError, DataWarning
 from ..observations import rename
 
 STEPS = ("step", "global_step", "_step", "iteration", "iter")
+LOSSES = {"ce", "nll", "xent"}
+"""Words, beside "loss", that name a cross-entropy."""
+SHOWN = 12
+"""Names of quantities that an error lists."""
 HELD_OUT = {"eval", "evaluation", "val", "valid", "validation", "dev", "heldout"}
 LARGEST = 10**9
 """Bytes of JSON or text that are read: more is hardly a log of losses."""
@@ -37,8 +42,9 @@ def is_step(name: str) -> bool:
 
 def select(logged: pd.DataFrame, metric: str | None, source: str) -> pd.DataFrame:
     """The rows of one logged quantity, as ``loss``."""
-    names = logged["metric"].unique().tolist()
-    rows = logged[logged["metric"] == _chosen(names, metric, source)]
+    name = _chosen(logged["metric"].unique().tolist(), metric, source)
+    warn_of_units(name)
+    rows = logged[logged["metric"] == name]
     if "D" in rows.columns and rows["D"].isna().any():  # tokens were not counted all along
         rows = rows.drop(columns="D")
     return rows.drop(columns="metric").rename(columns={"value": "loss"}).reset_index(drop=True)
@@ -60,11 +66,17 @@ def of_table(frame: pd.DataFrame, metric: str | None, source: str) -> pd.DataFra
     return frame
 
 
-def finish(frame: pd.DataFrame, tokens_per_step: float | None, *, run: str, source: str) -> pd.DataFrame:
-    """The rows with their tokens ``D``, their run, and each step once."""
+def finish(
+    frame: pd.DataFrame, tokens_per_step: float | None, *, run: str, source: str, in_order: bool
+) -> pd.DataFrame:
+    """The rows with their tokens ``D``, their run, and each step once.
+
+    ``in_order``: rows come as they were logged, so that steps that begin again tell of another run.
+    """
     frame = _with_tokens(frame, tokens_per_step, source)
     if "step" in frame.columns:
-        frame = _last_of_each_step(frame.assign(run=frame.get("run", run)), source)
+        frame = frame.assign(run=frame.get("run", run)).drop_duplicates(["run", "step", "loss"])
+        frame = _last_of_each_step(_begun_again(frame, source) if in_order else frame, source)
     return frame[sorted(frame.columns, key=lambda name: _ORDER.get(name, len(_ORDER)))]
 
 
@@ -75,15 +87,21 @@ def _chosen(names: Sequence[str], metric: str | None, source: str) -> str:
     """The quantity that was asked for, or the only validation loss."""
     if not names:
         raise DataError(f"{source!r} holds no logged numbers.")
-    losses = [name for name in names if "loss" in name.lower()]
-    held_out = [name for name in losses if HELD_OUT & set(re.split("[^a-z]+", name.lower()))]
+    losses = [name for name in names if "loss" in name.lower() or LOSSES & _words(name)]
+    held_out = [name for name in losses if HELD_OUT & _words(name)]
     if metric is None and len(held_out) == 1:
         return held_out[0]
     if metric is not None and metric in names:
         return metric
     what = f"{len(held_out) or 'no'} validation losses" if metric is None else f"no {metric!r}"
     some = held_out or losses or names
-    raise DataError(f"{source!r} holds {what}: name the loss with metric=, one of {', '.join(map(repr, some[:12]))}.")
+    more = f" and {len(some) - SHOWN} more" * (len(some) > SHOWN)
+    shown = ", ".join(map(repr, some[:SHOWN]))
+    raise DataError(f"{source!r} holds {what}: name the loss with metric=, one of {shown}{more}.")
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split("[^a-z]+", name.lower()))
 
 
 def _with_tokens(frame: pd.DataFrame, tokens_per_step: float | None, source: str) -> pd.DataFrame:
@@ -96,15 +114,32 @@ def _with_tokens(frame: pd.DataFrame, tokens_per_step: float | None, source: str
         )
     number("tokens_per_step", tokens_per_step, low=0, error=DataError)
     if "D" in frame.columns:
+        if "step" in frame.columns and np.allclose(frame["D"], frame["step"] * tokens_per_step):
+            return frame
         raise DataError(f"{source!r} counts tokens itself (D): leave tokens_per_step= out.")
     if "step" not in frame.columns:
         raise DataError(f"tokens_per_step= needs steps, which {source!r} lacks: columns={{'step': '...'}} names them.")
     return frame.assign(D=numbers(frame, "step") * tokens_per_step)
 
 
+def _begun_again(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Runs apart that were logged one after the other under one name: steps fall back to the first or below."""
+    runs = frame.groupby("run", sort=False)["step"]
+    again = (frame["step"] <= runs.transform("first")) & (frame["step"] < runs.shift())
+    number = again.groupby(frame["run"], sort=False).cumsum()
+    if not again.any():
+        return frame
+    warnings.warn(
+        f"{source!r}: the steps of run {frame['run'][again].iloc[0]!r} begin again at {frame['step'][again].iloc[0]}: "
+        "what follows is taken for another run, its name with -2 (given={'run': '...'} makes one of all).",
+        DataWarning,
+        stacklevel=4,
+    )
+    return frame.assign(run=frame["run"].astype(str) + np.where(number > 0, "-" + (number + 1).astype(str), ""))
+
+
 def _last_of_each_step(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Steps logged once more by other ranks, or by a run that was restarted: the last loss stands."""
-    frame = frame.drop_duplicates(["run", "step", "loss"], keep="last")
+    """Steps logged once more by a run that was restarted: the last loss stands."""
     again = frame.duplicated(["run", "step"], keep="last")
     if again.any():
         warnings.warn(

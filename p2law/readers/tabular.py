@@ -1,4 +1,4 @@
-"""CSV, TSV, JSON lines and Parquet."""
+"""CSV, TSV, JSON (lines, or a list of records) and Parquet."""
 
 from pathlib import Path
 
@@ -10,12 +10,19 @@ from ..quantities import parse_quantity
 COUNTS = ("N", "N0", "N_avg", "D")
 """Columns where "7B" or "1.4T" is read as a number."""
 FORMATS = {
-    ".csv": lambda path: pd.read_csv(path),
+    ".csv": lambda path: _csv(path),
     ".tsv": lambda path: pd.read_csv(path, sep="\t"),
     ".jsonl": lambda path: pd.read_json(path, lines=True),
     ".ndjson": lambda path: pd.read_json(path, lines=True),
+    ".json": lambda path: pd.read_json(path),
     ".parquet": lambda path: pd.read_parquet(path),
 }
+
+
+def is_records(path: Path) -> bool:
+    """Whether a JSON file is a list, one record per row."""
+    with path.open("rb") as file:
+        return file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"[")
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -36,6 +43,12 @@ def table(path: Path) -> pd.DataFrame:
         raise MissingDependencyError("reading Parquet needs pyarrow: pip install pyarrow.") from error
     except (ValueError, OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path.name!r} as {suffix[1:].upper()}: {error}") from error
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    """Comma-separated values, or separated by semicolons as some spreadsheets have them."""
+    frame = pd.read_csv(path)
+    return pd.read_csv(path, sep=";") if frame.shape[1] == 1 and ";" in str(frame.columns[0]) else frame
 
 
 def with_counts(frame: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,7 @@ def state(path: Path) -> pd.DataFrame:
     if not isinstance(history, list) or not all(map(_is_entry, history)):
         raise DataError(
             f"{path.name!r} is no state of a Hugging Face Trainer: it lacks log_history, a list of entries with steps. "
-            "Tables are read from JSON lines (.jsonl)."
+            "Tables are read from JSON lines (.jsonl) or a list of records."
         )
     rows = [
         (entry["step"], entry.get("num_input_tokens_seen") or (nan if entry["step"] else 0), name, value)

@@ -105,8 +105,8 @@ def computed(fit: "Fit") -> RunEffect:
     """
     if not several(fit):
         raise FitError(
-            f"a run effect needs three runs or more with several checkpoints each; there are {fit.run_count} runs "
-            f"for {fit.n} rows. Name the curve of each row in a column 'run'."
+            "a run effect needs three runs or more with several checkpoints each; the number of runs is "
+            f"{fit.run_count}, for {fit.n} rows. Name the curve of each row in a column 'run'."
         )
     return _estimate(_Sorted.of(fit))
 

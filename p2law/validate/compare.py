@@ -216,12 +216,15 @@ def _doubt(closer: int, runs: int) -> str:
 def _information(result: Comparison) -> list[str]:
     table = result.table
     defined = table[np.isfinite(table["delta_aicc"])]
-    note = f"counting {result.rows} rows as {result.effective_rows:.3g}, since checkpoints of a run are correlated"
+    note = ""
+    if result.effective_rows < result.rows:
+        few = f"{result.rows} rows as {result.effective_rows:.3g}"
+        note = f" (counting {few}, since checkpoints of a run are correlated)"
     if defined.empty:
-        return [f"AICc is not defined: more constants than the rows are worth ({note})."]
+        return [f"AICc is not defined: more constants than the rows are worth{note}."]
     near = list(defined.index[defined["delta_aicc"] <= SUPPORT])
     which = f"prefers {near[0]}" if len(near) == 1 else f"does not decide between {', '.join(near)}"
-    out = [f"On the rows fitted AICc {which} ({note})."]
+    out = [f"On the rows fitted AICc {which}{note}."]
     if len(near) == 1 and near[0] != result.best:
         out.append("The two disagree: fitting the rows at hand and carrying to larger scale are different things.")
     return out

@@ -120,7 +120,8 @@ def carries(result: "Holdout") -> bool:
 
 def _setting(result: "Holdout") -> list[str]:
     own = rows_of(result)
-    runs = "" if unit(own) == "row" else f" of {own['run'].nunique()} runs"
+    count = own["run"].nunique()
+    runs = "" if unit(own) == "row" else f" of {count} run{'s' * (count > 1)}"
     label = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
     worst = int(np.argmax(own["outside"]))
     far, name = float(own["outside"].iloc[worst]), own["outside_in"].iloc[worst]

@@ -161,3 +161,22 @@ def test_start_far_away_that_does_not_arrive_says_so(dense, dense_fit):
     fit = p2law.fit("chinchilla", dense, starts={"E": 0, "A": 1e-9, "B": 1e-9, "alpha": 9.9, "beta": 9.9})
     reached = fit.objective_value <= dense_fit.objective_value * (1 + 1e-6)
     assert reached or not fit.converged or fit.warnings
+
+
+def test_one_run_says_nothing_of_others(pruned):
+    run = pruned[pruned["run"] == pruned["run"].iloc[0]]
+    (said,) = [w for w in p2law.fit("p2", run).warnings if "one run" in w]
+    assert said.startswith("All rows are of one run: intervals say how well its own curve is known")
+
+
+@pytest.mark.parametrize(("unit", "said"), [(1.0, 0), (1e6, 1)])
+def test_tokens_in_millions_are_asked_about(dense, unit, said):
+    fit = p2law.fit("chinchilla", dense.assign(D=dense["D"] / unit))
+    assert sum("tokens per parameter: is D in tokens, and N in parameters?" in w for w in fit.warnings) == said
+
+
+def test_as_many_constants_as_rows_are_said_to_pass_through_them_only_if_they_do():
+    rows = {"D": [1e8, 1e9, 1e10], "loss": [3.0, 2.6, 2.4]}
+    assert any("passes through every row" in w for w in p2law.fit("power", rows).warnings)
+    twice = {"D": [1e9, 1e9, 1e10], "loss": [2.5, 3.0, 2.6]}
+    assert any("no row is left to judge the law by" in w for w in p2law.fit("power", twice).warnings)

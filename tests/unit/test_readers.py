@@ -12,6 +12,7 @@ WRITERS = {
     "runs.csv.gz": lambda t, path: t.to_csv(path, index=False),
     "runs.tsv": lambda t, path: t.to_csv(path, index=False, sep="\t"),
     "runs.jsonl": lambda t, path: t.to_json(path, orient="records", lines=True, double_precision=15),
+    "runs.json": lambda t, path: t.to_json(path, orient="records", double_precision=15),
     "runs.ndjson": lambda t, path: t.to_json(path, orient="records", lines=True, double_precision=15),
 }
 
@@ -85,3 +86,14 @@ def test_missing_column_is_named(dense, tmp_path):
     dense.to_csv(tmp_path / "runs.csv", index=False)
     with pytest.raises(p2law.DataError, match=r"columns= names \['params'\], which the table lacks; it has \['N', 'D'"):
         p2law.read(tmp_path / "runs.csv", columns={"N": "params"})
+
+
+def test_semicolons_separate_too(tmp_path):
+    (tmp_path / "runs.csv").write_text("D;loss\n1e9;3.0\n2e9;2.5\n")
+    assert p2law.read(tmp_path / "runs.csv")["loss"].tolist() == [3.0, 2.5]
+
+
+def test_the_word_that_makes_a_column_text_is_named(tmp_path):
+    (tmp_path / "runs.csv").write_text("D,loss\n1e9,3.0\n2e9,2.5\n3e9,diverged\n")
+    with pytest.raises(p2law.DataError, match="column 'loss', row 2: 'diverged' is not a number"):
+        p2law.fit("power", tmp_path / "runs.csv")

@@ -119,6 +119,7 @@ FORMATS = {
     "wandb": (wandb, "train/loss"),
     "wandb over the Trainer's steps": (lambda folder: wandb(folder, axis="train/global_step"), "train/loss"),
     "lightning": (lightning, "train_loss"),
+    "lightning folder": (lambda folder: lightning(folder).parent, "train_loss"),
     "json lines": (json_lines, "loss/train"),
     "megatron": (megatron, "lm loss"),
     "nanogpt": (nanogpt, "train loss"),
@@ -161,6 +162,10 @@ LINES = {
     "[rank7]:[titan] 2026-11-23 - root - INFO - step: 1,250  loss: 12.2254  memory: 27.34GiB(28.78%)": (
         {"loss": [1250, 12.2254]}
     ),
+    "step:178/20000 val_loss:5.0593 train_time:101ms step_avg:0.57ms": {"val_loss": [178, 5.0593]},
+    "step 00100/00500 (20.00%) | loss: 5.215342 | lrm: 1.00 | dt: 911ms": {"loss": [100, 5.215342]},
+    "s:250 tel:6.1712": {"val loss": [250, 6.1712]},
+    "s:251 trl:6.2 lr:0.0006 norm:1.1": {"train loss": [251, 6.2]},
     "step 250: train loss 2.5000, val loss inf": {"train loss": [250, 2.5], "val loss": [250, np.inf]},
 }
 
@@ -184,7 +189,19 @@ def test_tokens_that_the_trainer_counted_are_used(tmp_path):
     with pytest.raises(
         p2law.DataError, match=r"'trainer_state.json' counts tokens itself .D.: leave tokens_per_step= out"
     ):
-        p2law.read(log, tokens_per_step=TOKENS)
+        p2law.read(log, tokens_per_step=TOKENS + 1)
+    pd.testing.assert_frame_equal(p2law.read(log, tokens_per_step=TOKENS), CURVE, check_dtype=False)
+
+
+def test_tokens_that_nanogpt_prints_are_used(tmp_path):
+    pd.testing.assert_frame_equal(p2law.read(nanogpt(tmp_path)), CURVE, check_dtype=False)
+
+
+def test_tokens_that_changed_are_asked_for(tmp_path):
+    log = nanogpt(tmp_path)
+    log.write_text(log.read_text() + "tokens per iteration will be: 2,000\n")
+    with pytest.raises(p2law.DataError, match="does not count tokens"):
+        p2law.read(log)
 
 
 @pytest.mark.parametrize("tokens", [None, 0])
@@ -246,13 +263,40 @@ def test_tensorboard_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
 
 def test_last_loss_of_a_step_stands(tmp_path):
     rows = history()
-    log = trainer(tmp_path / "a", [{"step": 100, "eval_loss": 9.0}, {"step": 150, "eval_loss": 9.0}, *rows, *rows])
+    lost = [{"step": step, "eval_loss": loss} for step, loss in ((50, LOSSES[0]), (100, 9.0), (150, 9.0))]
+    log = trainer(tmp_path / "a", [*lost, *rows, *rows])
     with pytest.warns(
         p2law.DataWarning, match=r"2 rows are left out.*restarted run .first: run 'a', step 100."
     ) as said:
         read = p2law.read(log, tokens_per_step=TOKENS)
     assert said[0].filename == __file__
     pd.testing.assert_frame_equal(read, CURVE, check_dtype=False)
+
+
+def test_steps_that_begin_again_are_another_run(tmp_path):
+    """Two models in one log, the second cut off: nothing of the one is kept under the name of the other."""
+    other = [{"step": step, "eval_loss": loss} for step, loss in ((50, 4.0), (100, 3.5))]
+    log = trainer(tmp_path / "a", [*history(), *other])
+    with pytest.warns(p2law.DataWarning, match=r"steps of run 'a' begin again at 50: .* another run, its name with -2"):
+        read = p2law.read(log, tokens_per_step=TOKENS)
+    pd.testing.assert_frame_equal(read[read["run"] == "a"], CURVE, check_dtype=False)
+    assert read.loc[read["run"] == "a-2", "loss"].tolist() == [4.0, 3.5]
+    with pytest.warns(p2law.DataWarning, match="2 rows are left out"):
+        assert len(p2law.read(log, tokens_per_step=TOKENS, given={"run": "one"})) == 3
+
+
+@pytest.mark.parametrize(("metric", "said"), [("val_ppl", "logarithm"), ("val/bpb", "ln 2"), ("perplexity", "log")])
+def test_metrics_that_are_no_nats_by_their_name_are_pointed_out(tmp_path, metric, said):
+    log = trainer(tmp_path / "a", [{"step": step, metric: value} for step, value in ((1, 9.0), (2, 8.0))])
+    with pytest.warns(p2law.DataWarning, match=f"'{metric}' is taken for the loss.*{said}"):
+        p2law.read(log, tokens_per_step=1, metric=metric)
+    with pytest.warns(p2law.DataWarning, match=said):
+        p2law.fit("power", {"D": [1e6, 2e6, 3e6], metric: [9.0, 8.0, 7.5]}, columns={"loss": metric})
+
+
+def test_names_without_the_word_loss_are_known(tmp_path):
+    log = text(tmp_path / "a.csv", ["step,train_ce,val_ce", "1,3.0,2.5"])
+    assert p2law.read(log, tokens_per_step=1)["loss"].tolist() == [2.5]
 
 
 def test_loss_that_is_no_number_is_kept_for_the_fit_to_refuse(tmp_path):
