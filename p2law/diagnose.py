@@ -176,9 +176,10 @@ def _errors(
     length = np.linalg.norm(scaled, axis=0)  # columns may differ by more than the precision of numbers
     length = np.where(length > 0, length, 1.0)
     unit = scaled / length
-    values, vectors = np.linalg.eigh(unit.T @ ((problem.weight * curvature(problem, residual))[:, None] * unit))
-    known = values > 1e-12 * max(values[-1], 1e-300)
     codes = np.unique(run, return_inverse=True)[1]
+    bent = curvature(problem, residual, int(codes.max()) + 1)
+    values, vectors = np.linalg.eigh(unit.T @ ((problem.weight * bent)[:, None] * unit))
+    known = values > 1e-12 * max(values[-1], 1e-300)
     if codes.max() < k:  # too few runs for their scores to span the directions
         codes = np.arange(len(run))
     scores = np.zeros((int(codes.max()) + 1, k))

@@ -7,10 +7,12 @@ import numpy as np
 from .problem import Problem
 
 _NORMAL = NormalDist()
+FEW = 8.0
+"""Runs from which on a row's curvature rests more on its own residual than on those of all rows."""
 
 
-def curvature(problem: Problem, residual: np.ndarray) -> np.ndarray:
-    """Expected second derivative of rho at each row, without the weights.
+def curvature(problem: Problem, residual: np.ndarray, runs: int) -> np.ndarray:
+    """Expected second derivative of rho at each row, without the weights; ``runs`` is how many are independent.
 
     One for squares. For Huber's loss with a threshold well below the noise, and for absolute residuals, the rows inside
     the threshold are few and the curvature is a density of residuals at zero: it is taken over the wider bandwidth of
@@ -18,22 +20,26 @@ def curvature(problem: Problem, residual: np.ndarray) -> np.ndarray:
     threshold as a normal density would be, for a dozen rows need a bandwidth over which no density is level. Such a fit
     passes through as many rows as it has free parameters; their residuals say nothing of the noise and are not counted,
     without which intervals from few rows are much too narrow (benchmarks/coverage.py).
+
+    Powell's density is that of each row: its own residual lies inside the bandwidth or not. Where whole runs lie inside
+    or outside, a few of them decide, and errors come out up to ten times too wide: it is therefore drawn towards the
+    density of all rows (Huber 1973), the more the fewer the runs (docs/decisions.md).
     """
     if np.isinf(problem.delta):
         return np.ones_like(residual)
-    size = np.abs(residual)
-    counted = np.sort(size[problem.weight > 0])
-    n, k = len(counted), int(problem.box.free.sum())
-    noise = 1.4826 * max(float(np.median(counted[min(k, n - 1) :])), float(np.finfo(float).tiny))
-    reach = _reach(n)
-    if problem.delta >= reach * noise:
-        return np.where(size <= problem.delta, 1.0, 0.0)
-    inside = int((counted <= reach * noise).sum())
-    density = max(inside - k, 1) / max(inside, 1) * n / max(n - k, 1)
-    return np.where(size <= reach * noise, density * _within(problem.delta, noise) / _share(reach), 0.0)
+    size, counted = np.abs(residual), problem.weight > 0
+    n, k = int(counted.sum()), int(problem.box.free.sum())
+    spread = np.median(np.sort(size[counted])[min(k, n - 1) :])
+    noise = 1.4826 * max(float(spread), float(np.finfo(float).tiny))
+    reach = max(_bandwidth(n), problem.delta / noise)
+    inside = size <= reach * noise
+    share = inside[counted].mean()
+    own = runs / (runs + FEW)
+    free = max(n * share - k, 1) / max(n - k, 1) / max(share, 1 / n)
+    return (own * inside + (1 - own) * share) * free * _within(problem.delta, noise) / _share(reach)
 
 
-def _reach(rows: int) -> float:
+def _bandwidth(rows: int) -> float:
     """Half the bandwidth of Hall and Sheather at the 5 % level, in standard deviations."""
     share = rows ** (-1 / 3) * 1.96 ** (2 / 3) * (1.5 / (2 * np.pi)) ** (1 / 3)
     return _NORMAL.inv_cdf(min(0.5 + share, 0.99))

@@ -132,7 +132,7 @@ def _flattest(batch: Batch, at: _Point) -> float:
         return np.inf
     if inside.sum() > problem.rows:
         return 0.0
-    bent = problem.weight * curvature(problem, at.residual)
+    bent = problem.weight * curvature(problem, at.residual, problem.rows)
     scaled = at.jacobian[inside] * problem.plausible[inside, None] * np.sqrt(bent)
     return float(np.linalg.svd(scaled, compute_uv=False)[-1] ** 2 / at.rest.objective)
 

@@ -4,7 +4,7 @@ Rows of one run are correlated, and the usual number of runs is small (3 to 20).
 narrow: on 9 runs its 95 % interval for a larger model's loss covers 75 %. The bias-reduced one (CR2, Bell and McCaffrey
 2002) with its own degrees of freedom per question (Satterthwaite's, Pustejovsky and Tipton 2018) covers 95 to 97 %
 (benchmarks/coverage.py). For robust objectives the same algebra runs on the scores psi(r), with the curvature of
-:func:`p2law.solver.problem.curvature` in place of one.
+:func:`p2law.solver.curvature.curvature` in place of one.
 """
 
 from dataclasses import dataclass
@@ -132,7 +132,8 @@ def local(problem: Problem, z: np.ndarray, run: np.ndarray, excess: np.ndarray) 
     free = problem.box.free
     root_weight = np.sqrt(problem.weight[counted])
     design = root_weight[:, None] * jacobian[counted][:, free]
-    bent = curvature(problem, residual)[counted]
+    codes = np.unique(run[counted], return_inverse=True)[1]
+    bent = curvature(problem, residual, int(codes.max()) + 1)[counted]
     length, half_bread, null = _bread(np.sqrt(bent)[:, None] * design)
     raw = raw_jacobian(problem, recentre(z, batch.frame, frame), frame)[:, free] / length
     rows = _Rows(
@@ -140,7 +141,7 @@ def local(problem: Problem, z: np.ndarray, run: np.ndarray, excess: np.ndarray) 
         bent=bent,
         psi=root_weight * score(problem, residual)[counted],
         residual=root_weight * residual[counted],
-        codes=np.unique(run[counted], return_inverse=True)[1],
+        codes=codes,
     )
     inflated = residual.copy()
     if rows.runs == len(bent):
