@@ -11,6 +11,12 @@ import pandas as pd
 
 from .errors import DataError, DataWarning, FitError, P2LawError
 
+OTHER_UNITS = {
+    **dict.fromkeys(("ppl", "perplexity"), "a perplexity: take its natural logarithm"),
+    **dict.fromkeys(("bpb", "bpc", "bits"), "in bits: multiply by ln 2, and by the bytes or characters per token"),
+}
+"""Words in the name of a column that is no loss in nats per token, and what to do."""
+
 
 def require(frame: pd.DataFrame, name: str, why: str, hint: str = "") -> None:
     """Refuse a table without a column."""
@@ -30,11 +36,11 @@ def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = [i for i, v in enumerate(column) if not (_is_number(v) or v is None or v is pd.NA)]
     if wrong:
-        words = [i for i in wrong if not _reads_as_number(column.iloc[i])]  # one of them makes text of all in a file
-        value = plain(column.iloc[(words or wrong)[0]])
+        # In a file one word makes text of the whole column: it is named, not the numbers beside it.
+        first = next((i for i in wrong if not _reads_as_number(column.iloc[i])), wrong[0])
         raise DataError(
-            f"column {name!r}, row {row(frame, (words or wrong)[0])}: {value!r} is not a number. Convert the column to "
-            "numbers, e.g. with pandas.to_numeric (p2law.read understands '7B' and '1.4T' in files)."
+            f"column {name!r}, row {row(frame, first)}: {plain(column.iloc[first])!r} is not a number. Convert the "
+            "column to numbers, e.g. with pandas.to_numeric (p2law.read understands '7B' and '1.4T' in files)."
         )
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
@@ -43,17 +49,14 @@ def _reads_as_number(value: Any) -> bool:
     return isinstance(value, str) and bool(np.isfinite(pd.to_numeric(value, errors="coerce")))
 
 
-OTHER_UNITS = {
-    **dict.fromkeys(("ppl", "perplexity"), "a perplexity: take its natural logarithm"),
-    **dict.fromkeys(("bpb", "bpc", "bits"), "in bits: multiply by ln 2, and by the bytes or characters per token"),
-}
-"""Words in the name of a column that is no loss in nats per token, and what to do."""
+def words(name: str) -> list[str]:
+    """The words in the name of a column or metric, in small letters."""
+    return re.split("[^a-z]+", name.lower())
 
 
 def warn_of_units(name: str) -> None:
     """Warn where a column or metric taken for the loss is another quantity by its name."""
-    words = re.split("[^a-z]+", name.lower())
-    what = next((OTHER_UNITS[word] for word in words if word in OTHER_UNITS), None)
+    what = next((OTHER_UNITS[word] for word in words(name) if word in OTHER_UNITS), None)
     if what:
         warnings.warn(
             f"{name!r} is taken for the loss, which the laws expect in nats per token; by its name it is {what}.",

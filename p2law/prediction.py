@@ -118,7 +118,7 @@ def outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     fitted = fit.observations.columns
     out = {v.name: _factor(fitted[v.name], values[v.name]) for v in fit.law.variables if v.kind.role != "loss"}
     size, tokens = fit.law.variable("size"), fit.law.variable("tokens")
-    if size and tokens:
+    if size and tokens and COMPUTE not in out:  # a law may have a column of this name
         factor = _factor(fitted[size] * fitted[tokens], values[size] * values[tokens])
         out[COMPUTE] = np.where(factor > FAR * out[size] * out[tokens], factor, 1.0)
     return out

@@ -4,7 +4,6 @@ A reader hands over one row per logged number: ``step`` (or ``D``), ``metric`` a
 where the log knows them.
 """
 
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..checks import number, numbers, warn_of_units
+from ..checks import number, numbers, warn_of_units, words
 from ..errors import DataError, DataWarning
 from ..observations import rename
 
@@ -75,7 +74,7 @@ def finish(
     """
     frame = _with_tokens(frame, tokens_per_step, source)
     if "step" in frame.columns:
-        frame = frame.assign(run=frame.get("run", run)).drop_duplicates(["run", "step", "loss"])
+        frame = frame.assign(run=frame.get("run", run))
         frame = _last_of_each_step(_begun_again(frame, source) if in_order else frame, source)
     return frame[sorted(frame.columns, key=lambda name: _ORDER.get(name, len(_ORDER)))]
 
@@ -87,8 +86,8 @@ def _chosen(names: Sequence[str], metric: str | None, source: str) -> str:
     """The quantity that was asked for, or the only validation loss."""
     if not names:
         raise DataError(f"{source!r} holds no logged numbers.")
-    losses = [name for name in names if "loss" in name.lower() or LOSSES & _words(name)]
-    held_out = [name for name in losses if HELD_OUT & _words(name)]
+    losses = [name for name in names if "loss" in name.lower() or LOSSES.intersection(words(name))]
+    held_out = [name for name in losses if HELD_OUT.intersection(words(name))]
     if metric is None and len(held_out) == 1:
         return held_out[0]
     if metric is not None and metric in names:
@@ -98,10 +97,6 @@ def _chosen(names: Sequence[str], metric: str | None, source: str) -> str:
     more = f" and {len(some) - SHOWN} more" * (len(some) > SHOWN)
     shown = ", ".join(map(repr, some[:SHOWN]))
     raise DataError(f"{source!r} holds {what}: name the loss with metric=, one of {shown}{more}.")
-
-
-def _words(name: str) -> set[str]:
-    return set(re.split("[^a-z]+", name.lower()))
 
 
 def _with_tokens(frame: pd.DataFrame, tokens_per_step: float | None, source: str) -> pd.DataFrame:
@@ -124,22 +119,24 @@ def _with_tokens(frame: pd.DataFrame, tokens_per_step: float | None, source: str
 
 def _begun_again(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     """Runs apart that were logged one after the other under one name: steps fall back to the first or below."""
-    runs = frame.groupby("run", sort=False)["step"]
-    again = (frame["step"] <= runs.transform("first")) & (frame["step"] < runs.shift())
-    number = again.groupby(frame["run"], sort=False).cumsum()
+    once = frame.drop_duplicates(["run", "step", "loss"])  # other ranks log the same
+    runs = once.groupby("run", sort=False)["step"]
+    again = (once["step"] <= runs.transform("first")) & (once["step"] < runs.shift())
     if not again.any():
         return frame
     warnings.warn(
-        f"{source!r}: the steps of run {frame['run'][again].iloc[0]!r} begin again at {frame['step'][again].iloc[0]}: "
+        f"{source!r}: the steps of run {once['run'][again].iloc[0]!r} begin again at {once['step'][again].iloc[0]}: "
         "what follows is taken for another run, its name with -2 (given={'run': '...'} makes one of all).",
         DataWarning,
         stacklevel=4,
     )
-    return frame.assign(run=frame["run"].astype(str) + np.where(number > 0, "-" + (number + 1).astype(str), ""))
+    number = again.groupby(once["run"], sort=False).cumsum()
+    return once.assign(run=once["run"].astype(str) + np.where(number > 0, "-" + (number + 1).astype(str), ""))
 
 
 def _last_of_each_step(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Steps logged once more by a run that was restarted: the last loss stands."""
+    """Steps logged once more by other ranks, or by a run that was restarted: the last loss stands."""
+    frame = frame.drop_duplicates(["run", "step", "loss"], keep="last")
     again = frame.duplicated(["run", "step"], keep="last")
     if again.any():
         warnings.warn(

@@ -9,8 +9,16 @@ from ..quantities import parse_quantity
 
 COUNTS = ("N", "N0", "N_avg", "D")
 """Columns where "7B" or "1.4T" is read as a number."""
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    """Comma-separated values, or separated by semicolons as some spreadsheets have them."""
+    frame = pd.read_csv(path)
+    return pd.read_csv(path, sep=";") if frame.shape[1] == 1 and ";" in str(frame.columns[0]) else frame
+
+
 FORMATS = {
-    ".csv": lambda path: _csv(path),
+    ".csv": _csv,
     ".tsv": lambda path: pd.read_csv(path, sep="\t"),
     ".jsonl": lambda path: pd.read_json(path, lines=True),
     ".ndjson": lambda path: pd.read_json(path, lines=True),
@@ -43,12 +51,6 @@ def table(path: Path) -> pd.DataFrame:
         raise MissingDependencyError("reading Parquet needs pyarrow: pip install pyarrow.") from error
     except (ValueError, OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path.name!r} as {suffix[1:].upper()}: {error}") from error
-
-
-def _csv(path: Path) -> pd.DataFrame:
-    """Comma-separated values, or separated by semicolons as some spreadsheets have them."""
-    frame = pd.read_csv(path)
-    return pd.read_csv(path, sep=";") if frame.shape[1] == 1 and ";" in str(frame.columns[0]) else frame
 
 
 def with_counts(frame: pd.DataFrame) -> pd.DataFrame:

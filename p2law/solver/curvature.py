@@ -22,7 +22,7 @@ def curvature(problem: Problem, residual: np.ndarray, runs: int) -> np.ndarray:
     without which intervals from few rows are much too narrow (benchmarks/coverage.py).
 
     Powell's density is that of each row: its own residual lies inside the bandwidth or not. Where whole runs lie inside
-    or outside, a few of them decide, and errors come out up to ten times too wide: it is therefore drawn towards the
+    or outside, a few of them decide, and errors come out many times too wide: it is therefore drawn towards the
     density of all rows (Huber 1973), the more the fewer the runs (docs/decisions.md).
     """
     if np.isinf(problem.delta):

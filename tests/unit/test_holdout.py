@@ -35,11 +35,12 @@ def along(curves) -> Holdout:
     return holdout("p2", curves[curves.method == "2:4"], by="D", fraction=0.3, min_tokens=3e5)
 
 
-def test_depth_at_a_higher_rate_fails_and_the_interval_is_too_narrow(by_rate):
+def test_depth_at_a_higher_rate_fails_and_four_runs_do_not_blame_the_interval(by_rate):
     assert not by_rate.carries
     assert by_rate.to_frame().loc["p2", "rms"] == pytest.approx(0.164, abs=0.003)
-    assert by_rate.coverage < 0.95
+    assert by_rate.coverage == 0.75
     assert "does not carry here" in by_rate.summary()
+    assert "wide enough for the law's errors there" in by_rate.summary()
 
 
 def test_width_carries_to_the_largest_size(by_size):

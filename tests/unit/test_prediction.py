@@ -124,3 +124,14 @@ def test_compute_is_not_said_where_its_factors_say_it(dense_fit):
     with pytest.warns(p2law.ExtrapolationWarning) as caught:
         dense_fit.predict(N=2 * seen["N"].max(), D=2 * seen["D"].max())
     assert "C = " not in str(caught[0].message)
+
+
+def test_a_column_named_as_compute_keeps_its_own_range(dense):
+    @p2law.law(title="with a column C")
+    def own(N: p2law.laws.Params, D: p2law.laws.Tokens, C: p2law.laws.Number, *, E: p2law.laws.Amplitude):
+        return E + 0.0 * (N + D + C)
+
+    fit = p2law.fit(own, dense.assign(C=np.linspace(1, 2, len(dense))))
+    seen = fit.observations.columns
+    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 is 3 times above the fitted range \(2\)"):
+        fit.predict(N=seen["N"].max(), D=seen["D"].max(), C=6.0)

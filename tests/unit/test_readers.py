@@ -97,3 +97,8 @@ def test_the_word_that_makes_a_column_text_is_named(tmp_path):
     (tmp_path / "runs.csv").write_text("D,loss\n1e9,3.0\n2e9,2.5\n3e9,diverged\n")
     with pytest.raises(p2law.DataError, match="column 'loss', row 2: 'diverged' is not a number"):
         p2law.fit("power", tmp_path / "runs.csv")
+
+
+def test_names_without_the_word_loss_are_known(tmp_path):
+    (tmp_path / "a.csv").write_text("step,train_ce,val_ce\n1,3.0,2.5\n")
+    assert p2law.read(tmp_path / "a.csv", tokens_per_step=1)["loss"].tolist() == [2.5]

@@ -273,6 +273,13 @@ def test_last_loss_of_a_step_stands(tmp_path):
     pd.testing.assert_frame_equal(read, CURVE, check_dtype=False)
 
 
+def test_a_loss_that_comes_back_is_the_last(tmp_path):
+    losses = ((50, 3.0), (100, 2.5), (100, 2.6), (100, 2.5))
+    log = trainer(tmp_path / "a", [{"step": step, "eval_loss": loss} for step, loss in losses])
+    with pytest.warns(p2law.DataWarning, match="1 rows are left out"):
+        assert p2law.read(log, tokens_per_step=1)["loss"].tolist() == [3.0, 2.5]
+
+
 def test_steps_that_begin_again_are_another_run(tmp_path):
     """Two models in one log, the second cut off: nothing of the one is kept under the name of the other."""
     other = [{"step": step, "eval_loss": loss} for step, loss in ((50, 4.0), (100, 3.5))]
@@ -292,11 +299,6 @@ def test_metrics_that_are_no_nats_by_their_name_are_pointed_out(tmp_path, metric
         p2law.read(log, tokens_per_step=1, metric=metric)
     with pytest.warns(p2law.DataWarning, match=said):
         p2law.fit("power", {"D": [1e6, 2e6, 3e6], metric: [9.0, 8.0, 7.5]}, columns={"loss": metric})
-
-
-def test_names_without_the_word_loss_are_known(tmp_path):
-    log = text(tmp_path / "a.csv", ["step,train_ce,val_ce", "1,3.0,2.5"])
-    assert p2law.read(log, tokens_per_step=1)["loss"].tolist() == [2.5]
 
 
 def test_loss_that_is_no_number_is_kept_for_the_fit_to_refuse(tmp_path):
