@@ -20,7 +20,7 @@ import pandas as pd
 from common import heading, machine, rows
 
 import p2law
-from p2law.uncertainty.coverage import Noise, coverage
+from p2law.validate.coverage import Noise, coverage
 
 LEVELS = (0.8, 0.95)
 TOKENS = {"E": 1.69, "B": 410.7, "beta": 0.285}

@@ -16,7 +16,7 @@ from common import heading, machine, rows
 from scipy.stats import binom
 
 import p2law
-from p2law.plan.bills import Parent
+from p2law.plan.cost import Parent
 from p2law.plan.crossover import Crossover, crossover
 
 LEVELS = (0.8, 0.95)

@@ -15,7 +15,7 @@ from common import heading, machine, rows, shared_table
 
 import p2law
 from p2law import Huber, LeastAbsolute, Squared
-from p2law.objective import Objective, residuals, value
+from p2law.fitting.objective import Objective, residuals, value
 
 SEEDS = 20
 NAMES = ("E", "A", "B", "alpha", "beta")

@@ -44,7 +44,7 @@ print(perf_counter() - wall, process_time() - work)
 POWERS = """
 import sys
 import numpy as np, pandas as pd, p2law
-import p2law.solver.program as program
+import p2law.fitting.solver.descent as program
 if sys.argv[3] == "off":
     program.PositiveColumn = lambda values, log: values
 seconds, table = [], pd.read_csv(sys.argv[2])

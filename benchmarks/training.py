@@ -19,7 +19,8 @@ import torch
 import transformers
 from common import heading, machine, rows
 
-from p2law.experiments import architecture, memory, parents, prune
+from p2law.experiments import architecture, parents, prune
+from p2law.experiments import machine as memory
 from p2law.experiments.architecture import Architecture
 from p2law.experiments.batches import fixed_windows, make_batches
 from p2law.experiments.machine import device_of, peak, precision_on, release, synchronise, training_flops

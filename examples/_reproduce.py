@@ -21,8 +21,9 @@ from scipy import stats
 
 mpl.use("Agg")  # pictures are saved, not shown
 
-from p2law.experiments import arrays, documents, plan, study, sweep, text, tokenize
-from p2law.quantities import format_quantity
+from p2law.data.quantities import format_quantity
+from p2law.experiments import batches as arrays
+from p2law.experiments import documents, plan, study, sweep, text, tokenize
 
 NOTHING = "This scale shows that the path works. It says nothing about the paper's findings."
 

@@ -15,12 +15,12 @@ from matplotlib.markers import CARETRIGHT
 
 import p2law
 from p2law.errors import DataError
+from p2law.fitting.uncertainty.profile import Profile
 from p2law.laws import Real, SignedAmplitude
 from p2law.plan import Parent, Remaining, Target, best_pruning
 from p2law.plot import _style as style
 from p2law.plot import curves, residuals
-from p2law.plot._levels import levels
-from p2law.uncertainty.profile import Profile
+from p2law.plot._view import levels
 
 
 @pytest.fixture

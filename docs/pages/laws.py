@@ -4,10 +4,9 @@ import inspect
 import re
 from math import inf
 
-from p2law.laws import PUBLISHED, Constants, Law, Parameter, get, names
-from p2law.laws._kinds import ParameterKind, VariableKind
-
 from .rst import contents, indent, table, title
+from p2law.laws import PUBLISHED, Constants, Law, Parameter, get, names
+from p2law.laws.kinds import ParameterKind, VariableKind
 
 GREEK = ("alpha", "beta", "gamma", "delta", "rho")
 

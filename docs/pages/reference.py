@@ -7,7 +7,6 @@ from typing import Any
 from sphinx.ext.autodoc.mock import _MockObject, mock
 
 import p2law
-
 from .rst import contents, title
 
 EXPERIMENTS = (
@@ -19,10 +18,10 @@ PAGES = {
     "uncertainty": (
         "What a fit knows of itself",
         (
-            "p2law.uncertainty.forecast.Forecast",
-            "p2law.uncertainty.identifiability.Identifiability",
-            "p2law.uncertainty.profile.Profile",
-            "p2law.uncertainty.run_effect.RunEffect",
+            "p2law.fitting.uncertainty.forecast.Forecast",
+            "p2law.fitting.uncertainty.identifiability.Identifiability",
+            "p2law.fitting.uncertainty.profile.Profile",
+            "p2law.fitting.run_effect.RunEffect",
         ),
     ),
     "laws": ("Laws", ("p2law.laws",)),

@@ -15,16 +15,13 @@ from contextlib import contextmanager
 import p2law
 
 from ..errors import P2LawError, P2LawWarning
-from ..experiments import cli as experiments
-from .catalogue import DATA, LAWS
+from . import experiments as experiments
 from .command import Command, Group, fill
-from .fitting import FIT
-from .joining import JOINT
-from .pictures import PLOT
+from .fit import FIT, JOINT
 from .plan import PLAN
-from .predict import PREDICT
-from .report import CONDITIONS, IDENTIFIABILITY, INFLUENCE, INTERVALS, REPORT
-from .validating import COMPARE, HOLDOUT
+from .plot import PLOT
+from .report import CONDITIONS, DATA, IDENTIFIABILITY, INFLUENCE, INTERVALS, LAWS, PREDICT, REPORT
+from .validate import COMPARE, HOLDOUT
 
 COMMANDS: dict[str, Command | Group] = {
     "fit": FIT,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..checks import truth, whole_number
+from ..data.arguments import truth, whole_number
 from ..errors import DataError
 
 FAMILIES = ("llama", "qwen2", "qwen3", "mistral")

@@ -7,9 +7,9 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .. import checks
+from ..data import arguments as checks
+from ..data.quantities import parse_quantity
 from ..errors import DataError, FitError
-from ..quantities import parse_quantity
 
 T = TypeVar("T")
 

@@ -12,12 +12,9 @@ from .batches import fixed_windows, make_batches
 from .parents import has_tokenizer
 from .plan import VALIDATION, Cell
 from .prune.masks import Masks
-from .record import Record
-from .runs import Run
-from .sparse import remasking
-from .state import Row
+from .runs import Record, Run
 from .study import Study
-from .train import Remask, train
+from .train import Remask, Row, remasking, train
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import pandas as pd
 
 from ..errors import DataError
 from .plan import Parent, Plan, Training
-from .record import of_run
-from .runs import runs
+from .runs import of_run, runs
 from .sweep import Outcome, sweep
 
 Say = Callable[[str], None]

@@ -5,7 +5,7 @@ from math import cos, pi
 
 import numpy as np
 
-from .. import checks
+from ..data import arguments as checks
 from ..errors import DataError
 
 SCHEDULES = ("constant", "wsd", "cosine")

@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from .files import replacing
-from .lock import waiting
 from .runs import Run
+from .storage import replacing, waiting
 from .study import Study
 
 TABLES = {

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import whole_number
+from ..data.arguments import whole_number
 from ..errors import DataError
 from .entries import filename
-from .files import file_digest
+from .storage import file_digest
 from .tokenize import Tokenizer
 
 SPLITS = {"pretrain": 0.60, "posttrain": 0.38, "validation": 0.02}

@@ -2,21 +2,154 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from ..errors import P2LawError
-from . import checkpoint, parallel
+from ..schedules import PruningSchedule
+from . import parallel
+from . import storage as checkpoint
 from ._torch import Model, recompute, torch
+from .architecture import of_config
 from .batches import Batches
 from .loss import autocast, mean_loss, training_loss
-from .machine import on_device, precision_on
-from .meter import meter
-from .prune.masks import Masks, mask_gradients, mask_weights, verify
+from .machine import on_device, peak, precision_on, synchronise, training_flops
+from .prune import magnitude
+from .prune._pattern import parse
+from .prune._sparsify import sparsify
+from .prune.masks import Masks, mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
 from .recipe import Recipe
-from .state import Row, State, aside, hold, restore, save
+from .storage import Checkpoint
+
+# A progress bar that names loss, tokens per second and share of the devices' peak.
+
+
+Tick = Callable[[torch.Tensor], None]
+"""Counts one step, given its loss."""
+
+
+@contextmanager
+def meter(model: Model, recipe: Recipe, begin: int, *, shown: bool) -> Iterator[Tick]:
+    """A bar that goes on from step ``begin``; nothing unless it is to be shown."""
+    if not shown:
+        yield lambda _: None
+        return
+    from tqdm import tqdm  # comes with transformers
+
+    best, began = peak(model.device.type), monotonic()
+    flops = training_flops(of_config(model.config), 1, recipe.sequence)
+
+    with tqdm(total=recipe.steps, initial=begin, unit="step", leave=False) as bar:
+
+        def tick(loss: torch.Tensor) -> None:
+            bar.update()
+            if bar.n % 10 == 0:  # reading the loss waits for the device
+                speed = (bar.n - begin) * recipe.step_tokens / (monotonic() - began)
+                used = f", {100 * speed * flops / (best * parallel.size()):.0f} % MFU" if best else ""
+                bar.set_postfix_str(f"loss {float(loss):.3f}, {speed:,.0f} tokens/s{used}")
+
+        yield tick
+
+
+# What changes while a model is trained: kept in checkpoints, taken out of them, timed.
+
+
+Row = dict[str, Any]
+"""One measurement; :func:`~p2law.experiments.train.train` says what is in it."""
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW remembers of every weight."""
+MINUTE, SHARE = 60.0, 0.05
+"""Seconds between checkpoints, and the share of the time that these may take."""
+
+
+@dataclass
+class State:
+    """A model under training, and how far it has come."""
+
+    model: Model
+    optimiser: Any
+    masks: Masks = field(default_factory=dict)
+    pruned: int = 0
+    """Weights the masks hold at zero; counted when they change, for on a GPU counting waits for it."""
+    step: int = 0
+    zeros: int = 0
+    """Pruned weights summed over the steps taken."""
+    rows: list[Row] = field(default_factory=list)
+    seconds: float = 0.0
+    """Of training, up to ``began``; measuring and saving are not counted."""
+    began: float = 0.0
+    kept: float = 0.0
+    """When the newest checkpoint was written, and how long that took."""
+    cost: float = 0.0
+
+    def start_clocks(self) -> None:
+        self.began = self.kept = monotonic()
+
+    def overdue(self) -> bool:
+        """Whether a kill would now cost more than a minute, and a checkpoint little beside that."""
+        return monotonic() - self.kept > max(MINUTE, self.cost / SHARE)
+
+
+@contextmanager
+def aside(state: State) -> Iterator[None]:
+    """What is done inside does not count as training; the steps before have ended on the device, too."""
+    synchronise(state.model.device)
+    state.seconds += monotonic() - state.began
+    yield
+    state.began = monotonic()
+
+
+def hold(state: State, masks: Masks) -> None:
+    """Hold weights at zero from now on.
+
+    The momentum of those just pruned is forgotten; left to fade it would end in denormal numbers, slow on a CPU.
+    """
+    state.masks, state.pruned = masks, pruned_weights(masks)
+    mask_weights(state.model, masks)
+    for name, mask in masks.items():
+        moments = state.optimiser.state.get(state.model.get_parameter(name), {})
+        for moment in MOMENTS:
+            if moment in moments:
+                mask_tensor(moments[moment], mask)
+
+
+def save(state: State, folder: Path) -> None:
+    """Write a checkpoint; every process must ask."""
+    with aside(state):
+        began = monotonic()
+        verify(state.model, state.masks)
+        tensors = {f"mask.{name}": mask for name, mask in state.masks.items()}
+        for name, parameter in state.model.named_parameters():
+            moments = state.optimiser.state[parameter]
+            for what, tensor in {"weight": parameter.detach(), **{each: moments[each] for each in MOMENTS}}.items():
+                found = parallel.whole(tensor)  # all processes help to gather it, one keeps and writes it
+                if parallel.leads():
+                    tensors[f"{what}.{name}"] = found.cpu()
+        info = {"rows": state.rows, "zeros": state.zeros, "seconds": state.seconds}
+        if parallel.leads():
+            checkpoint.save(folder, Checkpoint(state.step, tensors, info))
+        state.kept = monotonic()
+        state.cost = state.kept - began
+
+
+@torch.no_grad()
+def restore(state: State, saved: Checkpoint) -> None:
+    """Go back to where a checkpoint was written."""
+    device = state.model.device
+    counter = device if device.type == "cuda" else "cpu"
+    for name, parameter in state.model.named_parameters():
+        found = {what: saved.tensors[f"{what}.{name}"].to(device) for what in ("weight", *MOMENTS)}
+        parameter.copy_(parallel.like(found["weight"], parameter))
+        moments = {moment: parallel.like(found[moment], parameter) for moment in MOMENTS}
+        state.optimiser.state[parameter] = {"step": torch.tensor(float(saved.step), device=counter), **moments}
+    masks = ((name, tensor) for name, tensor in saved.tensors.items() if name.startswith("mask."))
+    hold(state, {name.removeprefix("mask."): tensor.to(device) for name, tensor in masks})
+    state.step, state.rows = saved.step, list(saved.info["rows"])
+    state.zeros, state.seconds = saved.info["zeros"], saved.info["seconds"]
+
 
 Remask = Callable[[int, Model], Masks | None]
 """From the number of a step about to be taken (from 0) and the model to new masks, or None to keep the old."""
@@ -206,3 +339,31 @@ def _prepared(model: Model, recipe: Recipe) -> Iterator[None]:
     finally:
         for block in model.model.layers:
             block.__dict__.pop("forward", None)  # it holds the block, which would never be freed
+
+
+# Sparse pre-training: prune by magnitude while training, as a schedule says.
+#
+# The method of Jin et al. 2025 (arXiv 2501.12486): the weights of lowest magnitude go, a little every few steps, between
+# 25 % and 75 % of the training compute.
+
+
+def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str = "layer") -> Remask:
+    """What prunes a model under training at the steps of a schedule.
+
+    Weights pruned once stay so: they are zero, and nothing is of lower magnitude.
+
+    Parameters
+    ----------
+    pattern : {"layer", "global", "row"}
+        Where magnitudes are compared. The authors' own code ranks the whole model ("global").
+    """
+    left, where = schedule.at_steps(steps, every=every), parse(pattern)
+
+    def remask(step: int, model: Model) -> Masks | None:
+        before = left[step - 1] if step else 1.0
+        if not left[step] < before:
+            return None
+        with torch.no_grad(), parallel.gathered(model):  # whole matrices are ranked; the masks then zero every part
+            return sparsify(model, magnitude.METHOD, where, 1 - float(left[step]), None)
+
+    return remask

@@ -4,26 +4,26 @@
 """
 
 from ..errors import LawError
-from ._kinds import Amplitude as Amplitude
-from ._kinds import Exponent as Exponent
-from ._kinds import Loss as Loss
-from ._kinds import Number as Number
-from ._kinds import Params as Params
-from ._kinds import Positive as Positive
-from ._kinds import Rate as Rate
-from ._kinds import Real as Real
-from ._kinds import SignedAmplitude as SignedAmplitude
-from ._kinds import Tokens as Tokens
-from ._kinds import amplitude as amplitude
-from ._kinds import exponent as exponent
-from ._kinds import positive as positive
-from ._kinds import real as real
-from ._law import Law as Law
-from ._law import Parameter as Parameter
-from ._law import Variable as Variable
-from ._law import law as law
 from .average_params import average_params
 from .chinchilla import chinchilla
+from .kinds import Amplitude as Amplitude
+from .kinds import Exponent as Exponent
+from .kinds import Loss as Loss
+from .kinds import Number as Number
+from .kinds import Params as Params
+from .kinds import Positive as Positive
+from .kinds import Rate as Rate
+from .kinds import Real as Real
+from .kinds import SignedAmplitude as SignedAmplitude
+from .kinds import Tokens as Tokens
+from .kinds import amplitude as amplitude
+from .kinds import exponent as exponent
+from .kinds import positive as positive
+from .kinds import real as real
+from .law import Law as Law
+from .law import Parameter as Parameter
+from .law import Variable as Variable
+from .law import law as law
 from .p2 import p2
 from .p2_additive import p2_additive
 from .p2_log_rate import p2_log_rate

@@ -1,7 +1,7 @@
 """Average-parameter-count law: dense and sparse pre-training on one curve."""
 
-from ._kinds import Amplitude, Exponent, Params, Tokens
-from ._law import law
+from .kinds import Amplitude, Exponent, Params, Tokens
+from .law import law
 
 
 @law(title="Average parameter count", reference="Jin et al. 2025, arXiv 2501.12486, eq. 2", reduced="power")

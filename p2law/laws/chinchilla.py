@@ -1,7 +1,7 @@
 """Chinchilla: loss of a dense model from its size and its training tokens."""
 
-from ._kinds import Amplitude, Exponent, Params, Tokens
-from ._law import law
+from .kinds import Amplitude, Exponent, Params, Tokens
+from .law import law
 
 
 @law(title="Chinchilla", reference="Hoffmann et al. 2022, arXiv 2203.15556, eq. 2", reduced="power")

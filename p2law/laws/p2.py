@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from ._kinds import Amplitude, Exponent, Loss, Params, Rate, SignedAmplitude, Tokens, exponent, real
-from ._law import law
+from .kinds import Amplitude, Exponent, Loss, Params, Rate, SignedAmplitude, Tokens, exponent, real
+from .law import law
 
 # gamma < 0 makes the excess grow with the rate, delta > 0 makes smaller models fall faster (trends 2 and 1 of the
 # paper); neither sign is forced. alpha is kept where N_C / N0^alpha is a trend over sizes: below 0.05 it cannot be told

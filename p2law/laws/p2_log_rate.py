@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 
-from ._kinds import Amplitude, Exponent, Loss, Params, Rate, SignedAmplitude, Tokens
-from ._law import law
+from .kinds import Amplitude, Exponent, Loss, Params, Rate, SignedAmplitude, Tokens
+from .law import law
 from .p2 import RatePower, ScalePower, SizePower
 
 

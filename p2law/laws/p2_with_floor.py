@@ -1,7 +1,7 @@
 """P² with a free additive floor: the parent's loss may drift during post-training."""
 
-from ._kinds import Amplitude, Exponent, Loss, Params, Rate, SignedAmplitude, Tokens
-from ._law import law
+from .kinds import Amplitude, Exponent, Loss, Params, Rate, SignedAmplitude, Tokens
+from .law import law
 from .p2 import RatePower, ScalePower, SizePower
 
 

@@ -1,7 +1,7 @@
 """Saturating power law of one curve: the baseline every other law must beat."""
 
-from ._kinds import Amplitude, Exponent, Tokens
-from ._law import law
+from .kinds import Amplitude, Exponent, Tokens
+from .law import law
 
 
 @law(title="Power law", reference="a single run or model; e.g. Hestness et al. 2017, arXiv 1712.00409")

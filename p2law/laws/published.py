@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ._law import Law
 from .chinchilla import chinchilla
+from .law import Law
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import one_positive, positives
-from ..flops import TRAINING
-from ..frozen import copied_tables
-from ..notebook import titled
-from ..quantities import format_quantity
-from ..uncertainty.intervals import Method
-from . import answer
-from .allocate import allocate, budget_for
-from .surface import Surface, surface
+from ..data.answer import copied_tables, titled
+from ..data.arguments import one_positive, positives
+from ..data.flops import TRAINING
+from ..data.quantities import format_quantity
+from ..fitting.uncertainty.intervals import Method
+from . import intervals as answer
+from .surface import Surface, allocate, budget_for, surface
 
 if TYPE_CHECKING:
+    from ..fitting.result import Fit
     from ..laws.published import Constants
-    from ..result import Fit
 
 
 @copied_tables

@@ -7,9 +7,9 @@ and a level for it; the answer is where the curve meets the level.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..checks import number
+from ..data.arguments import number
+from ..data.quantities import format_quantity
 from ..errors import FitError
-from ..quantities import format_quantity
 
 Measure = Literal["slope", "doubling", "remaining", "loss"]
 

@@ -1,24 +1,26 @@
 """IsoFLOP profiles read off the fitted surface: loss against size at a fixed budget."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..checks import positives
-from ..errors import FitError
-from ..flops import TRAINING
-from ..frozen import copied_tables
-from ..notebook import titled
-from ..quantities import format_quantity
-from .allocate import allocate
+from ..data.answer import copied_tables, titled
+from ..data.arguments import one_positive, positives
+from ..data.flops import TRAINING
+from ..data.quantities import format_quantity
+from ..errors import DataError, FitError
+from ..fitting.uncertainty.intervals import Method
+from ..laws.published import Constants
+from . import intervals as answer
 from .compute import compute_optimal
-from .surface import surface
+from .surface import LARGEST, Surface, allocate, first_true, surface
 
 if TYPE_CHECKING:
+    from ..fitting.result import Fit
     from ..laws.published import Constants
-    from ..result import Fit
 
 
 @copied_tables
@@ -89,3 +91,267 @@ def isoflop(source: "Fit | Constants", C: Any, N: Any = None, *, reach: float = 
     status = compute_optimal(source, budgets, method="wald", **at).table["status"].to_numpy()
     optima = {"C": budgets, "N": best_N, "D": best_D, "loss": best_loss, "status": status}
     return IsoFlop(on.law.title, pd.DataFrame(optima), pd.DataFrame(table))
+
+
+# What a size other than the compute-optimal one costs: in loss at the same budget, in budget at the same loss.
+
+
+@copied_tables
+@dataclass(frozen=True, eq=False)
+class SizeCost:
+    """What each size costs beside the compute-optimal one of the same budget, one row per size."""
+
+    law: str
+    C: float
+    """Budget, FLOPs."""
+    level: float
+    """Confidence level of the intervals."""
+    optimal: Mapping[str, float]
+    """N, D and loss of the compute-optimal model."""
+    table: pd.DataFrame = field(repr=False)
+    """Columns N, D, tokens_per_param, loss, penalty (nats above the optimum), compute_ratio (budget to reach the
+    optimum's loss at this size, over C), intervals of the last three, status."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per size."""
+        return self.table
+
+    def summary(self) -> str:
+        """Text: the optimum, then a line per size."""
+        N, D = (format_quantity(self.optimal[name]) for name in ("N", "D"))
+        head = f"Sizes for C = {self.C:.4g} FLOPs by {self.law}"
+        if np.isfinite(self.optimal["N"]):
+            head += f"; optimal: N = {N} parameters, D = {D} tokens, loss {self.optimal['loss']:.4f} nats/token"
+        return "\n".join([head, *(_line(row) for row in self.table.to_dict("records"))])
+
+    __str__ = summary
+
+    def _repr_html_(self) -> str:
+        return titled(self.summary(), self.table, index=False, float_format="{:.4g}".format)
+
+
+def _line(row: Mapping[Any, Any]) -> str:
+    if np.isnan(row["penalty"]):
+        return f"  N = {format_quantity(row['N'])}: loss {row['loss']:.4f} nats/token; {row['status']}"
+    penalty = answer.between(row["penalty"], row["penalty_lower"], row["penalty_upper"], answer.nats)
+    ends = (row[f"compute_ratio{end}"] for end in ("", "_lower", "_upper"))
+    ratio = f"{answer.between(*ends)} x the budget" if np.isfinite(row["compute_ratio"]) else "no budget"
+    return (
+        f"  N = {format_quantity(row['N'])}: D = {format_quantity(row['D'])} tokens "
+        f"({format_quantity(row['tokens_per_param'])} per parameter), loss {row['loss']:.4f}, {penalty} nats above the "
+        f"optimum; {ratio} reaches the optimum's loss at this size; {row['status']}"
+    )
+
+
+def overtraining(
+    source: "Fit | Constants", C: float, N: Any, *, level: float = 0.95, method: Method | None = None, **at: Any
+) -> SizeCost:
+    """Compare sizes you may be held to with the compute-optimal one of the same training budget.
+
+    A smaller model than the optimal one is trained for longer (over-trained) and cheaper to serve. For laws that are a
+    sum of powers ``compute_ratio`` depends on N over its optimum only, not on the budget.
+
+    Parameters
+    ----------
+    source, level, method, **at
+        As for :func:`p2law.compute_optimal`.
+    C : float
+        Training budget in FLOPs, 6 N D.
+    N : float or array_like
+        Sizes, in parameters.
+
+    Returns
+    -------
+    SizeCost
+        ``compute_ratio`` is infinite for sizes whose own floor lies above the optimum's loss.
+    """
+    budget, sizes = one_positive("C", C), positives("N", N)
+    base = surface(source, at)
+    D = budget / (TRAINING * sizes)
+
+    def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
+        on = Surface(base.law, params, base.at)
+        best = on.loss(*allocate(on, np.array([budget])))
+        loss = on.loss(sizes, D)
+        ratio = tokens_for(on, sizes, np.broadcast_to(best, sizes.shape)) / D
+        return {"loss": loss, "penalty": loss - best, "compute_ratio": ratio}
+
+    ends = answer.bounds(source, found, level=level, method=method, plain=("loss", "penalty"))
+    excess = ends["penalty"]  # never negative, though its local interval may reach below zero
+    ends["penalty"] = answer.Bounds(*(np.maximum(v, 0.0) for v in (excess.value, excess.lower, excess.upper)))
+    columns: dict[str, Any] = {"N": sizes, "D": D, "tokens_per_param": D / sizes}
+    for name, each in ends.items():
+        columns |= each.columns(name)
+    said = answer.support(source, base.columns(sizes, D), np.isfinite(ends["loss"].upper))
+    none = np.isnan(ends["penalty"].value)
+    balance = "no optimum: by these constants the loss does not fall with both size and tokens"
+    columns["status"] = np.array([balance if n else s for n, s in zip(none, said, strict=True)], dtype=object)
+    best_size, best_tokens = allocate(base, np.array([budget]))
+    best_loss = base.loss(best_size, best_tokens)
+    optimal = {"N": float(best_size[0]), "D": float(best_tokens[0]), "loss": float(best_loss[0])}
+    return SizeCost(base.law.title, budget, level, optimal, pd.DataFrame(columns))
+
+
+def tokens_for(on: Surface, N: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """Tokens after which N parameters reach a loss, (n,); inf where they never do, nan for an unknown loss."""
+    p = on.powers
+    if p is not None and p.falls:
+        with np.errstate(divide="ignore"):
+            return (p.B / np.maximum(loss - p.E - p.A * N**-p.alpha, 0.0)) ** (1 / p.beta)
+
+    def reached(log_tokens: np.ndarray) -> np.ndarray:
+        return on.loss(np.broadcast_to(N[:, None], log_tokens.shape), np.exp(log_tokens)) <= loss[:, None]
+
+    low, high = np.zeros_like(loss), np.full_like(loss, np.log(LARGEST))
+    D = np.where(reached(high[:, None])[:, 0], np.exp(first_true(reached, low, high)), np.inf)
+    return np.where(np.isnan(loss), np.nan, D)
+
+
+# How wrong a parabola through an isoFLOP profile is on your own grid, even without noise.
+#
+# The profile of a sum of two powers is no parabola in log N: where the exponents differ, or the sizes lie unevenly around
+# the optimum, the vertex misses it, and a power law through the vertices carries the error on (arXiv 2603.22339).
+
+
+@copied_tables
+@dataclass(frozen=True, eq=False)
+class ParabolaBias:
+    """Optimal sizes by parabolas through noise-free losses of a law, beside the law's own."""
+
+    law: str
+    table: pd.DataFrame = field(repr=False)
+    """One row per budget: C, sizes (how many), N (the law's optimum), N_parabola, ratio (parabola over law), sides
+    (sizes below and above the optimum), status."""
+    forecast: pd.DataFrame = field(repr=False)
+    """Further budgets: C, N, N_parabola (by the power law through the vertices), ratio."""
+    exponent: float
+    """Power of C in the optimal size along these budgets, by the law."""
+    exponent_parabola: float
+    """The same through the parabolas' vertices; nan with fewer than two of them."""
+
+    @property
+    def worst(self) -> float:
+        """The ratio farthest from one among the budgets of the grid; nan if no parabola has a lowest point."""
+        ratios = self.table["ratio"].dropna().to_numpy()
+        return float(ratios[np.argmax(np.abs(np.log(ratios)))]) if len(ratios) else float("nan")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per budget of the grid."""
+        return self.table
+
+    def summary(self) -> str:
+        """Text: a line per budget, the exponents, the forecasts."""
+        lines = [f"Parabolas through noise-free losses of {self.law}, on this grid of sizes"]
+        for row in self.table.to_dict("records"):
+            lines.append(f"  C = {row['C']:.4g} FLOPs, {row['sizes']} sizes: {_compared(row)}")
+        if np.isfinite(self.exponent_parabola):
+            pair = f"{self.exponent_parabola:.4f} by parabolas, {self.exponent:.4f} by the law"
+            lines.append(f"  optimal size grows with C to the power {pair}")
+        lines += [f"  forecast, C = {row['C']:.4g} FLOPs: {_compared(row)}" for row in self.forecast.to_dict("records")]
+        return "\n".join(lines)
+
+    __str__ = summary
+
+    def _repr_html_(self) -> str:
+        return titled(self.summary(), self.table, index=False)
+
+
+def _compared(row: dict[Any, Any]) -> str:
+    if np.isnan(row["ratio"]):
+        return str(row["status"])
+    by = f"{format_quantity(row['N_parabola'])} by the parabola, {format_quantity(row['N'])} by the law"
+    return f"{by} ({100 * (row['ratio'] - 1):+.1f} %)"
+
+
+def parabola_bias(
+    source: "Fit | Constants", C: Any = None, N: Any = None, *, forecast: Any = (), gap: float = 1.25, **at: Any
+) -> ParabolaBias:
+    """Fit parabolas in log N to the law's own losses on a grid of runs, and compare their lowest points with the law's.
+
+    Parameters
+    ----------
+    source : Fit or Constants
+        As for :func:`p2law.compute_optimal`; its losses, free of noise, are what the parabolas see.
+    C, N : array_like, optional
+        Budget and size of each run of the grid; default: the fitted rows (C = 6 N D). Nearly equal budgets are one
+        profile; profiles need three sizes or more, others are left out.
+    forecast : float or array_like
+        Budgets to carry the power law through the vertices to.
+    gap : float
+        Budgets further apart than this factor begin a new profile.
+    **at : float
+        The law's other columns.
+
+    Returns
+    -------
+    ParabolaBias
+
+    Raises
+    ------
+    DataError
+        If C and N do not go together, or no budget has three sizes.
+    """
+    on = surface(source, at)
+    budgets, sizes = _grid(source, on, C, N)
+    rows = [row for part in _profiles(budgets, gap) if (row := _profile(on, budgets[part], sizes[part]))]
+    if not rows:
+        raise DataError(
+            "no budget of this grid has three sizes, so that no parabola passes through it: give C and N of a grid "
+            f"with more sizes per budget, or a larger gap (now {gap:g})."
+        )
+    table = pd.DataFrame(rows)
+    found = table.dropna(subset="ratio")
+    power, line = np.nan, np.full(2, np.nan)
+    if len(found) >= 2:
+        line = np.polyfit(np.log(found["C"]), np.log(found["N_parabola"]), 1)
+        power = np.polyfit(np.log(found["C"]), np.log(found["N"]), 1)[0]
+    ahead = positives("forecast", forecast) if np.size(forecast) else np.empty(0)
+    best, carried = allocate(on, ahead)[0] if len(ahead) else ahead, np.exp(np.polyval(line, np.log(ahead)))
+    columns = {"C": ahead, "N": best, "N_parabola": carried, "ratio": carried / best}
+    said = pd.DataFrame(columns).assign(status="fewer than two parabolas have a lowest point")
+    return ParabolaBias(on.law.title, table, said, float(power), float(line[0]))
+
+
+def _grid(source: "Fit | Constants", on: Surface, C: Any, N: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Budget and size of each run."""
+    if (C is None) != (N is None):
+        raise DataError("give both C and N, one entry per run, or neither (then the fitted rows are taken).")
+    if C is None:
+        if isinstance(source, Constants):
+            raise DataError("published constants come without runs: give C and N of the grid, one entry per run.")
+        columns = source.observations.columns
+        sizes = columns[str(on.law.variable("size"))]
+        return TRAINING * sizes * columns[str(on.law.variable("tokens"))], sizes
+    budgets, sizes = positives("C", C), positives("N", N)
+    if budgets.shape != sizes.shape:
+        raise DataError(f"C has {len(budgets)} entries and N has {len(sizes)}: give one of each per run.")
+    return budgets, sizes
+
+
+def _profiles(budgets: np.ndarray, gap: float) -> list[np.ndarray]:
+    """Rows of each profile: budgets in ascending order, cut where the next is more than ``gap`` times the first."""
+    if not gap > 1:
+        raise DataError(f"gap = {gap!r}: a factor above 1.")
+    order = np.argsort(budgets, kind="stable")
+    parts, first = [], 0
+    for i in range(1, len(order) + 1):
+        if i == len(order) or budgets[order[i]] > gap * budgets[order[first]]:
+            parts.append(order[first:i])
+            first = i
+    return parts
+
+
+def _profile(on: Surface, budgets: np.ndarray, sizes: np.ndarray) -> dict[str, Any] | None:
+    """One budget's row; None with fewer than three sizes."""
+    N = np.unique(sizes)
+    if len(N) < 3:
+        return None
+    C = float(np.exp(np.mean(np.log(budgets))))
+    best = float(allocate(on, np.array([C]))[0][0])
+    middle = np.log(N).mean()
+    bend, slope, _ = np.polyfit(np.log(N) - middle, on.loss(N, C / (TRAINING * N)), 2)
+    vertex = float(np.exp(middle - slope / (2 * bend))) if bend > 0 else np.nan
+    sides = f"{int(np.sum(best > N))} below, {int(np.sum(best < N))} above"
+    status = "the parabola has no lowest point" if np.isnan(vertex) else f"sizes {sides} the optimum"
+    row = {"C": C, "sizes": len(N), "N": best, "N_parabola": vertex, "ratio": vertex / best}
+    return row | {"sides": sides, "status": status}

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .arms import Arm, Lookup, own
-from .bills import Bill
+from .cost import Bill
+from .curve import Arm, Lookup, own
 
 POINTS = 241
 """Budgets at which a difference is looked at."""

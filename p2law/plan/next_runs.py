@@ -6,7 +6,7 @@ run's own level and slope, so that a hundred checkpoints of one run are not a hu
 if it had been measured; where its losses would lie does not matter for how much it tells.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,128 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import check_level, number, require_fit, whole_number
-from ..errors import FitError
-from ..frozen import copied_tables
-from ..observations import Table, as_frame
-from ..quantities import format_quantity
-from ..uncertainty.quantiles import t_reach
-from .candidates import Candidate, Cost, candidate_runs, law_columns
+from ..data.answer import copied_tables
+from ..data.arguments import array, check_level, number, require_fit, whole_number
+from ..data.flops import training_flops
+from ..data.observations import Table, as_frame, check_column
+from ..data.quantities import format_quantity
+from ..errors import DataError, FitError
+from ..fitting.solver.quantiles import t_reach
+from .intervals import trained_params
 
 if TYPE_CHECKING:
-    from ..result import Fit
-    from ..uncertainty.run_effect import RunEffect
+    from ..fitting.result import Fit
+    from ..fitting.run_effect import RunEffect
+
+
+# Runs that might be trained next: their checkpoints as rows of the law's columns, and what each costs.
+
+
+Cost = str | Callable[[pd.Series], float] | Any
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A run that might be trained."""
+
+    label: Any
+    last: pd.Series
+    """Its columns at its last checkpoint."""
+    columns: dict[str, np.ndarray]
+    """The law's columns at its checkpoints."""
+    cost: float
+
+
+def candidate_runs(fit: "Fit", table: Table, cost: Cost | None) -> tuple[list[Candidate], str]:
+    """Candidates from a table, and the coin of their cost; see :func:`p2law.plan.next_runs.next_runs`."""
+    frame = as_frame(table)
+    frame = frame if frame.index.is_unique else frame.reset_index(drop=True)  # the index labels the candidates
+    if len(frame) == 0:
+        raise DataError("there are no candidates: give a row per run that might be trained.")
+    runs = list(_runs(fit, frame))
+    columns = [law_columns(fit, rows) for _, rows in runs]
+    lasts = [_last(fit, rows) for _, rows in runs]
+    costs, coin = _costs(fit, lasts, cost)
+    wrong = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)))
+    if wrong.size:
+        raise DataError(f"candidate {runs[wrong[0]][0]!r} costs {costs[wrong[0]]:g}: give a positive cost.")
+    found = [
+        Candidate(label, last, own, float(price))
+        for (label, _), last, own, price in zip(runs, lasts, columns, costs, strict=True)
+    ]
+    return found, coin
+
+
+def law_columns(fit: "Fit", frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The law's columns of a table; a baseline loss may be missing, since no derivative by a constant depends on it."""
+    base = fit.law.variable("loss")
+    if base is not None and base not in frame.columns:
+        frame = frame.assign(**{base: float(np.median(fit.observations.columns[base]))})
+    return {v.name: check_column(frame, v, fit.law) for v in fit.law.variables}
+
+
+def _runs(fit: "Fit", frame: pd.DataFrame) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Label and checkpoints of each candidate: as given by a column of runs, else as the fitted runs were logged."""
+    tokens = fit.law.variable("tokens")
+    if fit.options.run in frame.columns:
+        yield from frame.groupby(fit.options.run, sort=False)
+        return
+    curves = tokens is not None and fit.run_count < fit.n
+    if curves:
+        check_column(frame, next(v for v in fit.law.variables if v.name == tokens), fit.law)
+    for i in range(len(frame)):
+        row = frame.iloc[[i]]
+        yield frame.index[i], (_checkpoints(fit, str(tokens), row) if curves else row)
+
+
+def _checkpoints(fit: "Fit", tokens: str, row: pd.DataFrame) -> pd.DataFrame:
+    """As many checkpoints as the fitted runs have, from where they begin to this run's end."""
+    count = round(fit.n / fit.run_count)
+    first, last = float(fit.observations.columns[tokens].min()), float(row[tokens].iloc[0])
+    if last <= first:
+        return row
+    repeated = row.loc[row.index.repeat(count)]
+    return repeated.assign(**{tokens: np.geomspace(first, last, count)})
+
+
+def _last(fit: "Fit", rows: pd.DataFrame) -> pd.Series:
+    tokens = fit.law.variable("tokens")
+    return rows.iloc[int(np.argmax(rows[tokens].to_numpy())) if tokens in rows.columns else -1]
+
+
+def _costs(fit: "Fit", lasts: list[pd.Series], cost: Cost | None) -> tuple[np.ndarray, str]:
+    if callable(cost):
+        return array("cost(row)", _called(cost, lasts)), "cost"
+    if isinstance(cost, str) or (cost is None and "cost" in lasts[0].index):
+        name = cost or "cost"
+        if name not in lasts[0].index:
+            raise DataError(f"cost={name!r}: the candidates have no such column; they have {list(lasts[0].index)}.")
+        return array(f"column {name!r}", [last[name] for last in lasts]), name
+    if cost is not None:
+        given = array("cost", cost)
+        if given.shape != (len(lasts),):
+            raise DataError(f"cost has the shape {given.shape} for {len(lasts)} candidates: give one cost per run.")
+        return given, "cost"
+    return _training(fit, lasts)
+
+
+def _called(cost: Callable[..., Any], lasts: list[pd.Series]) -> list[Any]:
+    try:
+        return [cost(last) for last in lasts]
+    except KeyError as error:
+        raise DataError(f"cost asks for a column {error.args[0]!r}; there are {list(lasts[0].index)}.") from error
+
+
+def _training(fit: "Fit", lasts: list[pd.Series]) -> tuple[np.ndarray, str]:
+    """6 N D with N the parameters left after pruning; tokens, or runs, where the law knows no more."""
+    tokens = fit.law.variable("tokens")
+    if tokens is None:
+        return np.ones(len(lasts)), "runs"
+    drawn = np.array([float(last[tokens]) for last in lasts])
+    if fit.law.variable("size") is None:
+        return drawn, "tokens"
+    left = np.array([float(trained_params(fit.law, last)) for last in lasts])
+    return np.asarray(training_flops(left, drawn)), "FLOPs"
 
 
 @copied_tables
@@ -118,7 +229,7 @@ def next_runs(
     The width now is that of ``fit.predict_interval`` (the law itself, ``kind="mean"``); each candidate is expected to
     shrink it as it shrinks the Gaussian's. How far a single new run may lie from the law is not reduced by any run.
     """
-    from ..uncertainty.informative import updated
+    from ..fitting.uncertainty.design import updated
 
     check_level(level)
     require_fit("fit", fit)
@@ -166,8 +277,8 @@ class _Known:
 
     @classmethod
     def of(cls, fit: "Fit") -> "_Known":
-        from ..uncertainty.run_effect import several
-        from ..uncertainty.scaled import scaled
+        from ..fitting.run_effect import several
+        from ..fitting.uncertainty.design import scaled
 
         whole = fit if fit.part is None else fit.part.whole
         raw = scaled(whole).raw
@@ -183,13 +294,13 @@ class _Known:
 
     def gradient(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Derivative of the loss by the scaled coordinates, (rows, free)."""
-        from ..uncertainty.quantity import loss_gradient
+        from ..fitting.uncertainty.estimate import loss_gradient
 
         return loss_gradient(self.fit, columns) @ self.raw
 
     def noise(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Covariance of a run's rows about the law, (rows, rows)."""
-        from ..uncertainty.run_effect import new_run_spread, points
+        from ..fitting.run_effect import new_run_spread, points
 
         if self.effect is None:
             return np.diag(new_run_spread(self.fit, columns).error ** 2)
@@ -200,9 +311,8 @@ class _Known:
 
 def _forecast(fit: "Fit", known: _Known, target: Any, level: float) -> tuple[np.ndarray, float]:
     """Derivative of the forecasts by the scaled coordinates, (forecasts, free), and the width of their interval now."""
-    from ..uncertainty.estimate import estimate
-    from ..uncertainty.intervals import predictions
-    from ..uncertainty.quantity import gradient_along
+    from ..fitting.uncertainty.estimate import estimate, gradient_along
+    from ..fitting.uncertainty.intervals import predictions
 
     if callable(target):
         found = estimate(target, fit, level=level)

@@ -13,20 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import number, one_positive
+from ..data.answer import copied_tables
+from ..data.arguments import number, one_positive
+from ..data.flops import TRAINING
+from ..data.quantities import format_quantity
 from ..errors import DataError
-from ..flops import TRAINING
-from ..frozen import copied_tables
-from ..quantities import format_quantity
+from ..fitting.uncertainty.intervals import Method
 from ..schedules import PruningSchedule
-from ..uncertainty.intervals import Method
-from . import answer
-from .allocate import allocate, first_true
-from .surface import Surface, surface
+from . import intervals as answer
+from .surface import Surface, allocate, first_true, surface
 
 if TYPE_CHECKING:
+    from ..fitting.result import Fit
     from ..laws.published import Constants
-    from ..result import Fit
 
 
 @copied_tables

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..checks import check_level, finite, number, refuse, require, require_fit
+from ..data.answer import copied_tables
+from ..data.arguments import check_level, number, require_fit
+from ..data.columns import finite, refuse, require
+from ..data.observations import Table, as_frame
+from ..data.quantities import format_probability, format_quantity
 from ..errors import DataError, FitError
-from ..frozen import copied_tables
-from ..observations import Table, as_frame
-from ..quantities import format_probability, format_quantity
-from ..uncertainty.forecast import Forecast
-from ..uncertainty.quantiles import t_quantile, t_reach
+from ..fitting.solver.quantiles import t_quantile, t_reach
+from ..fitting.uncertainty.forecast import Forecast
 
 if TYPE_CHECKING:
-    from ..result import Fit
+    from ..fitting.result import Fit
 
 POINTS = 41
 """Tokens looked at between the last checkpoint and the end, evenly in their logarithm."""
@@ -209,7 +210,7 @@ def _one_run(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _alone(seen: pd.DataFrame, ahead: np.ndarray) -> Forecast:
-    from ..uncertainty.one_run import one_run, thinned
+    from ..fitting.uncertainty.forecast import one_run, thinned
 
     if len(seen) < LEAST_ROWS:
         raise DataError(f"{len(seen)} checkpoints: a curve's own power law needs {LEAST_ROWS}; log more, or give fit=.")
@@ -218,7 +219,7 @@ def _alone(seen: pd.DataFrame, ahead: np.ndarray) -> Forecast:
 
 
 def _last_control(frame: pd.DataFrame) -> Any:
-    from ..baseline import CONTROL
+    from ..data.control import CONTROL
 
     require(frame, CONTROL, "this fit measures from the control: give its loss at the rows' tokens, or control=<fit>")
     return float(frame[CONTROL].iloc[-1])

@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import pandas as pd
 
-from ..baseline import CONTROL
-from ..checks import check_level, require_fit
+from ..data.answer import copied_tables, titled
+from ..data.arguments import check_level, require_fit
+from ..data.control import CONTROL
+from ..data.observations import check_column
+from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
-from ..frozen import copied_tables
+from ..fitting.prediction import FAR, as_rows, outside, unsupported
+from ..fitting.uncertainty.estimate import estimate
+from ..fitting.uncertainty.intervals import Method, draws_of, method_of
 from ..laws import Law
 from ..laws.published import Constants
-from ..notebook import titled
-from ..observations import check_column
-from ..prediction import FAR, as_rows, outside, unsupported
-from ..quantities import format_quantity
-from ..uncertainty.estimate import estimate
-from ..uncertainty.intervals import Method, draws_of, method_of
-from .answer import trained_params
 from .criteria import Criterion, Price, Target
 from .curve import Curve, enough
+from .intervals import trained_params
 
 if TYPE_CHECKING:
-    from ..result import Fit
+    from ..fitting.result import Fit
 
 VAGUE = 1e4
 """Upper over lower limit from which on an answer is called hardly determined."""

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from ..quantities import format_quantity
+from ..data.quantities import format_quantity
+from ..errors import DataError
+from ..schedules import LoggedSchedule, PruningSchedule
 from . import _style as style
 
 if TYPE_CHECKING:
-    from ..plan.best import Ranking
-    from ..plan.overtraining import SizeCost
-    from ..plan.parabola import ParabolaBias
+    from ..plan.isoflop import ParabolaBias, SizeCost
+    from ..plan.next_runs import NextRuns
+    from ..plan.pruning import Ranking
     from ..plan.sparse import SparsePlan
 
 
@@ -99,3 +102,98 @@ def _sizes_along(ax: Axes) -> None:
     ax.set_xlabel("parameters")
     style.count_ticks(ax.xaxis)
     ax.grid(alpha=0.25)
+
+
+# What each candidate run tells about a forecast, as a picture of cost against the interval's width.
+
+
+def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True) -> Axes:
+    """Width of the forecast's interval after each candidate alone against its cost, and after the picks one by one.
+
+    Parameters
+    ----------
+    found : NextRuns
+        From :func:`p2law.next_runs`.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+    legend : bool
+        Draw the legend.
+
+    Returns
+    -------
+    Axes
+    """
+    style.check(found, "NextRuns", "p2law.next_runs")
+    ax = style.axes_of(ax)
+    table, picks = found.ranking, found.picks
+    if np.isfinite(found.now):
+        ax.axhline(found.now, color=style.grey(ax), linewidth=1.0, linestyle=style.EXTRAPOLATED, label="now")
+    ax.scatter(
+        table["cost"], table["width"], s=16, color=style.named(ax)[0], alpha=0.75, linewidths=0, label="one candidate"
+    )
+    ax.plot(
+        picks["spent"], picks["width"], color=style.named(ax)[1], marker="o", markersize=5, linewidth=1.2, label="picks"
+    )
+    ax.set_xscale("log")
+    ax.set_ylim(bottom=0.0)
+    for i, (spent, width) in enumerate(zip(picks["spent"], picks["width"], strict=True)):
+        if i < 3 or i == len(picks) - 1:
+            style.beside(ax, style.short(str(picks["run"].iloc[i]), 24), (spent, width), -13)
+    if found.coin != "FLOPs":
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("cost" if found.coin == "cost" else f"cost ({found.coin})")
+    ax.set_ylabel(f"width of the {100 * found.level:g} % interval")
+    style.title(ax, "What to train next · expected interval of the forecast")
+    style.grid(ax)
+    if legend:
+        ax.legend(fontsize="small", framealpha=0.85, loc="best")
+    return ax
+
+
+# A pruning schedule: density over training, and the compute spent on the way.
+
+
+def schedule(
+    schedule: PruningSchedule | LoggedSchedule, ax: Axes | None = None, *, compute: bool = True, legend: bool = True
+) -> Axes:
+    """Density of the prunable parameters over training steps, its average, and the share of compute spent.
+
+    Parameters
+    ----------
+    schedule : PruningSchedule or LoggedSchedule
+        What to draw.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+    compute : bool
+        Draw the share of compute spent.
+    legend : bool
+        Draw the legend.
+
+    Returns
+    -------
+    Axes
+    """
+    if not isinstance(schedule, PruningSchedule | LoggedSchedule):
+        raise DataError(f"cannot draw {schedule!r:.60}: give a PruningSchedule, or what schedules.from_log returns.")
+    ax = style.axes_of(ax)
+    t = np.linspace(0.0, 1.0, 1001)
+    mean = schedule.average_density()
+    if isinstance(schedule, PruningSchedule):
+        begin, finish = schedule.window
+        ax.axvspan(begin, finish, color=style.ink(ax), alpha=0.06, linewidth=0, label="pruning")
+        t = np.unique(np.concatenate([t, [begin, finish]]))
+    ax.plot(t, schedule.density(t), color=style.named(ax)[0], linewidth=1.6, label="density")
+    ax.axhline(mean, color=style.named(ax)[0], linewidth=1.0, linestyle=style.EXTRAPOLATED, label=f"average {mean:.3f}")
+    if compute:
+        spent = np.asarray(schedule.compute_share(t))
+        ax.plot(t, spent, color=style.named(ax)[1], linewidth=1.2, label="compute spent")
+    ax.set_xlim(0.0, 1.0)
+    ax.set_ylim(0.0, 1.03)
+    ax.set_xlabel("fraction of training steps")
+    ax.set_ylabel("fraction")
+    style.title(ax, schedule.summary().splitlines()[0])
+    style.grid(ax)
+    if legend:
+        ax.legend(fontsize="small", loc="best", framealpha=0.85)
+    return ax

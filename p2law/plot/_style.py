@@ -1,34 +1,178 @@
 """Colours, markers, axes, legend: the looks shared by all pictures. Safe for colour-blind readers, no rcParams."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, to_rgba, to_rgba_array
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from ..data.quantities import format_quantity
 from ..errors import DataError
 from ..laws import Variable
-from ..quantities import format_quantity
-from ._ground import grey as grey
-from ._ground import ink as ink
-from ._ground import named as named
-from ._ground import ordered as ordered
-from ._levels import Levels
-from ._shades import CROWD as CROWD
-from ._shades import MARKERS, norm, row_markers
-from ._shades import crowded as crowded
-from ._shades import level_colours as level_colours
-from ._shades import row_colours as row_colours
-from ._ticks import CountLocator
-from ._ticks import count_ticks as count_ticks
-from ._view import View
-from ._words import short as short
-from ._words import title as title
+from ._view import Levels, View
+
+# Colours that can be seen on the ground of the axes, light or dark.
+
+
+_NAMED = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#777777")
+_PLASMA = colormaps["plasma"]
+_ON_LIGHT = LinearSegmentedColormap.from_list("p2law", _PLASMA(np.linspace(0.0, 0.83, 256)))
+_ON_DARK = LinearSegmentedColormap.from_list("p2law_dark", _PLASMA(np.linspace(0.35, 1.0, 256)))
+
+
+def dark(ax: Axes) -> bool:
+    """Whether the ground of the axes (of the figure, where they have none) is dark."""
+    ground = to_rgba(ax.get_facecolor())
+    if ground[3] < 0.5:
+        ground = to_rgba(ax.figure.get_facecolor())
+    return ground[3] >= 0.5 and float(np.dot(ground[:3], (0.2126, 0.7152, 0.0722))) < 0.4
+
+
+def ink(ax: Axes) -> str:
+    """Black, or white on a dark ground."""
+    return "#ffffff" if dark(ax) else "#000000"
+
+
+def grey(ax: Axes) -> str:
+    """What belongs to no colour: dark grey, or light grey on a dark ground."""
+    return "#bbbbbb" if dark(ax) else "#555555"
+
+
+def ordered(ax: Axes) -> LinearSegmentedColormap:
+    """Ordered values: plasma, monotonic in lightness, without the end that the ground swallows."""
+    return _ON_DARK if dark(ax) else _ON_LIGHT
+
+
+def named(ax: Axes) -> tuple[str, ...]:
+    """Unordered names: Okabe and Ito's palette, strongest first."""
+    return tuple(ink(ax) if colour == "#000000" else colour for colour in _NAMED)
+
+
+# Colour and marker of each row of a view.
+
+
+CROWD = 1500
+"""More rows than this are drawn small and faint, below the curves,"""
+CROWDED_RUN = 200
+"""and so are more rows than this of a curve."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+def norm(told: Levels) -> Normalize:
+    """Scale from values to colours."""
+    values = told.centre if told.continuous is None else told.continuous
+    low, high = float(values.min()), float(values.max())
+    return LogNorm(low, high) if low > 0 and high > 5 * low else Normalize(low, high)
+
+
+def level_colours(ax: Axes, told: Levels | None) -> list[Any]:
+    """Colour of each level."""
+    palette, shades = named(ax), ordered(ax)
+    if told is None:
+        return [palette[0]]
+    if not told.ordered:
+        return [palette[i % len(palette)] for i in range(len(told))]
+    if told.continuous is not None:
+        return [shades(norm(told)(c)) for c in told.centre]
+    return [shades(f) for f in np.linspace(0, 1, max(len(told), 2))[: len(told)]]
+
+
+def row_colours(ax: Axes, view: View) -> np.ndarray:
+    """Colour of every row as RGBA, (n, 4)."""
+    told = view.colour
+    if told is not None and told.continuous is not None:
+        return ordered(ax)(norm(told)(told.continuous))
+    palette = to_rgba_array(level_colours(ax, told))
+    return palette[told.row] if told is not None else np.repeat(palette, view.fit.n, axis=0)
+
+
+def row_markers(view: View) -> np.ndarray:
+    """Marker of every row, (n,)."""
+    number = view.marker.row if view.marker is not None else np.zeros(view.fit.n, dtype=int)
+    return np.array(MARKERS)[number % len(MARKERS)]
+
+
+def crowded(view: View) -> bool:
+    """Whether there are too many rows to see each."""
+    told = [len(each) for each in (view.colour, view.marker) if each is not None]
+    curves = len(set(view.fit.observations.run[view.rows].tolist())) if view.by_run else int(np.prod(told))
+    return len(view.rows) > CROWD or len(view.rows) > CROWDED_RUN * curves
+
+
+# Ticks of logarithmic axes of counts as people read them, as many as there is room for.
+
+
+_STEPS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+"""Places of ticks within a decade, in the order they are tried."""
+_ENOUGH = 4
+_MOST = 8
+"""More ticks than this tell nothing more."""
+
+
+class CountLocator(LogLocator):
+    """Ticks at powers of ten, at 1, 2 and 5, or closer, as the axis has room for them when it is drawn."""
+
+    def __init__(self) -> None:
+        super().__init__(base=10, numticks=_MOST + 1)
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """Places of the ticks between two ends."""
+        low, high = sorted((vmin, vmax))
+        if not (low > 0 and np.isfinite(high)):
+            return np.asarray(super().tick_values(vmin, vmax))
+        room = int(np.clip(self.axis.get_tick_space() if self.axis is not None else _MOST, 2, _MOST))
+        decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+        fitting = [_within(np.outer(decades, steps).ravel(), low, high) for steps in _STEPS]
+        fitting = [places for places in fitting if 2 <= len(places) <= room]
+        if fitting:
+            return next((places for places in fitting if len(places) >= _ENOUGH), max(fitting, key=len))
+        powers = _within(decades, low, high)
+        if len(powers) > room:
+            return powers[:: -(-len(powers) // room)]
+        return _within(np.asarray(MaxNLocator(min(room, 4)).tick_values(low, high)), low, high)
+
+
+def _within(places: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.unique(places[(places >= low * (1 - 1e-9)) & (places <= high * (1 + 1e-9))])
+
+
+def count_ticks(axis: Axis) -> None:
+    """Readable ticks on a logarithmic axis of counts."""
+    axis.set_major_locator(CountLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+# Words in pictures: titles no wider than their axes, names cut in the middle.
+
+
+LONGEST = 34
+"""Letters of a name in a legend; longer ones are cut in the middle, where names of runs say least."""
+_LETTER = 0.5
+"""Mean width of a letter in units of the font's size."""
+
+
+def short(text: str, longest: int = LONGEST) -> str:
+    """A name, cut in the middle where it is too long."""
+    keep = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[:keep]}…{text[-keep:]}"
+
+
+def title(ax: Axes, text: str, *, loc: str = "center") -> None:
+    """A title in lines no wider than the axes are now."""
+    made = ax.set_title(text, fontsize="medium", loc=loc)  # type: ignore[arg-type]
+    wide = 72 * ax.bbox.width / ax.figure.dpi
+    letters = max(int(wide / (_LETTER * float(made.get_fontsize()))), 16)
+    made.set_text("\n".join(part for line in text.split("\n") for part in wrap(line, letters) or [""]))
+
 
 NAMES = 16
 """More entries than this a legend does not list."""

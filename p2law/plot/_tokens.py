@@ -3,22 +3,79 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.markers import CARETLEFT, CARETRIGHT
+from matplotlib.patches import Patch
 
+from ..data.columns import require
+from ..data.quantities import format_probability, format_quantity
 from ..errors import FitError
+from ..fitting.prediction import FAR
 from ..plan.criteria import Price
 from ..plan.tokens import ANSWERS, TokenPlan, optimal_tokens
-from ..prediction import FAR
-from ..quantities import format_probability, format_quantity
 from . import _style as style
-from ._along_tokens import LOSS, band, dress, model_names, shades, two_part
 
 if TYPE_CHECKING:
+    from ..fitting.result import Fit
     from ..laws.published import Constants
     from ..plan.criteria import Criterion
+    from ..plan.extrapolation import Extrapolation
     from ..plan.stop import StopPlan
-    from ..result import Fit
+
+
+# What pictures of planned curves share: an axis of tokens, bands, the names of models.
+
+
+LOSS = "loss (nats/token)"
+
+
+def shades(ax: Axes, count: int) -> list[Any]:
+    """Colour of each model, in their order."""
+    return [style.named(ax)[0]] if count == 1 else [style.ordered(ax)(f) for f in np.linspace(0, 1, count)]
+
+
+def model_names(models: pd.DataFrame) -> list[str]:
+    """Name of each model (row): the columns in which it differs from the others, or all for one."""
+    telling = [c for c in models.columns if len(models) == 1 or models[c].nunique() > 1]
+    texts = {c: [f"{c} = {format_quantity(float(v))}" for v in models[c]] for c in telling}
+    return [", ".join(texts[c][i] for c in telling) for i in range(len(models))]
+
+
+def band(ax: Axes, x: np.ndarray, lower: Any, upper: Any, shade: Any, *, alpha: float = 0.18) -> None:
+    """A shaded interval along the curve; a bar at a single point."""
+    low, high = np.asarray(lower), np.asarray(upper)
+    if len(x) > 1:
+        ax.fill_between(x, low, high, color=shade, alpha=alpha, linewidth=0)
+    elif np.isfinite([low, high]).all():
+        ax.vlines(x, low, high, color=shade, alpha=alpha, linewidth=7)
+
+
+def two_part(ax: Axes, x: np.ndarray, y: np.ndarray, inside: np.ndarray, shade: Any, label: str | None) -> Line2D:
+    """A curve, solid where it is inside the fitted range and dashed outside; a single point as a point.
+
+    Returns the whole curve.
+    """
+    if len(x) == 1:
+        hollow: dict[str, Any] = {} if inside.all() else {"markerfacecolor": "none"}
+        return ax.plot(x, y, color=shade, marker="o", markersize=6, linestyle="", label=label, **hollow)[0]
+    looks: dict[str, Any] = {"linestyle": style.EXTRAPOLATED, "linewidth": 1.1, "alpha": 0.8, "zorder": 1.9}
+    (whole,) = ax.plot(x, y, color=shade, label=None if inside.any() else label, **looks)
+    if inside.any():
+        ax.plot(x, np.where(inside, y, np.nan), color=shade, linewidth=1.5, label=label)
+    return whole
+
+
+def dress(ax: Axes, name: str, ylabel: str) -> None:
+    """Logarithmic axis of tokens with readable ticks, labels, a light grid."""
+    ax.set_xscale("log")
+    ax.set_xlabel(f"{name} (tokens)")
+    ax.set_ylabel(ylabel)
+    style.count_ticks(ax.xaxis)
+    style.grid(ax)
+
 
 POINTS = 200
 REACH = 30.0
@@ -198,3 +255,86 @@ def stop(plan: "StopPlan", ax: Axes | None = None, *, legend: bool = True) -> Ax
     if legend:
         ax.legend(fontsize="small", framealpha=0.85)
     return ax
+
+
+# Curves of models that were not trained.
+
+
+MOST = 8
+
+
+def extrapolation(
+    plan: "Extrapolation", ax: Axes | None = None, *, measured: pd.DataFrame | None = None, legend: bool = True
+) -> Axes:
+    """Forecast curves with the interval of the law (dark) and of a run of its own (light).
+
+    Dashed outside the fitted range of tokens, size or rate, which the title names; a single number of tokens is drawn
+    as a point with bars, hollow outside.
+
+    Parameters
+    ----------
+    plan : Extrapolation
+        From :func:`p2law.extrapolate`; eight models at most.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+    measured : DataFrame, optional
+        What was measured there after all: tokens and loss, drawn as points.
+    legend : bool
+        Draw the legend; beside the axes where there are several models.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    FitError
+        If there are more than eight models.
+    """
+    style.check(plan, "Extrapolation", "p2law.extrapolate")
+    ax = style.axes_of(ax)
+    table, name = plan.table, plan.tokens
+    curves = [rows for _, rows in table.groupby(list(plan.models), sort=False)] if plan.models else [table]
+    if len(curves) > MOST:
+        raise FitError(f"{len(curves)} models are too many to tell apart: draw {MOST} at most.")
+    names = model_names(pd.DataFrame([rows.iloc[0] for rows in curves])[list(plan.models)])
+    for rows, label, shade in zip(curves, names, shades(ax, len(curves)), strict=True):
+        ordered = rows.sort_values(name)
+        x = ordered[name].to_numpy(dtype=float)
+        two_part(ax, x, ordered["loss"].to_numpy(dtype=float), _inside(ordered), shade, label or None)
+        band(ax, x, ordered["new_lower"], ordered["new_upper"], shade, alpha=0.12)
+        band(ax, x, ordered["lower"], ordered["upper"], shade, alpha=0.25)
+    key: list[Artist] = [
+        Patch(color=style.grey(ax), alpha=0.5, label="the law"),
+        Patch(color=style.grey(ax), alpha=0.2, label="a new run"),
+    ]
+    if measured is not None:
+        key.append(_points(ax, measured, name))
+    dress(ax, name, LOSS)
+    style.title(ax, _extrapolation_title(plan))
+    if legend:
+        style.place_legend(ax, [*ax.get_legend_handles_labels()[0], *key], inside=len(curves) == 1)
+    return ax
+
+
+def _inside(rows: pd.DataFrame) -> np.ndarray:
+    """Where every column lies inside the fitted range, as the report says it."""
+    factors = rows[[c for c in rows.columns if c.startswith("outside_")]].to_numpy(dtype=float)
+    return np.asarray((factors <= FAR).all(axis=1))
+
+
+def _points(ax: Axes, measured: pd.DataFrame, name: str) -> Line2D:
+    for column in (name, "loss"):
+        require(measured, column, "measured= needs tokens and loss")
+    dots: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "color": style.ink(ax)}
+    ax.plot(measured[name], measured["loss"], zorder=3, **dots)
+    return Line2D([], [], label="measured", **dots)
+
+
+def _extrapolation_title(plan: "Extrapolation") -> str:
+    far = {
+        c.removeprefix("outside_"): float(plan.table[c].max()) for c in plan.table.columns if c.startswith("outside_")
+    }
+    words = ", ".join(f"{name} ×{factor:.3g}" for name, factor in far.items() if factor > FAR)
+    outside = f"; dashed: beyond the fitted range: {words}" if words else ""
+    return f"{plan.fit.law.title}, {plan.baseline}, {100 * plan.level:g} %{outside}"

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, one_positive, positive
+from ..data.arguments import array, one_positive, positive
+from ..data.flops import TRAINING, training_flops
+from ..data.quantities import format_quantity
 from ..errors import DataError
-from ..flops import TRAINING, training_flops
-from ..quantities import format_quantity
 
 SLACK = 1 + 1e-12
 """Rounding forgiven where whole things are counted."""

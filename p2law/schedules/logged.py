@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..checks import finite, refuse, require
+from ..data.columns import finite, refuse, require
+from ..data.observations import Table, as_frame
+from ..data.quantities import format_quantity
 from ..errors import DataError
-from ..observations import Table, as_frame
-from ..quantities import format_quantity
 from . import bill
 
 

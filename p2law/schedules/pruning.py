@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..checks import number, one_positive, whole_number
+from ..data.arguments import number, one_positive, whole_number
+from ..data.quantities import format_quantity
 from ..errors import DataError
-from ..quantities import format_quantity
 from . import bill
 from .shapes import Shape, Share, shape_of
 

@@ -8,5 +8,5 @@ from .conditions import conditions as conditions
 from .holdout import Fold as Fold
 from .holdout import Holdout as Holdout
 from .holdout import holdout as holdout
-from .protocols import By as By
-from .protocols import Split as Split
+from .splits import By as By
+from .splits import Split as Split

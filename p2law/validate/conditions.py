@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from ..checks import require_fit
-from ..diagnose import single_levels
+from ..data.answer import titled
+from ..data.arguments import require_fit
+from ..data.quantities import format_quantity
+from ..fitting.diagnostics import single_levels
+from ..fitting.uncertainty.estimate import estimate
 from ..laws import Law
-from ..notebook import titled
-from ..quantities import format_quantity
-from ..uncertainty.estimate import estimate
 
 if TYPE_CHECKING:
-    from ..result import Fit
+    from ..fitting.result import Fit
 
 POINTS = 9
 """Grid points along each column."""

@@ -7,20 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..baseline import CONTROL
-from ..checks import check_level
+from ..data.answer import copied_tables, listed
+from ..data.arguments import check_level
+from ..data.control import CONTROL
+from ..data.observations import Observations, Table, observe
 from ..errors import DataError, FitError, P2LawError
-from ..fitting import fit
-from ..frozen import copied_tables
+from ..fitting.fit import fit
+from ..fitting.prediction import outside
+from ..fitting.result import Fit
+from ..fitting.uncertainty.intervals import predictions
 from ..laws import Law, get
-from ..notebook import listed
-from ..observations import Observations, Table, observe
-from ..prediction import outside
-from ..result import Fit
-from ..uncertainty.intervals import predictions
 from . import scores
-from .baselines import baselines
-from .protocols import By, Split, splits
+from .naive import baselines
+from .splits import By, Split, splits
 
 BEGUN = "run begun"
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .. import metrics
-from ..prediction import FAR
-from ..quantities import format_quantity
+from ..data.quantities import format_quantity
+from ..fitting import metrics
+from ..fitting.prediction import FAR
 
 if TYPE_CHECKING:
     from .holdout import Holdout

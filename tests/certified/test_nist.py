@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 import p2law
-
-from . import nist_laws
-from .nist_tables import SMALL, Certified, parse
+from tests.certified import nist_laws
+from tests.certified.nist_tables import SMALL, Certified, parse
 
 LARGE = ("Bennett5", "Chwirut2", "MGH17", "Nelson")
 SWAPPED = {"b1": "b1", "b2": "b3", "b3": "b2", "b4": "b5", "b5": "b4"}

@@ -9,8 +9,8 @@ import pytest
 
 import p2law
 from p2law.cli import main
-from p2law.cli.files import write_table
-from p2law.cli.values import POINTS, grid
+from p2law.cli.arguments import POINTS, grid
+from p2law.cli.command import write_table
 from p2law.laws.published import BESIROGLU_2024
 from p2law.plan import Parent, Price, Recovered, Remaining, Slope, Target
 

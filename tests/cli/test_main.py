@@ -12,7 +12,7 @@ import pytest
 import p2law
 from p2law import cli
 from p2law.cli import main
-from p2law.cli.catalogue import formula
+from p2law.cli.report import formula
 
 OWN_LAW = """
 import p2law

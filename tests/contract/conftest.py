@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 import p2law
-
-from .designs import columns, design, middle
+from tests.contract.designs import columns, design, middle
 
 
 def _measured(law: p2law.Law) -> pd.DataFrame:

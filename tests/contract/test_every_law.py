@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from .designs import columns, design, middle
+from tests.contract.designs import columns, design, middle
 
 
 def test_docstring_states_the_formula_and_the_source(law):

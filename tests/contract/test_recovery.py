@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import p2law
-
-from .designs import columns, design, middle, truths
+from tests.contract.designs import columns, design, middle, truths
 
 
 @given(data=st.data())

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 import p2law
 from p2law.plan import Recovered, Remaining, Slope, Target
 from p2law.plan.curve import Curve, level, meets, meets_numerically
-
-from .designs import truths
+from tests.contract.designs import truths
 
 MODELS = {"size": [1e7, 3e8, 1e10], "rate": [0.15, 0.3, 0.6], "loss": [3.2, 2.6, 2.1], "number": [0.5, 1.0, 2.0]}
 

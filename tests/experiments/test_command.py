@@ -7,9 +7,9 @@ from argparse import ArgumentParser
 
 import pytest
 
+from p2law.cli import experiments as cli
 from p2law.cli import main
 from p2law.errors import DataError
-from p2law.experiments import cli
 
 PLAN = """
 text = "text"

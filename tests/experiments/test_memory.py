@@ -11,7 +11,7 @@ from functools import partial
 from p2law.experiments import parents, train
 from p2law.experiments.architecture import Architecture
 from p2law.experiments.loss import autocast
-from p2law.experiments.memory import activations, casts
+from p2law.experiments.machine import activations, casts
 from p2law.experiments.recipe import Recipe
 
 SEQUENCE = 128

@@ -20,8 +20,7 @@ from p2law.errors import DataError
 from p2law.experiments import parallel, parents, plan
 from p2law.experiments.study import make_study
 from p2law.experiments.sweep import sweep
-
-from .test_sweep import TRAINING, made, table_of, written
+from tests.experiments.test_sweep import TRAINING, made, table_of, written
 
 HALF, SPARSE = "tiny-magnitude-2of4-0.5-s0", "tiny-sparse-0.75-geometric-layer-every2"
 RUNS = ["tiny-parent", HALF, SPARSE]

@@ -4,9 +4,8 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 
 from p2law.errors import DataError
 from p2law.experiments import architecture, parents
-from p2law.experiments.fingerprint import fingerprint
-
-from .models import KINDS, SHAPE, logits, random_parent, tiny, torch
+from p2law.experiments.parents import fingerprint
+from tests.experiments.models import KINDS, SHAPE, logits, random_parent, tiny, torch
 
 
 @pytest.mark.parametrize(("family", "tied"), KINDS)

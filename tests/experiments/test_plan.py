@@ -12,8 +12,7 @@ from p2law.experiments.plan import Growth, Parent
 from p2law.experiments.recipe import Recipe
 from p2law.experiments.runs import runs
 from p2law.schedules import PruningSchedule
-
-from .test_sweep import PARENT, TRAINING, made, table_of
+from tests.experiments.test_sweep import PARENT, TRAINING, made, table_of
 
 ARCHITECTURE = {"family": "llama", **PARENT}
 STEP = 4 * 16

@@ -8,11 +8,10 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.experiments.prune.masks import pruned_weights
-from p2law.experiments.sparse import remasking
+from p2law.experiments.train import remasking
 from p2law.schedules import PruningSchedule
-
-from .models import tiny, torch
-from .test_train import RECIPE, Killed, kill_at, model, plain, run
+from tests.experiments.models import tiny, torch
+from tests.experiments.test_train import RECIPE, Killed, kill_at, model, plain, run
 
 SCHEDULE = PruningSchedule(sparsity=0.75)
 

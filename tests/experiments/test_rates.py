@@ -7,8 +7,7 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 
 from p2law.errors import DataError
 from p2law.experiments.rates import Trial, fractions, peaks
-
-from .test_sweep import folder, made  # noqa: F401
+from tests.experiments.test_sweep import folder, made  # noqa: F401
 
 
 def trial(**columns):

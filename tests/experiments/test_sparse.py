@@ -10,8 +10,7 @@ from p2law.experiments.architecture import of_config
 from p2law.experiments.prune import magnitude, ria, sparsegpt, wanda
 from p2law.experiments.prune._pattern import parse, threshold
 from p2law.experiments.prune.masks import MaskError, mask_gradients, mask_weights, pruned_weights, verify
-
-from .models import logits, torch
+from tests.experiments.models import logits, torch
 
 SPARSE = ("magnitude", "wanda", "ria", "sparsegpt")
 

@@ -12,8 +12,7 @@ from p2law.experiments.architecture import of_config
 from p2law.experiments.loss import mean_loss
 from p2law.experiments.prune import contiguous, ffn, groups, hidden, influence, leave_one_out
 from p2law.experiments.prune._slice import channels, cut
-
-from .models import logits, random_parent, tiny, torch
+from tests.experiments.models import logits, random_parent, tiny, torch
 
 DEPTH = ("influence", "leave-one-out", "contiguous")
 STRUCTURED = (*DEPTH, "ffn", "groups", "width", "hidden")

@@ -15,18 +15,17 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 import p2law
+from p2law.cli.experiments import _shares
 from p2law.errors import DataError
 from p2law.experiments import execute as execution
 from p2law.experiments import parents, plan, table, text
 from p2law.experiments.architecture import of_config
-from p2law.experiments.cli import _shares
-from p2law.experiments.lock import holding
+from p2law.experiments.storage import holding
 from p2law.experiments.study import make_study
 from p2law.experiments.sweep import sweep
 from p2law.experiments.tokenize import BYTES
 from p2law.schedules import PruningSchedule
-
-from .models import random_parent, tiny
+from tests.experiments.models import random_parent, tiny
 
 TRAINING = {"tokens": 20 * 4 * 16, "batch": 4, "sequence": 16, "warmup": 3, "points": 6}
 PARENT = {"layers": 2, "hidden": 32, "ffn": 48, "heads": 4, "kv_heads": 2, "vocabulary": 257}

@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
-from p2law.experiments import arrays, text
+from p2law.experiments import batches as arrays
+from p2law.experiments import text
 from p2law.experiments.batches import fixed_windows, make_batches, window_count
 from p2law.experiments.documents import documents
 from p2law.experiments.tokenize import BYTES, digest_of, tokenizer

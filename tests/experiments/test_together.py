@@ -14,15 +14,15 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
-from p2law.experiments import checkpoint, parents, plan, table
 from p2law.experiments import execute as execution
-from p2law.experiments.lock import holding
+from p2law.experiments import parents, plan, table
+from p2law.experiments import storage as checkpoint
+from p2law.experiments.storage import holding
 from p2law.experiments.study import make_study, shortage
 from p2law.experiments.sweep import sweep
 from p2law.experiments.train import TrainingError
-
-from .models import random_parent, tiny, torch
-from .test_sweep import PARENT, folder, losses, made, swept, table_of  # noqa: F401
+from tests.experiments.models import random_parent, tiny, torch
+from tests.experiments.test_sweep import PARENT, folder, losses, made, swept, table_of  # noqa: F401
 
 # ruff: noqa: F811
 

@@ -10,8 +10,7 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 from p2law.errors import DataError
 from p2law.experiments import parents, text
 from p2law.experiments.tokenize import digest_of, tokenizer
-
-from .test_text import DOCUMENTS
+from tests.experiments.test_text import DOCUMENTS
 
 
 @pytest.mark.parametrize("kind", ["TokenizersBackend", "Qwen2Tokenizer", "GPT2Tokenizer"])

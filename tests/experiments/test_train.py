@@ -11,14 +11,14 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
-from p2law.experiments import checkpoint, parents, prune
+from p2law.experiments import parents, prune
+from p2law.experiments import storage as checkpoint
 from p2law.experiments.batches import fixed_windows, make_batches
 from p2law.experiments.loss import mean_loss
 from p2law.experiments.prune.masks import verify
 from p2law.experiments.recipe import Recipe
 from p2law.experiments.train import TrainingError, train
-
-from .models import tiny, torch
+from tests.experiments.models import tiny, torch
 
 SMALL = {"layers": 2, "hidden": 32, "ffn": 48, "heads": 4, "kv_heads": 2, "vocabulary": 64}
 RECIPE = Recipe(tokens=30 * 4 * 16, lr=3e-3, batch=4, sequence=16, warmup=3, points=8)

@@ -134,7 +134,7 @@ def test_nonsense_is_refused(dense_fit, options, message):
 
 
 def test_draws_that_all_fail_end_in_a_sentence(dense_fit, monkeypatch):
-    import p2law.uncertainty.bootstrap as module
+    import p2law.fitting.uncertainty.resampling as module
 
     monkeypatch.setattr(module, "refit", lambda *_: (np.full((5, 5), np.nan), np.full(5, np.inf)))
     with pytest.raises(p2law.FitError, match="every bootstrap draw failed"):

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law.uncertainty.coverage import Noise, coverage, simulated
-
-from . import designs
+from p2law.validate.coverage import Noise, coverage, simulated
+from tests.statistical import designs
 
 REPS = 600
 SIGMAS = 3.3

@@ -8,11 +8,11 @@ import pytest
 from scipy.integrate import quad
 
 import p2law
-from p2law.objective import threshold
-from p2law.options import Options
-from p2law.solver.problem import huber
+from p2law.fitting.objective import threshold
+from p2law.fitting.options import Options
+from p2law.fitting.solver.problem import huber
 from p2law.validate import Comparison, compare
-from p2law.validate.information import _log_normaliser, criteria, deviance, effective_rows, free_constants
+from p2law.validate.compare import _log_normaliser, criteria, deviance, effective_rows, free_constants
 
 
 @pytest.fixture(scope="module")

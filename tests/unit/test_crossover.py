@@ -14,12 +14,12 @@ from scipy.stats import binom
 import p2law
 from p2law import DataError, FitError
 from p2law.laws.published import BESIROGLU_2024, HOFFMANN_2022, Constants
-from p2law.plan.best import best_pruning
-from p2law.plan.bills import Architecture, Bill, Parent, bill, flops_per_token
+from p2law.plan.cost import Architecture, Bill, Parent, bill, flops_per_token
 from p2law.plan.crossover import crossover
-from p2law.plan.worth import effective_tokens
-from p2law.plot._crossover import crossover as plot_crossover
-from p2law.plot._worth import worth as plot_worth
+from p2law.plan.pruning import best_pruning
+from p2law.plan.transfer import effective_tokens
+from p2law.plot._budgets import crossover as plot_crossover
+from p2law.plot._budgets import worth as plot_worth
 
 
 def power(E: float, B: float, beta: float) -> Constants:

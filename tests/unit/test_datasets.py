@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law import datasets
+from p2law.data import datasets
 
 
 @pytest.mark.parametrize("name", datasets.names())

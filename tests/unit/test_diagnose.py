@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import p2law
+from p2law.fitting.diagnostics import resolution
 from p2law.laws import Amplitude, Real
-from p2law.oddities import resolution
 
 
 def said(fit: p2law.Fit) -> str:

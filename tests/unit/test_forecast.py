@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law.uncertainty.forecast import Forecast
+from p2law.fitting.uncertainty.forecast import Forecast
 
 
 @pytest.fixture(scope="module")

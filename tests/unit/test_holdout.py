@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law.levels import level_of
+from p2law.data.columns import level_of
 from p2law.plot._holdout import holdout as draw
 from p2law.validate import Holdout, holdout
-from p2law.validate.baselines import baselines
+from p2law.validate.naive import baselines
 
 matplotlib.use("Agg")
 
@@ -93,7 +93,7 @@ def test_runs_and_splits_are_listed_worst_first(by_rate):
 def test_baselines_by_hand(pruned):
     """The nearest size takes the ratio to L0 of the next smaller model; the line goes through all of them."""
     law = p2law.laws.get("p2")
-    rows = p2law.observations.observe(law, pruned)
+    rows = p2law.data.observations.observe(law, pruned)
     largest = rows.columns["N0"] == 8e9
     found = baselines(law, rows.rows(~largest), rows.rows(largest))
     assert set(found) == {"nearest N0", "power law in N0"}
@@ -109,7 +109,7 @@ def test_own_power_law_recovers_a_power_law():
     tokens = np.geomspace(1e6, 1e9, 12)
     table = pd.DataFrame({"D": tokens, "loss": 2.0 + 300 * tokens**-0.4, "run": "one"})
     law = p2law.laws.get("power")
-    rows = p2law.observations.observe(law, table)
+    rows = p2law.data.observations.observe(law, table)
     seen = tokens < 1e8
     found = baselines(law, rows.rows(seen), rows.rows(~seen))
     np.testing.assert_allclose(found["run's own power law"], table["loss"][~seen], rtol=1e-4)

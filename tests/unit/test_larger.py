@@ -6,8 +6,8 @@ import pytest
 from matplotlib import pyplot
 
 import p2law
-from p2law.plan.larger import extrapolate
-from p2law.plot._extrapolation import extrapolation as plot_extrapolation
+from p2law.plan.extrapolation import extrapolate
+from p2law.plot._tokens import extrapolation as plot_extrapolation
 
 GRID = np.geomspace(1e6, 1e10, 5)
 AT = {"rho": 0.25, "D": GRID}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law.solver import coordinates, make_layout
-from p2law.solver.problem import bucket, pad
+from p2law.fitting.solver import coordinates, make_layout
+from p2law.fitting.solver.problem import bucket, pad
 
 
 @pytest.mark.parametrize("fixed", [{"alpha": 0.3}, {"alpha": 0.3, "beta": 0.3}, {"E": 1.7}, {"E": 1.7, "A": 400}])

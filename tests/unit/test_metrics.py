@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law import metrics
+from p2law.fitting import metrics
 
 
 def test_r2_is_one_when_perfect_and_zero_at_the_mean():

@@ -8,9 +8,9 @@ from matplotlib import pyplot
 
 import p2law
 from p2law.plan import Parent, best_pruning
-from p2law.plot._crossover import crossover as plot_crossover
-from p2law.plot._extrapolation import extrapolation as plot_extrapolation
-from p2law.plot._worth import worth as plot_worth
+from p2law.plot._budgets import crossover as plot_crossover
+from p2law.plot._budgets import worth as plot_worth
+from p2law.plot._tokens import extrapolation as plot_extrapolation
 
 LAW = "p2_without_size_term"
 REASON = r"no support: fitted at one rho (0.4996)"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law.notebook import ROWS, listed, titled
+from p2law.data.answer import ROWS, listed, titled
 from p2law.plan import Parent, best_pruning
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law.objective import describe, from_dict, to_dict
+from p2law.fitting.objective import describe, from_dict, to_dict
 
 SPACES = ("log", "linear", "excess")
 DELTA = 2e-3

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law.observations import observe
+from p2law.data.observations import observe
 
 CHINCHILLA, P2 = p2law.laws.get("chinchilla"), p2law.laws.get("p2")
 

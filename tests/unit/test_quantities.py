@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2law.quantities import format_probability, format_quantity, parse_quantity
+from p2law.data.quantities import format_probability, format_quantity, parse_quantity
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import p2law
+from p2law.fitting.report import round_by_error
 from p2law.laws import Amplitude, Exponent
-from p2law.report import round_by_error
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from p2law.data.flops import counted_flops, inference_flops, training_flops
 from p2law.errors import DataError
-from p2law.flops import counted_flops, inference_flops, training_flops
-from p2law.plot._schedule import schedule as draw
+from p2law.plot._answers import schedule as draw
 from p2law.schedules import LoggedSchedule, PruningSchedule, from_log
 
 MIDPOINTS = (np.arange(20000) + 0.5) / 20000

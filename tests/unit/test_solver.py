@@ -5,10 +5,9 @@ import pytest
 from scipy.optimize import least_squares
 
 import p2law
-from p2law.objective import residuals, threshold
-from p2law.solver import Batch, coordinates
-from p2law.solver.search import scale_free_gradient
-from p2law.solver.starts import low_discrepancy
+from p2law.fitting.objective import residuals, threshold
+from p2law.fitting.solver import Batch, coordinates
+from p2law.fitting.solver.search import low_discrepancy, scale_free_gradient
 
 LOG_HUBER, LOG_SQUARED = p2law.Huber(1e-3, "log"), p2law.Squared("log")
 RAW_HUBER, RAW_SQUARED = p2law.Huber(5e-3, "linear"), p2law.Squared("linear")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law.uncertainty.adjusted import adjusted
-from p2law.uncertainty.working import Working, working
+from p2law.fitting.solver.covariance import adjusted
+from p2law.fitting.solver.working import Working, working
 
 
 def test_least_squares_errors_are_the_textbooks(dense):

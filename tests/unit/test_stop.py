@@ -7,9 +7,9 @@ from matplotlib import pyplot
 from scipy.special import stdtrit
 
 import p2law
+from p2law.fitting.uncertainty.forecast import BINS, one_run, thinned
 from p2law.plan.stop import stop_rule
 from p2law.plot._tokens import stop as plot_stop
-from p2law.uncertainty.one_run import BINS, one_run, thinned
 
 
 def curve(D: np.ndarray, noise: float = 0.0, seed: int = 0) -> pd.DataFrame:

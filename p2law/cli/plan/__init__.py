@@ -1,14 +1,9 @@
 """``p2law plan``: decisions from saved fits."""
 
 from ..command import Group
-from .best import BEST
-from .compute import COMPUTE, SIZES
-from .crossover import CROSSOVER, WORTH
-from .larger import LARGER
-from .next_runs import NEXT
-from .schedule import SCHEDULE, SPARSE
-from .stop import STOP
-from .tokens import TOKENS
+from .compute import COMPUTE, NEXT, SCHEDULE, SIZES, SPARSE
+from .pruning import BEST, CROSSOVER, WORTH
+from .tokens import LARGER, STOP, TOKENS
 
 QUESTIONS = {
     "tokens": TOKENS,

@@ -6,34 +6,36 @@ import p2law
 
 from ...errors import FitError
 from ...plan import Criterion, Price, Recovered, Remaining, Slope, Target
-from .. import sources, values
-from ..answers import Answer, Question, told
+from .. import arguments
+from ..command import Answer, Question, told
 
 _PER = {"token": "token", "1B": "1e9 tokens", "doubling": "doubling"}
 _COSTS = ("per_token", "per_flop", "per_gpu_hour")
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    sources.fit_arguments(parser, literature=True)
-    sources.at_argument(parser, "N0=8B,rho=0.25,L0=2.1")
+    arguments.fit_arguments(parser, literature=True)
+    arguments.at_argument(parser, "N0=8B,rho=0.25,L0=2.1")
     group = parser.add_argument_group("when it is enough (one of these)").add_mutually_exclusive_group(required=True)
     add = group.add_argument
-    add("--remaining", type=values.quantity, metavar="NATS", help="no more than this is left to recover")
-    add("--recovered", type=values.quantity, metavar="0.9", help="fraction of the recoverable loss, from --start on")
-    add("--slope", type=values.quantity, metavar="NATS", help="the loss falls by no more than this --per ...")
-    add("--target", type=values.quantity, metavar="LOSS", help="the loss is down to this")
-    add("--per-nat", type=values.quantity, metavar="MONEY", help="worth of one nat: stop when a token costs more")
+    add("--remaining", type=arguments.quantity, metavar="NATS", help="no more than this is left to recover")
+    add("--recovered", type=arguments.quantity, metavar="0.9", help="fraction of the recoverable loss, from --start on")
+    add("--slope", type=arguments.quantity, metavar="NATS", help="the loss falls by no more than this --per ...")
+    add("--target", type=arguments.quantity, metavar="LOSS", help="the loss is down to this")
+    add("--per-nat", type=arguments.quantity, metavar="MONEY", help="worth of one nat: stop when a token costs more")
     add = parser.add_argument_group("more about that").add_argument
-    add("--start", type=values.quantity, metavar="1M", help="with --recovered: tokens from which recovery is counted")
+    add(
+        "--start", type=arguments.quantity, metavar="1M", help="with --recovered: tokens from which recovery is counted"
+    )
     add("--per", choices=tuple(_PER), help="with --slope (default: token; 1B: a billion tokens)")
-    add("--per-token", type=values.quantity, metavar="MONEY", help="with --per-nat: cost of training on one token")
-    add("--per-flop", type=values.quantity, metavar="MONEY", help="or of one FLOP")
-    add("--per-gpu-hour", type=values.quantity, metavar="MONEY", help="or of one GPU-hour, with --mfu and --peak")
-    add("--mfu", type=values.quantity, metavar="0.4", help="share of the peak that training reaches")
-    add("--peak", type=values.quantity, metavar="990T", help="FLOPs per second of one GPU")
+    add("--per-token", type=arguments.quantity, metavar="MONEY", help="with --per-nat: cost of training on one token")
+    add("--per-flop", type=arguments.quantity, metavar="MONEY", help="or of one FLOP")
+    add("--per-gpu-hour", type=arguments.quantity, metavar="MONEY", help="or of one GPU-hour, with --mfu and --peak")
+    add("--mfu", type=arguments.quantity, metavar="0.4", help="share of the peak that training reaches")
+    add("--peak", type=arguments.quantity, metavar="990T", help="FLOPs per second of one GPU")
     add("--currency", metavar="USD", help="with --per-nat: what to call the money")
     add("--control", metavar="FIT.json", help="baseline control: a fit of law power to the control's curve")
-    sources.interval_arguments(parser)
+    arguments.interval_arguments(parser)
 
 
 def _criterion(options: Namespace) -> Criterion:
@@ -61,14 +63,14 @@ def _only_with(flag: str, value: float | None, **others: object) -> None:
 
 
 def _tokens(options: Namespace) -> Answer:
-    source, control = sources.find(options.fit, options), sources.maybe(options.control, options)
+    source, control = arguments.find(options.fit, options), arguments.maybe(options.control, options)
     plan = p2law.optimal_tokens(
         source,
         criterion=_criterion(options),
         level=options.level,
         method=options.method,
         control=control,
-        **sources.at_of(options.at, source, control),
+        **arguments.at_of(options.at, source, control),
     )
     return told(plan, source, control, draw=lambda record, ax: p2law.plot.tokens(record, ax))
 
@@ -83,5 +85,97 @@ TOKENS = Question(
         "fit.json --recovered 0.9 --start 1M --at N0=27M,rho=0.15,0.3,0.5",
         "fit.json --per-nat 1M --per-gpu-hour 2.5 --mfu 0.4 --peak 990T --at N0=27M,rho=0.3",
         "besiroglu-2024 --target 2.1 --at N=7B",
+    ),
+)
+
+
+# ``p2law plan larger``: the whole curve of models not trained yet.
+
+
+def _larger_arguments(parser: ArgumentParser) -> None:
+    arguments.fit_arguments(parser)
+    arguments.at_argument(parser, "N0=54M,rho=0.3,L0=3.1", about="the models: the law's columns but its tokens")
+    add = parser.add_argument
+    add("--tokens", type=arguments.grid, required=True, metavar="1M:100M", help="the curve: low:high, or values")
+    add("--parents", metavar="FIT.json", help="a fit of a dense law that forecasts L0, which --at then leaves out")
+    what = "its columns for the parents, e.g. the tokens they were trained on"
+    add("--parents-at", type=arguments.columns, metavar="D=160M", help=what)
+    add("--control", metavar="FIT.json", help="baseline control: a fit of law power to the new parent's control")
+    arguments.interval_arguments(parser)
+
+
+def _larger(options: Namespace) -> Answer:
+    fit = arguments.load(options.fit, options)
+    parents, control = arguments.maybe(options.parents, options), arguments.maybe(options.control, options)
+    tokens = str(fit.law.variable("tokens"))
+    at = arguments.at_of(options.at, fit)
+    if tokens in at:
+        raise FitError(f"--at says which models; the {tokens} of their curves go into --tokens.")
+    at[tokens] = options.tokens
+    if parents is not None:
+        base = fit.law.variable("loss")
+        if base is None or base in at:
+            raise FitError(f"--parents forecasts L0: {'leave it out of --at' if base else fit.law.name + ' has none'}.")
+        at[base] = parents
+    found = p2law.extrapolate(
+        fit,
+        level=options.level,
+        method=options.method,
+        control=control,
+        parent=arguments.at_of([options.parents_at], parents) if options.parents_at else None,
+        **at,
+    )
+    return told(found, fit, parents, control, draw=lambda record, ax: p2law.plot.extrapolation(record, ax))
+
+
+LARGER = Question(
+    "Forecast the whole curve of larger models, other rates, more tokens.",
+    _larger_arguments,
+    _larger,
+    (
+        "fit.json --at N0=54M,rho=0.3,L0=3.1 --tokens 1M:20M",
+        "fit.json --at N0=54M,108M,rho=0.3 --tokens 1M,10M --parents dense.json --parents-at D=160M --out larger.csv",
+    ),
+)
+
+
+# ``p2law plan stop``: what the rest of a running curve would still bring.
+
+
+def _stop_arguments(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("table", metavar="RUN", help=f"checkpoints so far of one run: {arguments.HELP}")
+    add("--tokens", type=arguments.quantity, required=True, metavar="1B", help="tokens the run is planned for")
+    add("--eps", type=arguments.quantity, required=True, metavar="NATS", help="loss that is not worth training for")
+    add("--fit", metavar="FIT.json", help="a law fitted to other runs, put together with this run's own checkpoints")
+    add("--control", metavar="FIT.json", help="baseline control: a fit of law power to the control's curve")
+    arguments.level_argument(parser, "confidence level, and probability from which on to stop")
+    arguments.law_argument(parser)
+    rows = arguments.table_arguments(parser)
+    rows.add_argument("--min-tokens", type=arguments.quantity, metavar="300k", help="leave out the warm-up")
+    rows.add_argument("--max-tokens", type=arguments.quantity, metavar="5M", help="leave out later rows, to try it out")
+
+
+def _stop(options: Namespace) -> Answer:
+    fit, control = arguments.maybe(options.fit, options), arguments.maybe(options.control, options)
+    frame = arguments.rows(options)
+    name = "D" if fit is None else str(fit.law.variable("tokens"))
+    if name in frame.columns:
+        low, high = options.min_tokens or 0.0, options.max_tokens or float("inf")
+        frame = frame[(frame[name] >= low) & (frame[name] <= high)]
+    found = p2law.stop_rule(
+        frame, tokens=options.tokens, eps=options.eps, fit=fit, control=control, level=options.level
+    )
+    return told(found, fit, control, draw=lambda record, ax: p2law.plot.stop(record, ax))
+
+
+STOP = Question(
+    "Stop or go on: the gain left in a running curve, and the probability that stopping now loses little.",
+    _stop_arguments,
+    _stop,
+    (
+        "mini-pruning --where run=27M-width-0.5-lr0.2-s0 --min-tokens 1M --tokens 20M --eps 0.005",
+        "mini-pruning --where run=27M-width-0.5-lr0.2-s0 --max-tokens 5M --tokens 10M --eps 0.01 --plot stop.png",
+        "run.csv --columns D=tokens --tokens 20M --eps 0.01 --fit fit.json",
     ),
 )

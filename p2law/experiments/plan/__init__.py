@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ... import checks
+from ...data import arguments as checks
 from ...errors import DataError
 from .. import entries
 from . import cell, growth, parent, training

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ... import checks
+from ...data import arguments as checks
 from ...errors import DataError
 from ...schedules import PruningSchedule
 from .. import entries

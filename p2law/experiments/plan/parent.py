@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import checks
+from ...data import arguments as checks
 from ...errors import DataError
 from .. import entries, parents
 from ..architecture import Architecture, from_table

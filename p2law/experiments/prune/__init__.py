@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import checks
+from ...data import arguments as checks
 from ...errors import DataError
 from .._torch import Model, torch
 from ..architecture import Architecture, of_config

@@ -1,0 +1,179 @@
+"""Checkpoints of a run in progress: a folder each, checksummed, renamed into place when whole."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ._torch import safetensors, torch
+
+# Files that are either whole or not there: written aside, flushed, then renamed.
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file's text at once."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to, which then takes the place of ``path``; after a failure ``path`` is as it was."""
+    part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # processes of several machines may share a folder
+    try:
+        yield part
+        flush(part)
+        part.replace(path)
+        flush(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Have a file's (or a folder's) content on disk before going on."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    digest = sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+KEEP = 2
+"""Checkpoints kept, so that one spoilt on disk does not cost the run."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on as if nothing had happened."""
+
+    step: int
+    tensors: Mapping[str, torch.Tensor] = field(repr=False)
+    info: Mapping[str, Any]
+
+
+class Stored(Mapping[str, torch.Tensor]):
+    """Tensors of a file, each read when it is asked for: several processes on a machine need not hold them all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._opened() as file:
+            self._names = tuple(file.keys())
+
+    def _opened(self) -> Any:
+        return safetensors().safe_open(self._path, framework="pt")
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        with self._opened() as file:
+            return file.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def save(folder: Path, new: Checkpoint) -> None:
+    """Write a checkpoint; it is there entirely or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part, place = folder / "part", folder / f"{new.step:09d}"
+    for stale in (part, place):
+        shutil.rmtree(stale, ignore_errors=True)
+    part.mkdir()
+    safetensors().save_file(
+        {name: tensor.contiguous() for name, tensor in new.tensors.items()}, part / "state.safetensors"
+    )
+    facts = {"step": new.step, "sha256": file_digest(part / "state.safetensors"), "info": dict(new.info)}
+    (part / "state.json").write_text(json.dumps(facts))
+    for path in (*part.iterdir(), part):
+        flush(path)
+    part.rename(place)
+    flush(folder)
+    places = _places(folder)
+    spoilt = [each for each in places if each.name > place.name]  # else this run would have gone on from them
+    for old in (*places[: -KEEP - len(spoilt)], *spoilt):
+        shutil.rmtree(old)
+
+
+def newest(folder: Path) -> Path | None:
+    """Where the newest checkpoint lies whose checksum holds, if there is one."""
+    for place in reversed(_places(folder)):
+        try:
+            if file_digest(place / "state.safetensors") == _facts(place)["sha256"]:
+                return place
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
+
+
+def load(place: Path) -> Checkpoint:
+    """Read a checkpoint; :func:`newest` has seen that it is whole."""
+    facts = _facts(place)
+    return Checkpoint(facts["step"], Stored(place / "state.safetensors"), facts["info"])
+
+
+def _facts(place: Path) -> dict[str, Any]:
+    return json.loads((place / "state.json").read_text())
+
+
+def _places(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.name.isdigit()) if folder.is_dir() else []
+
+
+# Locks: one process per run, one that writes tables. The system lets go of them when their holder ends, however.
+
+
+try:
+    import fcntl
+except ImportError:  # Windows: processes must be kept apart by the user
+    fcntl = None
+
+
+@contextmanager
+def waiting(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock, and hold it."""
+    with _opened(path) as handle:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def holding(path: Path) -> Iterator[bool]:
+    """Whether the lock was free and is now ours."""
+    with _opened(path) as handle:
+        yield _try(handle)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        yield handle
+    finally:
+        os.close(handle)  # which lets go of the lock
+
+
+def _try(handle: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Fits: objective, solver, uncertainty, reports. Imports ``data``, ``laws``, ``schedules`` and ``errors`` only."""

@@ -1,0 +1,335 @@
+"""What the data do not determine, in plain sentences: bounds, flat directions, too few levels."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..data.columns import ONE_LEVEL, level_of, row
+from ..data.observations import Observations
+from ..data.quantities import format_quantity, in_words
+from ..laws import Law, get
+from ..laws.law import centre
+from .solver import Batch, Problem, Solution, coordinates, hold
+from .solver.curvature import curvature
+from .solver.problem import score
+from .solver.search import CONVERGED, OPEN
+
+# What is odd about the rows of a fit, in plain sentences: below L0, of several kinds, given twice, rounded.
+
+
+SHORT = 0.05
+"""Tokens per parameter below which no one trains a model from scratch."""
+
+
+def oddities(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[str]:
+    """Everything about the rows that a user should know before trusting the constants."""
+    return [
+        *_below_baseline(law, observations),
+        *_mixtures(law, observations),
+        *_one_run(observations),
+        *_short(law, observations),
+        *_duplicates(observations),
+        *_rounded(law, problem, solution),
+    ]
+
+
+def _below_baseline(law: Law, observations: Observations) -> list[str]:
+    base = law.variable("loss")
+    if base is None:
+        return []
+    below = observations.response <= observations.columns[base]
+    if not below.any():
+        return []
+    first = row(observations.frame, int(np.flatnonzero(below)[0]))
+    return [
+        f"{int(below.sum())} of {len(below)} rows lie at or below {base} (first: row {first}): the law's excess cannot "
+        "be positive there, the unpruned parent itself was still improving. They are kept; baseline='control' measures "
+        "the excess from the control instead."
+    ]
+
+
+def _mixtures(law: Law, observations: Observations) -> list[str]:
+    out = []
+    for column, why in (
+        ("method", "one set of constants holds for one pruning method: fit each alone"),
+        ("family", "one set of constants holds for one model family: fit each alone"),
+        ("phase", "decayed or warm-up losses do not lie on the curve of a constant learning rate: keep one phase"),
+    ):
+        if column == "method" and law.variable("rate") is None:
+            continue  # dense, sparse and pruned models may share a law that knows no pruning rate
+        if column in observations.frame.columns:
+            values = observations.frame[column].dropna().unique()
+            if len(values) > 1:
+                out.append(
+                    f"The table mixes {len(values)} values of {column!r} ({in_words([str(v) for v in values])}): {why}."
+                )
+    return out
+
+
+def _one_run(observations: Observations) -> list[str]:
+    if observations.run_count > 1 or len(observations.response) == 1:
+        return []
+    return [
+        "All rows are of one run: intervals say how well its own curve is known; how another run would differ these "
+        "data cannot say."
+    ]
+
+
+def _short(law: Law, observations: Observations) -> list[str]:
+    """Pre-training of fewer tokens than anyone trains on: D in millions, perhaps."""
+    size, tokens = law.variable("size"), law.variable("tokens")
+    if size is None or tokens is None or law.variable("rate") or law.variable("loss"):
+        return []
+    longest = float((observations.columns[tokens] / observations.columns[size]).max())
+    if longest >= SHORT:
+        return []
+    return [
+        f"No model has seen more than {longest:.2g} tokens per parameter: is {tokens} in tokens, and {size} in "
+        "parameters?"
+    ]
+
+
+def _duplicates(observations: Observations) -> list[str]:
+    if len(np.unique(observations.response)) == len(observations.response):
+        return []
+    if observations.identical_runs:
+        return ["All runs are identical, copies of one: they say nothing about how runs differ. Keep one of them."]
+    keys = np.column_stack([*observations.columns.values(), observations.response])
+    _, first, counts = np.unique(keys, axis=0, return_index=True, return_counts=True)
+    if (counts == 1).all():
+        return []
+    twice = keys[first[counts > 1][0]]
+    rows = observations.frame.index[(keys == twice).all(1)].tolist()
+    return [
+        f"{int((counts - 1).sum())} rows repeat another one exactly (first: rows {rows[:3]}): each counts once more."
+    ]
+
+
+def _rounded(law: Law, problem: Problem, solution: Solution) -> list[str]:
+    """Losses rounded so coarsely that the rounding (step/√12) is more than half of what the law leaves over."""
+    left = solution.residual * (problem.y if problem.log_space else 1 / problem.scale)
+    counted = problem.weight > 0
+    spare = np.count_nonzero(counted) - np.count_nonzero(problem.box.free)
+    if spare <= 0:
+        return []
+    rms = float(np.sqrt((left[counted] ** 2).sum() / spare))
+    step = resolution(problem.y[counted], least=rms * np.sqrt(12) / 2)
+    if step is None:
+        return []
+    return [
+        f"Column {law.response.name} is rounded to {step:g}: that alone scatters it by {step / np.sqrt(12):.2g}, where "
+        f"the law leaves {rms:.2g} (rms) in all. Much of what looks like noise may be rounding: log more digits."
+    ]
+
+
+def resolution(values: np.ndarray, *, least: float) -> float | None:
+    """The power of ten, ``least`` or more, to which all values are rounded; None where there is none.
+
+    Values may have passed through float32. A step so fine that float32 could not tell it from no rounding is not found.
+    """
+    largest, found = float(np.abs(values).max()), None
+    slack = 1e-7 * largest or 1.0  # the latter if all are zero
+    step = 10.0 ** np.ceil(np.log10(max(least, 20 * slack)))
+    while step <= largest and (np.abs(values - step * np.round(values / step)) <= slack).all():
+        step, found = 10 * step, step
+    return found
+
+
+THROUGH = 1e-6
+"""Residuals up to this share of the response are none."""
+
+
+def single_levels(observations: Observations, law: Law) -> list[str]:
+    """Columns with one level, give or take the spread of realised values around a target."""
+    out = []
+    for variable in law.variables:
+        values = observations.columns[variable.name]
+        low, high = float(values.min()), float(values.max())
+        if variable.kind.role != "loss" and (high <= low * ONE_LEVEL if low > 0 else high == low):
+            out.append(variable.name)
+    return out
+
+
+def hold_undetermined(
+    problem: Problem, z: np.ndarray, single: list[str]
+) -> tuple[Problem, dict[str, tuple[float, str]]]:
+    """Hold nonlinear parameters that a single-level column leaves undetermined; returns value and column of each.
+
+    With that column set to its mean, such a parameter only moves the law along its own amplitudes: nothing tells them
+    apart, and whatever the realised spread of the one level seems to say about it is chance.
+    """
+    layout, held = problem.layout, {}
+    q, names = layout.nonlinear, [v.name for v in layout.law.variables]
+    for name in single:
+        i = names.index(name)
+        flat = np.full_like(problem.columns[i], problem.columns[i].mean())
+        levelled = problem.with_(columns=(*problem.columns[:i], flat, *problem.columns[i + 1 :]))
+        jacobian = Batch(levelled).linearise(z)[2]
+        amplitudes, scale = jacobian[:, q:], np.linalg.norm(jacobian, axis=0).max()
+        for j in range(q):
+            slope = jacobian[:, j]
+            rest = slope - amplitudes @ np.linalg.lstsq(amplitudes, slope, rcond=None)[0]
+            if problem.box.free[j] and np.linalg.norm(rest) <= 1e-6 * scale:
+                for parameter in layout.owners(j):
+                    held[parameter] = (_neutral(layout.law, parameter), name)
+                    problem = problem.with_(box=hold(layout, problem.box, parameter, held[parameter][0]))
+    return problem, held
+
+
+def _neutral(law: Law, parameter: str) -> float:
+    """Where an undetermined parameter is held: 0 if it may be of either sign, else the middle of its starts."""
+    kind = next(p.kind for p in law.parameters if p.name == parameter)
+    return 0.0 if kind.lower < 0 < kind.upper else centre(kind)
+
+
+def warnings(
+    law: Law,
+    observations: Observations,
+    problem: Problem,
+    solution: Solution,
+    held: dict[str, tuple[float, str]],
+) -> tuple[str, ...]:
+    """Everything a user should know before trusting the constants."""
+    params = dict(zip((p.name for p in law.parameters), solution.params, strict=True))
+    sentences = [
+        *_not_converged(solution),
+        *_saturated(problem, observations, solution),
+        *_held(observations, held),
+        *_at_bounds(law, problem, params),
+        *_flat(law, observations, problem, solution),
+        *_rivals(law, solution),
+        *oddities(law, observations, problem, solution),
+    ]
+    return tuple(sentences)
+
+
+def _not_converged(solution: Solution) -> list[str]:
+    if solution.gradient < CONVERGED:
+        return []
+    return [
+        f"The fit has not converged: the scale-free gradient is {solution.gradient:.1e} (below {CONVERGED:.0e} at an "
+        "optimum). Do not use the constants; try more starts, bounds, or a law with fewer parameters."
+    ]
+
+
+def _saturated(problem: Problem, observations: Observations, solution: Solution) -> list[str]:
+    counted, free = observations.weight > 0, int(problem.box.free.sum())
+    if int(counted.sum()) > free:
+        return []
+    through = np.abs(solution.residual[counted]).max() < THROUGH * np.abs(problem.target[counted]).max()
+    so = "the curve passes through every row, right or wrong" if through else "no row is left to judge the law by"
+    return [f"No more rows than free parameters ({free}): {so}."]
+
+
+def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> list[str]:
+    out = []
+    for column in dict.fromkeys(column for _, column in held.values()):
+        values = observations.columns[column]
+        names = [name for name, (_, c) in held.items() if c == column]
+        at = in_words([f"{name} at {held[name][0]:g}" for name in names])
+        out.append(
+            f"{in_words(names)} cannot be told from one value of {column} ({_range(values)}): held {at}. Predictions "
+            f"at another {column} have no support in these data."
+        )
+    return out
+
+
+def at_bounds(problem: Problem, params: Mapping[str, float]) -> dict[str, str]:
+    """Parameters at the edge of their domain, each with the side: 'lower' or 'upper'."""
+    box, layout, out = problem.box, problem.layout, {}
+    z = coordinates(layout, box, params)
+    typical = np.median(np.abs(problem.y))
+    for i in np.flatnonzero(box.free).tolist():
+        # An amplitude that ran to its bound stands for a term of no size.
+        slack = 1e-9 * typical * abs(box.factor[i]) if layout.scales[i] == "amplitude" else 1e-12 * abs(z[i])
+        side = "lower" if z[i] <= box.lower[i] + slack else "upper" if z[i] >= box.upper[i] - slack else None
+        if side is not None:
+            turned = layout.scales[i] != "log" and box.factor[i] < 0
+            for name in layout.owners(i):
+                out[name] = {"lower": "upper", "upper": "lower"}[side] if turned else side
+    return out
+
+
+def _at_bounds(law: Law, problem: Problem, params: Mapping[str, float]) -> list[str]:
+    layout, pressed, out = problem.layout, at_bounds(problem, params), []
+    for names in dict.fromkeys(layout.owners(layout.coordinate(name)) for name in pressed):
+        out.append(
+            f"{' = '.join(names)} is at its {pressed[names[0]]} bound ({params[names[0]]:g}): these data do not "
+            "determine it, they only push it there." + _offer(law, names)
+        )
+    return out
+
+
+def _flat(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[str]:
+    """Directions whose standard error is as large as the parameters' plausible range."""
+    box, layout = problem.box, problem.layout
+    inside = box.free & (solution.z > box.lower) & (solution.z < box.upper)
+    index = np.flatnonzero(inside).tolist()
+    if not index:
+        return []
+    scaled = solution.jacobian[:, index] * problem.plausible[index]
+    errors, vectors = _errors(problem, solution.residual, scaled, observations.run)
+    flat = errors > OPEN
+    if not flat.any():
+        return []
+    share = np.abs(vectors[:, flat]).max(1)
+    names = [" = ".join(layout.owners(index[i])) for i in np.flatnonzero(share > 0.3).tolist()]
+    told = [v.name for v in law.variables if v.kind.role in ("size", "rate")]
+    counts = {name: int(level_of(observations.columns[name]).max()) + 1 for name in told}
+    few = [f"{name} has {n} distinct value{'s' * (n > 1)}" for name, n in counts.items() if n <= 4]
+    because = f" ({'; '.join(few)})" if few else ""
+    return [
+        f"{in_words(names)} {'is' if len(names) == 1 else 'are'} not determined by these data{because}: "
+        "other values fit as well within the differences between runs. The values shown are the neutral choice among "
+        "them; predictions inside the range may still be good." + _offer(law, tuple(names))
+    ]
+
+
+def _errors(
+    problem: Problem, residual: np.ndarray, scaled: np.ndarray, run: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors along directions of the scaled coordinates (a plain sandwich by run), and those directions.
+
+    The directions are orthonormal; those the data leave exactly free come last, with infinite errors.
+    """
+    k = scaled.shape[1]
+    length = np.linalg.norm(scaled, axis=0)  # columns may differ by more than the precision of numbers
+    length = np.where(length > 0, length, 1.0)
+    unit = scaled / length
+    codes = np.unique(run, return_inverse=True)[1]
+    bent = curvature(problem, residual, int(codes.max()) + 1)
+    values, vectors = np.linalg.eigh(unit.T @ ((problem.weight * bent)[:, None] * unit))
+    known = values > 1e-12 * max(values[-1], 1e-300)
+    if codes.max() < k:  # too few runs for their scores to span the directions
+        codes = np.arange(len(run))
+    scores = np.zeros((int(codes.max()) + 1, k))
+    np.add.at(scores, codes, (problem.weight * score(problem, residual))[:, None] * unit)
+    influence = (scores @ vectors[:, known] / values[known]) @ (vectors[:, known] / length[:, None]).T
+    variance, directions = np.linalg.eigh(influence.T @ influence)
+    free = np.linalg.qr(vectors[:, ~known] / length[:, None])[0]
+    errors = np.concatenate([np.sqrt(np.maximum(variance, 0.0)), np.full(free.shape[1], np.inf)])
+    return errors, np.concatenate([directions, free], axis=1)
+
+
+def _offer(law: Law, names: tuple[str, ...]) -> str:
+    if law.reduced is None:
+        return ""
+    simpler = {p.name for p in get(law.reduced).parameters}
+    if {v.name for v in get(law.reduced).variables} != {v.name for v in law.variables} or set(names) <= simpler:
+        return ""
+    return f" {law.reduced} does without {in_words([n for n in names if n not in simpler])}."
+
+
+def _rivals(law: Law, solution: Solution) -> list[str]:
+    rival = solution.rival
+    if rival is None or rival.gap > 0.01:
+        return []
+    there = ", ".join(f"{p.name} {v:.4g}" for p, v in zip(law.parameters, rival.params, strict=True))
+    return [
+        f"Two optima fit almost equally: another lies {100 * rival.gap:.2g} % above the best objective, at {there}."
+    ]
+
+
+def _range(values: np.ndarray) -> str:
+    low, high = format_quantity(values.min(), 4), format_quantity(values.max(), 4)
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,377 @@
+"""One law over several groups (methods, families): some constants shared, the rest for each group.
+
+The joint law is a law like any other, made from the given one with an extra column, the group's number; everything a
+fit can do follows. Whether sharing is supported is tested on the separate fits, which nothing ties together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from os import PathLike
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.arguments import plain
+from ..data.columns import require
+from ..data.control import split_control
+from ..data.observations import Table, as_frame
+from ..errors import DataError, FitError
+from ..laws import Law, get
+from ..laws.joint import GROUP, joint_law, own_name
+from .fit import fit
+from .group import group_fit
+from .result import Fit
+from .saved import fit_of, fit_record, known_law, read_record, write_record
+
+if TYPE_CHECKING:
+    from .result import Fit
+
+
+SEARCHED = "converged: no group, searched again given the shared constants, finds a better optimum"
+ROUNDS = 6
+"""At most this often the groups are searched again from the shared constants found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """One law fitted to several groups at once."""
+
+    fit: Fit
+    """The fit of the joint law: parameters ``beta`` (shared) and ``gamma[width]`` (of one group)."""
+    by: str
+    groups: tuple[str, ...]
+    shared: tuple[str, ...]
+    separate: Mapping[str, Fit] = field(repr=False)
+    """Each group fitted alone."""
+
+    @property
+    def params(self) -> pd.DataFrame:
+        """Constants in raw units, a row per group."""
+        names = [p.name for p in self._law.parameters]
+        rows = [[self.fit.params[own_name(name, g, self.shared)] for name in names] for g in self.groups]
+        return pd.DataFrame(rows, pd.Index(self.groups, name=self.by), pd.Index(names))
+
+    def intervals(self, level: float = 0.95, **options: Any) -> pd.DataFrame:
+        """As :meth:`Fit.intervals`, with a column for the group (empty for shared parameters)."""
+        table = self.fit.intervals(level, **options)
+        names = table["parameter"].str.extract(r"^([^\[]+)(?:\[(.*)\])?$").fillna("")
+        return table.assign(parameter=names[0], group=names[1])[["parameter", "group", "estimate", "lower", "upper"]]
+
+    def sharing(self) -> pd.DataFrame:
+        """Whether the groups, each fitted alone, agree in a parameter: Welch's test of equal means (Welch 1951).
+
+        Returns
+        -------
+        DataFrame
+            A row per parameter of the law: the value of each group alone, F, the p value, and ``verdict``:
+            "supported" (p > 0.05), "contradicted", or "cannot be tested" where fewer than two groups determine it.
+        """
+        rows = [welch(name, self.separate) for name in (p.name for p in self._law.parameters)]
+        return pd.DataFrame(rows).assign(shared=lambda t: t["parameter"].isin(self.shared))
+
+    def of(self, group: str) -> Fit:
+        """One group as a fit of the law itself, for predictions and plans: ``optimal_tokens(joint.of("depth"), ...)``.
+
+        Its constants and rows are the group's, its intervals those of the joint fit; in a comparison of two groups the
+        errors that they share cancel. What refits (``bootstrap``, ``profile``, ``influence``) is asked of the whole.
+
+        Raises
+        ------
+        DataError
+            If there is no such group.
+        """
+        code = int(_codes(pd.Series([group]), self.groups, self.by)[0])
+        label = self.groups[code]
+        return group_fit(self.fit, self._law, code, label, self.shared, _held(self.separate[label], self.shared))
+
+    def predict(self, table: Table | None = None, **at: Any) -> np.ndarray | float:
+        """As :meth:`Fit.predict`, with the group as a column or keyword: ``predict(method="width", N0=8e9, ...)``."""
+        rows, given = self._asked(table, at)
+        return self.fit.predict(*rows, **given)
+
+    def predict_interval(
+        self, table: Table | None = None, *, level: float = 0.95, kind: str = "mean", **at: Any
+    ) -> pd.DataFrame:
+        """As :meth:`Fit.predict_interval`, with the group as a column or keyword."""
+        from .prediction import prediction_columns, warn_outside
+        from .uncertainty.intervals import predictions
+
+        rows, given = self._asked(table, at)
+        values, _ = prediction_columns(self.fit, *rows, at=given)
+        warn_outside(self.fit, values)
+        parts = []
+        for code in np.unique(values[GROUP]).tolist():
+            place = np.flatnonzero(values[GROUP] == code)
+            columns = {name: column[place] for name, column in values.items() if name != GROUP}
+            found = predictions(self.of(self.groups[int(code)]), columns, level=level, kind=kind, method=None)
+            parts.append(found.set_axis(place, axis=0))
+        return pd.concat(parts).sort_index().reset_index(drop=True)
+
+    def bootstrap(self, n: int = 1000, **options: Any) -> "Joint":
+        """As :meth:`Fit.bootstrap`."""
+        return replace(self, fit=self.fit.bootstrap(n, **options))
+
+    def summary(self) -> str:
+        """Text: the status, the constants, and whether the data support the sharing."""
+        sharing = self.sharing().set_index("parameter")
+        alone = sum(f.objective_value for f in self.separate.values())
+        lines = [
+            f"{self._law.title} over {len(self.groups)} values of {self.by}: {self.fit.status}",
+            f"objective {self.fit.objective_value:.6g} together, {alone:.6g} alone; {self.fit.n} rows, "
+            f"{self.fit.run_count} runs; {len(self.fit.params)} constants, "
+            f"{sum(len(f.params) for f in self.separate.values())} alone",
+            "",
+            self.params.to_string(float_format=lambda v: f"{v:.5g}"),
+            "",
+        ]
+        for name in self.shared:
+            row = sharing.loc[name]
+            p = float(np.asarray(row["p"]))
+            lines.append(f"sharing {name}: {row['verdict']}" + (f" (p = {p:.2g})" if np.isfinite(p) else ""))
+        return "\n".join([*lines, *(f"* {w}" for w in self.fit.warnings)])
+
+    def to_frame(self) -> pd.DataFrame:
+        """The constants, a row per group."""
+        return self.params
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Save the joint fit, its rows and the separate fits, as :meth:`Fit.to_json` does."""
+        return to_json(self, path)
+
+    @classmethod
+    def from_json(cls, source: str | PathLike[str], *, law: Law | None = None) -> "Joint":
+        """Load a saved joint fit from a path or its text; a law of your own must be passed as ``law=``.
+
+        Raises
+        ------
+        FitError
+            If the file is no joint fit, of an unknown format, or its law is not known here.
+        """
+        return from_json(source, law=law)
+
+    def _repr_html_(self) -> str:
+        return f"<div><pre>{escape(self.summary())}</pre></div>"
+
+    __str__ = summary
+
+    @property
+    def _law(self) -> Law:
+        return next(iter(self.separate.values())).law
+
+    def _asked(self, table: Table | None, at: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if table is not None:
+            frame = as_frame(table)
+            require(frame, self.by, "it says which group's constants to use")
+            return (frame.assign(**{GROUP: _codes(frame[self.by], self.groups, self.by)}),), dict(at)
+        if self.by not in at:
+            raise DataError(f"say which group to predict for: {self.by}= one of {', '.join(self.groups)}.")
+        rest = {k: v for k, v in at.items() if k != self.by}
+        codes = _codes(pd.Series(np.atleast_1d(at[self.by])), self.groups, self.by)
+        return (), {**rest, GROUP: codes if np.ndim(at[self.by]) else float(codes[0])}
+
+
+def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **options: Any) -> Joint:
+    """Fit one law over several groups with some constants shared.
+
+    Parameters
+    ----------
+    law : str or Law
+        As for :func:`p2law.fit`.
+    table : DataFrame, mapping or path
+        Rows of all groups.
+    by : str
+        Column that names the group of each row, e.g. ``"method"``.
+    shared : sequence of str
+        Parameters that all groups have in common; each group has its own of the others.
+    **options
+        As for :func:`p2law.fit` (``objective``, ``baseline``, ``min_tokens``, ...). ``fixed`` and ``bounds`` by the
+        law's own names hold for every group; ``tied`` and ``starts`` are not taken.
+
+    Returns
+    -------
+    Joint
+
+    Raises
+    ------
+    DataError, FitError
+        If the column or a parameter is missing, or a group alone has too few rows.
+    """
+    law, shared = get(law), [shared] if isinstance(shared, str) else shared
+    if not isinstance(shared, list | tuple | set):
+        raise FitError(f"shared={shared!r}: give the names of parameters, e.g. ['beta'].")
+    if not isinstance(by, str):
+        raise DataError(f"by={by!r}: give the name of the column that tells the groups apart, e.g. 'method'.")
+    names = [p.name for p in law.parameters]
+    unknown = [name for name in shared if name not in names]
+    if unknown or not shared:
+        raise FitError(f"shared={list(shared)!r}: name parameters of {law.name}: {', '.join(names)}.")
+    if {"tied", "starts"} & set(options):
+        raise FitError("joint fits take no tied= or starts=: what is shared is tied, and starts come from each group.")
+    frame = as_frame(table, options.pop("columns", None))
+    require(frame, by, "joint(by=...) groups the rows by it")
+    control = _control_rows(law, frame, options)
+    _check_named(frame.loc[~control, by], by)
+    labels = frame[by].astype(str).to_numpy()
+    groups = tuple(sorted(str(label) for label in set(labels[~control])))
+    if len(groups) < 2:
+        raise DataError(
+            f"column {by!r} has {len(groups)} value(s) ({', '.join(groups)}): a joint fit needs two groups or more."
+        )
+    kept = tuple(name for name in names if name in shared)
+    rows = {g: frame[(labels == g) | control] for g in groups}
+    separate = {g: _alone(law, rows[g], g, options) for g in groups}
+    codes = _codes(pd.Series(np.where(control, groups[0], labels)), groups, by)
+    found = _together(law, frame.assign(**{GROUP: codes}), kept, rows, separate, options)
+    said = tuple(w for w in found.warnings if f"values of {by!r}" not in w)
+    said += tuple(w for g in groups for w in _held_warnings(separate[g], g, kept))
+    return Joint(replace(found, warnings=said), by, groups, kept, MappingProxyType(separate))
+
+
+def _check_named(labels: pd.Series, by: str) -> None:
+    """Refuse rows that belong to no group."""
+    if labels.isna().any():
+        first = plain(labels.isna().idxmax())
+        raise DataError(f"column {by!r}, row {first!r}: the group has no name; name it or drop the row.")
+
+
+def _control_rows(law: Law, frame: pd.DataFrame, options: Mapping[str, Any]) -> np.ndarray:
+    """Mask of the rows of the unpruned control, which every group measures from."""
+    mask = np.zeros(len(frame), dtype=bool)
+    if options.get("baseline") == "control":
+        mask[split_control(frame.reset_index(drop=True), law)[1].index] = True
+    return mask
+
+
+def _together(
+    law: Law,
+    frame: pd.DataFrame,
+    shared: tuple[str, ...],
+    rows: Mapping[str, pd.DataFrame],
+    separate: Mapping[str, Fit],
+    options: Mapping[str, Any],
+) -> Fit:
+    """The joint fit.
+
+    Given the shared constants each group has an optimum of its own, found without starts: go on from there until that
+    finds nothing better.
+    """
+    groups = tuple(rows)
+    made = joint_law(law, groups, shared)
+    given = dict(options) | _own_options(law, groups, shared, separate, options)
+    best: Fit | None = None
+    values = {name: float(np.median([f.params[name] for f in separate.values()])) for name in shared}
+    for _ in range(ROUNDS):
+        fixed = dict(options.get("fixed") or {}) | values
+        alone = {g: _alone(law, rows[g], g, {**options, "fixed": fixed}) for g in groups}
+        start = {own_name(p.name, g, shared): alone[g].params[p.name] for g in groups for p in law.parameters}
+        found = fit(made, frame, **given, starts=start)
+        if best is not None and found.objective_value >= best.objective_value * (1 - 1e-9):
+            break
+        best, values = found, {name: found.params[name] for name in shared}
+    assert best is not None
+    return replace(best, status=SEARCHED) if best.converged else best
+
+
+def _codes(labels: pd.Series, groups: tuple[str, ...], by: str) -> np.ndarray:
+    """Number of each row's group."""
+    unknown = sorted(set(labels.astype(str)) - set(groups))
+    if unknown:
+        raise DataError(f"column {by!r}: {unknown[0]!r} was not fitted; the groups are {', '.join(groups)}.")
+    return labels.astype(str).map({g: float(i) for i, g in enumerate(groups)}).to_numpy()
+
+
+def _alone(law: Law, rows: pd.DataFrame, group: str, options: Mapping[str, Any]) -> Fit:
+    try:
+        return fit(law, rows, **options)
+    except (DataError, FitError) as error:
+        raise type(error)(f"group {group!r} alone: {error}") from error
+
+
+def _own_options(
+    law: Law, groups: tuple[str, ...], shared: tuple[str, ...], separate: Mapping[str, Fit], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The user's fixed values and bounds under the joint law's names, and what a group alone cannot tell, held."""
+    fixed, bounds = {}, {}
+    for p in law.parameters:
+        for g in groups:
+            name = own_name(p.name, g, shared)
+            if p.name in (options.get("bounds") or {}):
+                bounds[name] = options["bounds"][p.name]
+            if p.name in (options.get("fixed") or {}):
+                fixed[name] = options["fixed"][p.name]
+            elif p.name in _held(separate[g], shared):
+                fixed[name] = separate[g].options.held[p.name]
+    return {"fixed": fixed, "bounds": bounds}
+
+
+def _held(alone: Fit, shared: Sequence[str]) -> dict[str, float]:
+    """A group's own constants that it cannot tell, at the values they are held at."""
+    return {name: at for name, at in alone.options.held.items() if name not in shared}
+
+
+def _held_warnings(alone: Fit, group: str, shared: Sequence[str]) -> list[str]:
+    """What the group's own fit says of them, with the group's name."""
+    names = _held(alone, shared)
+    return [f"{group}: {said}" for said in alone.warnings if any(f"{name} at" in said for name in names)]
+
+
+# Joint fits as JSON: the joint fit and the separate ones, each as a fit is saved.
+
+
+FORMAT = "p2law.joint"
+VERSION = 1
+
+
+def to_json(joint: Joint, path: str | PathLike[str] | None = None) -> str:
+    """See :meth:`p2law.Joint.to_json`."""
+    record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "by": joint.by,
+        "groups": list(joint.groups),
+        "shared": list(joint.shared),
+        "joint": fit_record(joint.fit),
+        "separate": {group: fit_record(fit) for group, fit in joint.separate.items()},
+    }
+    return write_record(record, path)
+
+
+def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Joint:
+    """See :meth:`p2law.Joint.from_json`."""
+    record = read_record(source, FORMAT, VERSION)
+    missing = [key for key in ("by", "groups", "shared", "joint", "separate") if key not in record]
+    if missing or not record["separate"]:
+        raise FitError(f"this joint fit lacks {', '.join(missing) or 'its groups'}: it was cut or edited; fit again.")
+    groups, shared = tuple(record["groups"]), tuple(record["shared"])
+    law = known_law(next(iter(record["separate"].values())).get("law"), law, "Joint")
+    separate = {group: fit_of(each, law) for group, each in record["separate"].items()}
+    fit = fit_of(record["joint"], joint_law(law, groups, shared))
+    return Joint(fit, record["by"], groups, shared, MappingProxyType(separate))
+
+
+# Whether groups of runs agree in a constant: equal means where errors and degrees of freedom differ (Welch 1951).
+
+
+def welch(name: str, separate: Mapping[str, "Fit"]) -> dict[str, Any]:
+    """Whether groups, each fitted alone, agree in a parameter: over those that determine it."""
+    from scipy.special import fdtrc
+
+    values = {g: f.params[name] for g, f in separate.items()}
+    out: dict[str, Any] = {"parameter": name, **values, "F": np.nan, "p": np.nan, "verdict": "cannot be tested"}
+    parts = []
+    for f in separate.values():
+        unit = np.array([float(p.name == name) for p in f.law.parameters])
+        variance = f.around.variance(unit, held=False)
+        if 0 < variance < np.inf and name not in f.options.held and name not in f.options.fixed:
+            parts.append((f.params[name], variance, max(f.around.dof(unit), 1.0)))
+    if len(parts) < 2:
+        return out
+    value, variance, dof = np.array(parts).T
+    weight, k = 1 / variance, len(parts)
+    mean, share = np.average(value, weights=weight), (1 - weight / weight.sum()) ** 2 / dof
+    statistic = np.sum(weight * (value - mean) ** 2) / (k - 1) / (1 + 2 * (k - 2) / (k**2 - 1) * share.sum())
+    p = float(fdtrc(k - 1, (k**2 - 1) / (3 * share.sum()), statistic))
+    return {**out, "F": float(statistic), "p": p, "verdict": "supported" if p > 0.05 else "contradicted"}

@@ -1,0 +1,251 @@
+"""Fits as JSON: everything comes back, whatever cannot be trusted is refused."""
+
+import json
+import math
+import os
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.observations import observe
+from ..errors import FitError
+from ..laws import Law, get, names
+from . import objective
+from .options import Options
+from .result import Fit
+from .uncertainty.resampling import Draws
+
+# Records as JSON files: exact to the last bit, no pickle, never half written.
+
+
+_TAG = "__float__"
+
+
+def write_record(record: dict[str, Any], path: str | PathLike[str] | None) -> str:
+    """A record as text, written to a file if a path is given."""
+    text = json.dumps(_encode(record), indent=1, allow_nan=False)
+    if path is not None and not isinstance(path, str | PathLike):
+        raise FitError(f"to_json({path!r}): give the path of a file.")
+    if path is not None:
+        _write(Path(path), text)
+    return text
+
+
+def read_record(source: str | PathLike[str], what: str, version: int) -> dict[str, Any]:
+    """A record of one kind and version from a path or its text.
+
+    Raises
+    ------
+    FitError
+        If it cannot be read, or is of another kind or version.
+    """
+    record = _read(source)
+    if record.get("format") != what:
+        other = {"p2law.fit": "Fit", "p2law.joint": "Joint"}.get(str(record.get("format")))
+        hint = f": load it with p2law.{other}.from_json" if other else ""
+        raise FitError(f"this JSON is no {what.replace('.', ' ')} (its 'format' is not {what!r}){hint}.")
+    if record.get("version") != version:
+        raise FitError(
+            f"this fit was saved in format version {record.get('version')!r}; this p2law reads version {version}. "
+            "Update p2law, or fit again from the data."
+        )
+    return record
+
+
+def _read(source: str | PathLike[str]) -> dict[str, Any]:
+    try:
+        text = os.fspath(source)
+        if isinstance(text, bytes):
+            raise TypeError("bytes")
+    except TypeError as error:
+        raise FitError(f"from_json({source!r}): give a path, or the text of a saved fit.") from error
+    if not text.lstrip().startswith("{"):
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except OSError as error:
+            raise FitError(f"cannot read {source}: {error.strerror or error}.") from error
+        except ValueError as error:  # UnicodeDecodeError, or a null in the path
+            raise FitError(f"cannot read {source!r}: {error}.") from error
+    try:
+        record = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FitError(f"this is not valid JSON (line {error.lineno}): {error.msg}.") from error
+    if not isinstance(record, dict):
+        raise FitError("this JSON is no p2law fit: it does not hold an object.")
+    return _decode(record)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write beside the target and rename, so that a half-written file never stands in its place."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def plain_entry(value: Any) -> Any:
+    """A table entry as JSON knows it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def _encode(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null (in tables) and tagged strings."""
+    if isinstance(value, dict):
+        return {key: _encode(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encode(v) for v in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, float) and math.isinf(value):
+        return {_TAG: "inf" if value > 0 else "-inf"}
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict):
+        return float(value[_TAG]) if set(value) == {_TAG} else {key: _decode(v) for key, v in value.items()}
+    return [_decode(v) for v in value] if isinstance(value, list) else value
+
+
+FORMAT = "p2law.fit"
+VERSION = 1
+_KEYS = (
+    *("law", "parameters", "objective", "objective_value", "gradient", "converged", "status", "warnings"),
+    *("starts_agreed", "options", "rows_left_out", "provenance", "table", "draws", "index"),
+)
+
+
+def to_json(fit: Fit, path: str | PathLike[str] | None = None) -> str:
+    """See :meth:`p2law.Fit.to_json`."""
+    return write_record({"format": FORMAT, "version": VERSION, **fit_record(fit)}, path)
+
+
+def fit_record(fit: Fit) -> dict[str, Any]:
+    """What there is to save of a fit."""
+    if fit.part is not None:
+        raise FitError(
+            "a group of a joint fit is saved with it: joint.to_json(path); later Joint.from_json(path).of(...)."
+        )
+    frame = fit.observations.frame.assign(weight=fit.observations.weight).drop(columns="sigma", errors="ignore")
+    return {
+        "law": fit.law.name,
+        "parameters": dict(fit.params),
+        "objective": objective.to_dict(fit.objective),
+        "objective_value": fit.objective_value,
+        "gradient": fit.gradient,
+        "converged": fit.converged,
+        "status": fit.status,
+        "warnings": list(fit.warnings),
+        "starts_agreed": list(fit.starts_agreed),
+        "options": {
+            "fixed": dict(fit.options.fixed),
+            "tied": [list(group) for group in fit.options.tied],
+            "bounds": {name: list(pair) for name, pair in fit.options.bounds.items()},
+            "baseline": fit.options.baseline,
+            "run": fit.options.run,
+            "held": dict(fit.options.held),
+        },
+        "rows_left_out": fit.observations.dropped,
+        "provenance": dict(fit.provenance),
+        "table": _columns(frame),
+        "draws": _draws(fit.resampled),
+        "index": [plain_entry(v) for v in frame.index.tolist()],
+    }
+
+
+def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Fit:
+    """See :meth:`p2law.Fit.from_json`."""
+    return fit_of(read_record(source, FORMAT, VERSION), law)
+
+
+def fit_of(record: dict[str, Any], law: Law | None) -> Fit:
+    """The fit that was saved."""
+    missing = [key for key in _KEYS if key not in record]
+    if missing:
+        raise FitError(f"this saved fit lacks {', '.join(missing)}: it was cut or edited; fit again from the data.")
+    name = record["law"]
+    law = known_law(name, law, "Fit")
+    stored, mine = list(record["parameters"]), [p.name for p in law.parameters]
+    if law.name != name or stored != mine:
+        raise FitError(
+            f"the fit was made with law {name!r} ({', '.join(stored)}), not {law.name!r} ({', '.join(mine)})."
+        )
+    frame, run = _frame(record), record["options"]["run"]
+    observations = observe(law, frame, run=run if run in frame.columns else "run")
+    return Fit(
+        law=law,
+        params=record["parameters"],
+        objective=objective.from_dict(record["objective"]),
+        objective_value=record["objective_value"],
+        gradient=record["gradient"],
+        converged=record["converged"],
+        status=record["status"],
+        warnings=tuple(record["warnings"]),
+        starts_agreed=tuple(record["starts_agreed"]),
+        options=_options(record["options"]),
+        observations=replace(observations, dropped=record["rows_left_out"]),
+        provenance=record["provenance"],
+        resampled=_resampled(record["draws"]),
+    )
+
+
+def known_law(name: str, law: Law | None, record: str) -> Law:
+    """The law of a saved record: the one given, else p2law's own of this name."""
+    if law is None and name not in names():
+        raise FitError(f"the law {name!r} is not one of p2law's: pass it, {record}.from_json(path, law={name}).")
+    return law or get(name)
+
+
+def _options(record: dict[str, Any]) -> Options:
+    return Options(
+        fixed=record["fixed"],
+        tied=tuple(tuple(group) for group in record["tied"]),
+        bounds={name: (low, high) for name, (low, high) in record["bounds"].items()},
+        baseline=record["baseline"],
+        run=record["run"],
+        held=record["held"],
+    )
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    return {
+        str(name): {"dtype": str(column.dtype), "values": [plain_entry(v) for v in column.tolist()]}
+        for name, column in frame.items()
+    }
+
+
+def _draws(draws: Draws | None) -> dict[str, Any] | None:
+    if draws is None:
+        return None
+    how = {"scheme": draws.scheme, "failed": draws.failed, "seed": draws.seed}
+    return {**how, "table": _columns(draws.table), "index": draws.table.index.tolist()}
+
+
+def _resampled(record: dict[str, Any] | None) -> Draws | None:
+    if record is None:
+        return None
+    table = _frame(record)
+    table.index.name = "draw"
+    return Draws(table, record["scheme"], record["failed"], record["seed"])
+
+
+def _frame(record: dict[str, Any]) -> pd.DataFrame:
+    columns = {}
+    for name, column in record["table"].items():
+        values = column["values"]
+        if column["dtype"].startswith("float"):
+            values = [math.nan if v is None else v for v in values]
+        columns[name] = pd.Series(values, dtype=column["dtype"])
+    frame = pd.DataFrame(columns)
+    frame.index = pd.Index(record["index"])
+    return frame

@@ -1,0 +1,259 @@
+"""The compiled part: a law's values and derivatives at the rows, and the descent of a robust objective.
+
+Two programs per law and padded table size, whatever the objective, the bounds, the fixed values or the weights: those
+are inputs. Starts, bootstrap draws and profile points all go through the same two.
+"""
+
+import operator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .coordinates import Layout
+
+# Powers of columns by their logarithms.
+#
+# ``N**-alpha`` is a call to ``pow`` per row and evaluation, by far the largest cost of a power law. The columns are data,
+# so their logarithms are computed once and the power becomes ``exp(-alpha * log N)``, which vectorises: a warm fit takes
+# about half the time (benchmarks/speed.py). Authors go on writing ``N**-alpha``; nothing else about a column changes.
+
+
+class PositiveColumn:
+    """A column of positive numbers that knows its logarithm. Behaves as its array in every operation but a power."""
+
+    def __init__(self, values: Any, log: Any) -> None:
+        self.values, self.log = values, log
+
+    def __pow__(self, power: Any) -> Any:
+        return jnp.exp(power * self.log)
+
+    def __jax_array__(self) -> Any:
+        return self.values
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.values, name)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.values[index]
+
+
+def _forward(name: str) -> Any:
+    apply = getattr(operator, name)
+    return lambda self, *other: apply(self.values, *(getattr(o, "values", o) for o in other))
+
+
+def _backward(name: str) -> Any:
+    apply = getattr(operator, name)
+    return lambda self, other: apply(other, self.values)
+
+
+_ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod")
+for _name in (*_ARITHMETIC, "lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs"):
+    setattr(PositiveColumn, f"__{_name}__", _forward(_name))
+for _name in (*_ARITHMETIC, "pow"):
+    setattr(PositiveColumn, f"__r{_name}__", _backward(_name))
+
+
+LANES = 4
+"""Points handed to the compiled descent at a time."""
+MAX_ITERATIONS = 300
+RELATIVE_TOLERANCE = 1e-15
+
+
+class Frame(NamedTuple):
+    """How a coordinate becomes a raw constant; see :class:`~p2law.fitting.solver.coordinates.Box`.
+
+    An amplitude c stands for ``offset + factor * c * exp(-(shift + slope @ theta))``: its term is measured by its own
+    typical size over the rows near some theta. For power laws that centres log N and log D exactly; for other laws it
+    holds near that theta. No units need to be known. With shift = slope = 0 amplitudes are raw.
+    """
+
+    offset: Any
+    factor: Any
+    shift: Any
+    slope: Any
+
+
+class Rows(NamedTuple):
+    """The data, padded: columns and their logarithms (None where a column may be negative), residual scale."""
+
+    columns: tuple[Any, ...]
+    logs: tuple[Any, ...]
+    scale: Any
+
+
+class Settings(NamedTuple):
+    """What all lanes share: residual space, Huber's delta per row, ridge, objective at which a fit is perfect.
+
+    The merit is ``objective * (1 + ridge * sum(stiffness * (z - centre)²))``, a relative pull towards neutral values.
+    """
+
+    log_space: Any
+    delta: Any
+    ridge: Any
+    centre: Any
+    stiffness: Any
+    perfect: Any
+
+
+class Lane(NamedTuple):
+    """One point to descend from, with its own box, weights, target (in the residuals' space) and frame."""
+
+    z: Any
+    lower: Any
+    upper: Any
+    weight: Any
+    target: Any
+    frame: Frame
+
+
+def constants(layout: Layout, z: Any, frame: Frame, exp: Any = jnp.exp) -> list[Any]:
+    """Raw constants of the law, in the order of its parameters (``exp=np.exp`` computes them without JAX)."""
+    q = layout.nonlinear
+    size = exp(-(frame.shift + frame.slope @ z[:q]))
+    free = []
+    for i, scale in enumerate(layout.scales):
+        if scale == "log":
+            free.append(exp(z[i]))
+        else:
+            unit = size[i - q] if scale == "amplitude" else 1.0
+            free.append(frame.offset[i] + frame.factor[i] * z[i] * unit)
+    return [free[place] for place in layout.source]
+
+
+def _law_at(layout: Layout, rows: Rows, frame: Frame) -> Any:
+    """The law's value at the rows as a function of the coordinates."""
+    names = [p.name for p in layout.law.parameters]
+    columns = [c if log is None else PositiveColumn(c, log) for c, log in zip(rows.columns, rows.logs, strict=True)]
+
+    def predict(z: Any) -> Any:
+        named = dict(zip(names, constants(layout, z, frame), strict=True))
+        return jnp.broadcast_to(layout.law.function(*columns, **named), rows.scale.shape)
+
+    return predict
+
+
+def _with_derivatives(model: Any, z: Any) -> Any:
+    """Values (rows,) and their derivatives by the coordinates (coordinates, rows)."""
+    return jax.vmap(lambda e: jax.jvp(model, (z,), (e,)), out_axes=(None, 0))(np.eye(z.shape[0]))
+
+
+@lru_cache(maxsize=128)
+def linearised(layout: Layout) -> Any:
+    """``(z, frames, rows) -> (values, derivatives)``, of shapes (points, rows) and (points, coordinates, rows)."""
+
+    def at(z: Any, frame: Frame, rows: Rows) -> Any:
+        return _with_derivatives(_law_at(layout, rows, frame), z)
+
+    return jax.jit(jax.vmap(at, in_axes=(0, 0, None)))
+
+
+@lru_cache(maxsize=128)
+def polish(layout: Layout) -> Any:
+    """``(lanes, rows, settings) -> (z, objective without ridge, iterations)`` of LANES lanes, one after the other."""
+
+    def run(lanes: Lane, rows: Rows, settings: Settings) -> Any:
+        def one(lane: Lane) -> Any:
+            predict = _law_at(layout, rows, lane.frame)
+
+            def model(z: Any) -> Any:
+                value = predict(z)
+                logs = jnp.broadcast_to(settings.log_space, value.shape)
+                return lax.select(logs, lax.log(value), value * rows.scale)
+
+            return _descend(model, lane, settings)
+
+        return lax.map(one, lanes)
+
+    return jax.jit(run)
+
+
+def _descend(model: Any, lane: Lane, settings: Settings) -> Any:
+    """Damped Gauss-Newton descent inside the box.
+
+    Each iteration tries two steps and keeps the better: Newton's for the Huber objective (curvature of the rows inside
+    the threshold) and the reweighted one (every row, weight ``min(1, delta/|r|)``). The first converges fast once the
+    rows inside the threshold are known, the second makes progress from anywhere. With squared loss they coincide.
+    """
+
+    def body(state: Any) -> Any:
+        at, damping, count, _ = state
+        trial, gain = _proposed(lane, at, damping)
+        points = jax.vmap(lambda z: _evaluated(model, lane, settings, z))(trial)
+        merits, before = points[:, 0], at[0]
+        best = jnp.where(merits[1] < merits[0], 1, 0) | (merits[0] != merits[0])  # outside the law's domain: NaN
+        merit = merits[best]
+        better = (merit < before) | ((before == jnp.inf) & (merit == merit))
+        flat = (gain <= RELATIVE_TOLERANCE * before) & (damping <= 1.0) & (count > 0)
+        stalled = ~better & (gain <= 1e-11 * before) & (damping <= 1e-6) & (count > 0)
+        take = better | ((flat | stalled) & (merit <= before * (1 + 1e-13)))
+        done = flat | stalled | (damping > 1e8) | (take & (merit <= settings.perfect))
+        damping = jnp.where(better, lax.max(damping * 0.1, 1e-15), damping * 10)
+        return jnp.where(take, points[best], at), damping, count + 1, done
+
+    # The first pass only evaluates the start: with no gradient yet the proposed step is zero.
+    k = lane.z.shape[0]
+    start = jnp.concatenate([jnp.full(2, jnp.inf), lane.z, jnp.zeros(k + 2 * k * k)])
+    state = (start, 1e-2, 0, False)
+    at, _, count, _ = lax.while_loop(lambda s: ~s[-1] & (s[-2] < MAX_ITERATIONS), body, state)
+    return at[2 : 2 + k], at[1], count
+
+
+def _evaluated(model: Any, lane: Lane, settings: Settings, z: Any) -> Any:
+    """Merit, objective, point, gradient and the two curvatures, as one vector: one array to carry and to select."""
+    value, slope = _with_derivatives(model, z)
+    residual = lane.target - value
+    size = lax.abs(residual)
+    inside = size <= settings.delta
+    rho = lax.select(inside, 0.5 * residual * residual, settings.delta * (size - 0.5 * settings.delta))
+    total = jnp.sum(lane.weight * rho)
+    away = z - settings.centre
+    pull = 2 * settings.ridge * total * settings.stiffness
+    reweighted = lane.weight * lax.min(1.0, settings.delta / size)
+    newton = lax.select(inside, lane.weight, lax.full_like(lane.weight, 0.0))
+    gradient = pull * away - slope @ (reweighted * residual)
+    hessian = (slope * jnp.stack([newton, reweighted])[:, None, :]) @ slope.T + jnp.diag(pull)
+    merit = total * (1 + settings.ridge * jnp.sum(settings.stiffness * away * away))
+    return jnp.concatenate([jnp.stack([merit, total]), z, gradient, hessian.ravel()])
+
+
+def _proposed(lane: Lane, at: Any, damping: Any) -> Any:
+    """Two damped steps inside the box, and the larger of the gains their quadratic models promise."""
+    k = lane.z.shape[0]
+    z, gradient, hessian = at[2 : 2 + k], at[2 + k : 2 + 2 * k], at[2 + 2 * k :].reshape(2, k, k)
+    pressed = ((z <= lane.lower) & (gradient > 0)) | ((z >= lane.upper) & (gradient < 0))
+    loose = 1.0 - pressed
+    unit = loose * lax.rsqrt(jnp.diagonal(hessian[1]) + 1e-300)
+    system = hessian * (unit[:, None] * unit) + jnp.diag(damping * loose + pressed)
+    step = _solve(system, gradient * unit) * unit
+    trial = lax.clamp(*jnp.broadcast_arrays(lane.lower, z - step, lane.upper))
+    trial = lax.select(step == step, trial, jnp.broadcast_to(z, trial.shape))
+    move = trial - z
+    gain = -(move @ gradient) - 0.5 * jnp.sum(move * jnp.sum(hessian * move[:, None, :], -1), -1)
+    return trial, jnp.max(lax.abs(gain))
+
+
+def _solve(system: Any, right: Any) -> Any:
+    """Solve two small positive definite systems by elimination; (2, k, k), (k,) -> (2, k).
+
+    LAPACK through JAX would do, at the price of importing scipy.linalg and of a third of a second at the first fit.
+    """
+    k = right.shape[0]
+    both = jnp.concatenate([system, jnp.broadcast_to(right[None, :, None], (2, k, 1))], axis=2)
+
+    def eliminate(i: Any, rows: Any) -> Any:
+        pivot = lax.dynamic_slice_in_dim(rows, i, 1, axis=1)
+        pivot = pivot / lax.dynamic_slice_in_dim(pivot, i, 1, axis=2)
+        rest = rows - lax.dynamic_slice_in_dim(rows, i, 1, axis=2) * pivot
+        return lax.dynamic_update_slice_in_dim(rest, pivot, i, axis=1)
+
+    return lax.fori_loop(0, k, eliminate, both)[:, :, k]
+
+
+def stacked(records: Any) -> Any:
+    """Frames or lanes as one, each array with a leading axis."""
+    return jax.tree.map(lambda *parts: np.stack(parts), *records)

@@ -1,0 +1,243 @@
+"""What the data fix: parameters, combinations of them, and predictions, in a table and in sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...data.answer import copied_tables
+from ...data.quantities import format_quantity
+from ...errors import FitError
+from ..solver import coordinates
+from ..solver.search import OPEN
+from .design import Scaled, scaled
+from .intervals import is_free, parameters, predictions
+from .profile import profile_loss
+from .resampling import refit
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+
+WELL = 0.1
+"""Error of a combination, in units of its plausible range, up to which it is determined."""
+
+
+@copied_tables
+@dataclass(frozen=True, eq=False)
+class Identifiability:
+    """What the data fix and what they leave open."""
+
+    parameters: pd.DataFrame = field(repr=False)
+    """parameter, estimate, lower, upper, verdict: determined, roughly, not determined, fixed or held."""
+    combinations: pd.DataFrame = field(repr=False)
+    """Independent combinations, best known first: error (in units of the plausible range; 1 means the data say
+    nothing), of (the parameters that take part), verdict."""
+    predictions: pd.DataFrame = field(repr=False)
+    """Predicted losses within and beyond the data, with intervals: where, the law's columns, loss, lower, upper."""
+    next_runs: pd.DataFrame = field(repr=False)
+    """Candidate runs, most telling first: columns, and the share by which the overall error shrinks."""
+    sentences: tuple[str, ...]
+
+    def summary(self) -> str:
+        """Text: the sentences and the tables."""
+        parts = [f"* {sentence}" for sentence in self.sentences]
+        for title, table in self._tables():
+            parts += ["", title, table.to_string(index=False, float_format=lambda v: f"{v:.4g}")]
+        return "\n".join(parts)
+
+    def _tables(self) -> list[tuple[str, pd.DataFrame]]:
+        return [
+            ("parameters", self.parameters),
+            ("combinations (error 1: the data say nothing)", self.combinations),
+            ("predictions", self.predictions),
+            ("most telling next runs", self.next_runs.head(3)),
+        ]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of parameters."""
+        return self.parameters
+
+    def _repr_html_(self) -> str:
+        said = "".join(f"<li>{escape(s)}</li>" for s in self.sentences)
+        tables = "".join(f"<p><b>{escape(t)}</b></p>{frame.to_html(index=False)}" for t, frame in self._tables())
+        return f"<div><ul>{said}</ul>{tables}</div>"
+
+    __str__ = summary
+
+
+def identifiability(fit: "Fit", *, level: float = 0.95, method: str = "profile") -> Identifiability:
+    """See :meth:`p2law.Fit.identifiability`."""
+    from .design import informative
+
+    if fit.around.rows_dof < 1:
+        raise FitError(
+            "as many free parameters as rows: the fit is exact, and says nothing of what the data determine."
+        )
+    around = scaled(fit)
+    table = _judged(fit, parameters(fit, level=level, method=method))  # type: ignore[arg-type]
+    combinations = _combinations(around)
+    forecasts = _predictions(fit, level)
+    runs = informative(fit, around)
+    said = (*_levels(fit), *_unknown(table, combinations), _predicted(fit, table, forecasts), _next(fit, runs))
+    return Identifiability(table, combinations, forecasts, runs, tuple(s for s in said if s))
+
+
+def undetermined(fit: "Fit") -> tuple[str, ...]:
+    """Constants that the data do not determine, judged by their local 95 % intervals."""
+    table = _judged(fit, parameters(fit, level=0.95, method="wald"))
+    return tuple(table["parameter"][table["verdict"] == "not determined"].tolist())
+
+
+def _judged(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
+    """The parameters' intervals with a verdict each."""
+    kinds = {p.name: p.kind for p in fit.law.parameters}
+
+    def verdict(row: pd.Series) -> str:
+        name, low, high = row["parameter"], row["lower"], row["upper"]
+        if not is_free(fit, name):
+            return "fixed" if name in fit.options.fixed else "held"
+        if not (np.isfinite(low) and np.isfinite(high)):
+            return "not determined"
+        if kinds[name].linear:
+            ratio = max(high / low, low / high) if low * high > 0 else np.inf
+            return "determined" if ratio <= 2 else "roughly" if ratio <= 10 else "not determined"
+        start = kinds[name].start
+        width = (high - low) / (start[1] - start[0])
+        return "determined" if width <= 0.5 else "roughly" if width <= 1 else "not determined"
+
+    return table.assign(verdict=[verdict(row) for _, row in table.iterrows()])
+
+
+def _combinations(around: Scaled) -> pd.DataFrame:
+    rows = []
+    for direction, error in zip(around.directions.T, around.errors, strict=True):
+        order = np.argsort(-np.abs(direction))
+        part = ", ".join(f"{around.names[i]} {direction[i]:+.2f}" for i in order if abs(direction[i]) > 0.25)
+        verdict = "determined" if error <= WELL else "roughly" if error <= OPEN else "not determined"
+        rows.append((error, part, verdict))
+    return pd.DataFrame(rows, columns=pd.Index(["error", "of", "verdict"]))
+
+
+def _predictions(fit: "Fit", level: float) -> pd.DataFrame:
+    """Losses at a row in the middle of the data, at its largest size and twice that, with intervals."""
+    seen, law = fit.observations.columns, fit.law
+    size, tokens = law.variable("size"), law.variable("tokens")
+    places = [("in the middle of the data", _row(seen, _middle(seen)))]
+    along = size or tokens
+    if along is not None:
+        order = np.lexsort((seen[tokens] if tokens else seen[along], seen[along]))
+        largest = _row(seen, int(order[-1]))
+        what = "size" if size else "number of tokens"
+        places += [
+            (f"at the largest {what}", largest),
+            (f"at twice that {what}", {**largest, along: 2 * largest[along]}),
+        ]
+    columns = {v.name: np.array([at[v.name] for _, at in places]) for v in law.variables}
+    found = predictions(fit, columns, level=level, kind="mean", method="wald")
+    for i in np.flatnonzero(~np.isfinite(found["upper"])).tolist():
+        limits = profile_loss(fit, places[i][1], level=level)  # the domain of the constants bounds what is free
+        found.loc[i, ["lower", "upper"]] = [limits.lower, limits.upper]
+    return pd.concat([pd.DataFrame({"where": [w for w, _ in places], **columns}), found], axis=1)
+
+
+def _row(columns: Mapping[str, np.ndarray], i: int) -> dict[str, float]:
+    return {name: float(values[i]) for name, values in columns.items()}
+
+
+def _middle(columns: Mapping[str, np.ndarray]) -> int:
+    """The row nearest to the medians, in ranks."""
+    ranks = np.stack([np.argsort(np.argsort(v)) for v in columns.values()])
+    return int(np.argmin(np.abs(ranks - len(ranks[0]) / 2).max(0)))
+
+
+def _levels(fit: "Fit") -> list[str]:
+    """Held parameters, in the words of the fit's own warnings."""
+    return [w for w in fit.warnings if any(f"{name} at" in w for name in fit.options.held)]
+
+
+def _unknown(table: pd.DataFrame, combinations: pd.DataFrame) -> list[str]:
+    out = []
+    for verdict, say in (("not determined", "not determined by these data"), ("roughly", "known roughly")):
+        names = table["parameter"][table["verdict"] == verdict].tolist()
+        if names:
+            out.append(f"{', '.join(names)}: {say}.")
+    open_ = combinations[combinations["verdict"] == "not determined"]
+    known = int((combinations["verdict"] == "determined").sum())
+    if len(open_):
+        out.append(
+            f"{known} of {len(combinations)} combinations of the free parameters are determined; the data leave open "
+            + "; ".join(open_["of"])
+            + " (parameters moving together in these proportions of their plausible ranges)."
+        )
+    elif not out:
+        out.append("Every parameter is determined by these data, if the law is right.")
+    return out
+
+
+def _predicted(fit: "Fit", table: pd.DataFrame, forecasts: pd.DataFrame) -> str:
+    half = (forecasts["upper"] - forecasts["lower"]) / 2
+    said = ", ".join(
+        f"{where} to ± {h:.2g}" if np.isfinite(h) else f"{where} not at all"
+        for where, h in zip(forecasts["where"], half, strict=True)
+    )
+    but = "All the same, the" if (table["verdict"] == "not determined").any() and np.isfinite(half).any() else "The"
+    return f"{but} {fit.law.response.name} is known {said}, if the law is right."
+
+
+def _next(fit: "Fit", runs: pd.DataFrame) -> str:
+    best = runs.iloc[0]
+    at = ", ".join(f"{k} = {format_quantity(float(v))}" for k, v in best.items() if k != "shrinks")
+    return (
+        f"The most telling next run of those tried is {at}: it would shrink the overall error by {best['shrinks']:.0%}."
+    )
+
+
+# What each run does to the fit: leave one out and refit.
+
+
+def leave_one_run_out(fit: "Fit") -> pd.DataFrame:
+    """Constants without each run in turn, indexed by the run left out."""
+    codes = pd.factorize(fit.observations.run)[0]
+    runs = int(codes.max()) + 1
+    if runs < 2:
+        raise FitError("one run alone cannot be left out.")
+    problem = fit.problem()
+    start = coordinates(problem.layout, problem.box, fit.params)
+    turn = iter(range(runs))
+
+    def sample() -> dict[str, np.ndarray]:
+        return {"weight": problem.weight * (codes != next(turn))}
+
+    constants, _ = refit(problem, start, sample, runs)
+    names = [p.name for p in fit.law.parameters]
+    labels = pd.Index(pd.unique(pd.Series(fit.observations.run)), name="run left out")
+    return pd.DataFrame(constants, index=labels, columns=pd.Index(names))
+
+
+def influence(fit: "Fit", **at: Any) -> pd.DataFrame:
+    """See :meth:`p2law.Fit.influence`."""
+    from ..prediction import loss_at, prediction_columns
+    from .estimate import loss_gradient
+    from .intervals import spread_of
+
+    without = leave_one_run_out(fit)
+    if not at:
+        scale = pd.Series({name: error or np.inf for name, error in fit.standard_errors.items()})
+        moved = (without - pd.Series(dict(fit.params))) / scale
+        # An open constant wanders over decades, and its standard error is no measure of that.
+        moved[list(undetermined(fit))] = np.nan
+        return moved.iloc[np.argsort(-moved.abs().max(axis=1).fillna(0.0).to_numpy())]
+    columns, _ = prediction_columns(fit, at=at)
+    if len(next(iter(columns.values()))) != 1:
+        raise FitError("influence on a forecast asks about one point: give single values.")
+    now = float(loss_at(fit, columns)[0])
+    losses = [float(np.ravel(fit.law(**columns, **dict(row)))[0]) for _, row in without.iterrows()]
+    error = float(spread_of(fit.around, loss_gradient(fit, columns)).error[0])
+    change = np.array(losses) - now
+    share = change / error if np.isfinite(error) else np.full(len(change), np.nan)
+    table = {fit.law.response.name: losses, "change": change, "in standard errors": share}
+    return pd.DataFrame(table, index=without.index).iloc[np.argsort(-np.abs(change))]

@@ -1,0 +1,239 @@
+"""Intervals on constants, predictions and anything that follows from them.
+
+Two routes: the local one (t quantiles on a CR2 covariance by run, see wald) and bootstrap draws. Positive constants
+are treated on their logarithm. With few runs percentiles of draws are too narrow: they are stretched about the estimate
+as far as the t distribution with the question's own degrees of freedom is wider than the normal one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ...data.arguments import check_level
+from ...errors import FitError
+from ...laws import Parameter
+from ..prediction import loss_at, opened, unsupported
+from ..solver.covariance import Local
+from ..solver.quantiles import LEAST_DOF, normal_quantile, normal_share, t_reach
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+Method = Literal["wald", "bootstrap", "bca", "profile"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Local uncertainty of a set of quantities: standard errors and degrees of freedom."""
+
+    error: np.ndarray
+    dof: np.ndarray
+
+    def reach(self, level: float) -> np.ndarray:
+        """Half-width of the interval at this level."""
+        return t_reach(self.dof, level) * self.error
+
+
+def spread_of(around: Local, gradients: np.ndarray, *, held: bool = True) -> Spread:
+    """Spread of quantities with these derivatives by the constants, (quantities, parameters); `held` as in Local."""
+    error = np.sqrt([around.variance(g, held=held) for g in gradients])
+    dof = np.array([around.dof(g) if np.isfinite(e) else LEAST_DOF for g, e in zip(gradients, error, strict=True)])
+    return Spread(error, dof)
+
+
+def method_of(method: Method | None, *fits: "Fit") -> str:
+    """The method asked for; by default draws, once every fit has them."""
+    return method or ("bootstrap" if all(fit.resampled is not None for fit in fits) else "wald")
+
+
+def parameters(fit: "Fit", *, level: float, method: Method | None) -> pd.DataFrame:
+    """See :meth:`p2law.Fit.intervals`."""
+    check_level(level)
+    chosen = method_of(method, fit)
+    if chosen == "profile":
+        from .profile import profile
+
+        found = {p.name: profile(fit, p.name, level=level) for p in fit.law.parameters if is_free(fit, p.name)}
+        limits = {name: (p.lower, p.upper) for name, p in found.items()}
+    elif chosen == "wald":
+        limits = _wald(fit, level)
+    elif chosen in ("bootstrap", "bca"):
+        limits = _percentiles(fit, level, corrected=chosen == "bca")
+    else:
+        raise FitError(f"method={method!r}: choose 'wald', 'bootstrap', 'bca' or 'profile'.")
+    rows = [
+        (p.name, fit.params[p.name], *limits.get(p.name, (fit.params[p.name], fit.params[p.name])))
+        for p in fit.law.parameters
+    ]
+    return pd.DataFrame(rows, columns=pd.Index(["parameter", "estimate", "lower", "upper"]))
+
+
+def is_free(fit: "Fit", name: str) -> bool:
+    """Whether a parameter was neither fixed nor held."""
+    return name not in fit.options.fixed and name not in fit.options.held
+
+
+def _wald(fit: "Fit", level: float) -> dict[str, tuple[float, float]]:
+    spread = spread_of(fit.around, np.eye(len(fit.law.parameters)), held=False)
+    out = {}
+    for parameter, reach in zip(fit.law.parameters, spread.reach(level), strict=True):
+        value = fit.params[parameter.name]
+        if is_free(fit, parameter.name):
+            ends = reached(np.array(value), reach, log=parameter.kind.lower >= 0 and value > 0)
+            out[parameter.name] = _within(fit, parameter, *ends)
+    return out
+
+
+def reached(value: np.ndarray, reach: np.ndarray, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of intervals from their half-widths; ``log``: on the logarithm, for positive quantities."""
+    with np.errstate(all="ignore"):
+        if not log:
+            return value - reach, value + reach
+        factor = np.exp(reach / value)
+        return np.where(np.isfinite(factor), value / factor, 0.0), value * factor
+
+
+def _within(fit: "Fit", parameter: Parameter, lower: Any, upper: Any) -> tuple[float, float]:
+    """An interval cut off where the parameter's domain ends."""
+    low, high = domain(fit, parameter)
+    return max(float(lower), low), min(float(upper), high)
+
+
+def domain(fit: "Fit", parameter: Parameter) -> tuple[float, float]:
+    """Limits a parameter was fitted within: the user's, or the law's own."""
+    low, high = fit.options.bounds.get(parameter.name, (parameter.kind.lower, parameter.kind.upper))
+    return (-np.inf if low is None else low), (np.inf if high is None else high)
+
+
+def draws_of(fit: "Fit") -> pd.DataFrame:
+    """The fit's bootstrap draws, or a sentence on how to get them."""
+    if fit.draws is None:
+        raise FitError("this fit has no bootstrap draws: call fit = fit.bootstrap(n=1000) first, or use method='wald'.")
+    return fit.draws
+
+
+def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tuple[float, float]]:
+    draws = draws_of(fit)
+    out = {}
+    for parameter, unit in zip(fit.law.parameters, np.eye(len(fit.law.parameters)), strict=True):
+        if not is_free(fit, parameter.name):
+            continue
+        values = draws[parameter.name].to_numpy()
+        bias, acceleration = bca_terms(fit, parameter.name, values) if corrected else (0.0, 0.0)
+        ends = percentile(
+            values,
+            level,
+            fit.around.dof(unit),
+            estimate=fit.params[parameter.name],
+            log=parameter.kind.lower >= 0,
+            bias=bias,
+            acceleration=acceleration,
+        )
+        out[parameter.name] = _within(fit, parameter, *ends)
+    return out
+
+
+def percentile(
+    values: np.ndarray,
+    level: float,
+    dof: float,
+    *,
+    estimate: float,
+    log: bool = False,
+    bias: float = 0.0,
+    acceleration: float = 0.0,
+) -> tuple[float, float]:
+    """Percentile interval of draws (BCa with bias and acceleration), stretched about the estimate by t over z.
+
+    With few degrees of freedom draws are as narrow as a normal distribution where t is wide; their extreme quantiles,
+    which would make up for it, are too few to be known. ``log``: stretch the logarithm, for positive quantities.
+    """
+    if len(values) < 1 / (1 - level):
+        raise FitError(f"{len(values)} draws are too few for a {100 * level:g} % interval: bootstrap(n=1000).")
+    z = float(normal_quantile(0.5 + level / 2))
+    ends = np.array([-z, z]) + bias
+    shares = np.clip(normal_share(bias + ends / (1 - acceleration * ends)), 0.0, 1.0)
+    stretch = float(t_reach(dof, level)) / z
+    if not (np.isfinite(values).all() and np.isfinite(estimate)):
+        # Infinite values (a target never met) cannot be stretched: ask for more extreme ones instead.
+        shares = normal_share(np.clip(normal_quantile(shares), -40, 40) * stretch)
+        low, high = np.quantile(values, shares, method="closest_observation")
+        return float(low), float(high)
+    low, high = np.quantile(values, shares)
+    if log and low >= 0 and estimate > 0:
+        with np.errstate(over="ignore", divide="ignore"):
+            low, high = (estimate * np.exp(stretch * np.log(end / estimate)) for end in (low, high))
+    else:
+        low, high = (estimate + stretch * (end - estimate) for end in (low, high))
+    return float(low), float(high)
+
+
+def bca_terms(fit: "Fit", name: str, values: np.ndarray) -> tuple[float, float]:
+    """Bias correction z0 from the draws and acceleration from leaving out one run at a time."""
+    below = np.clip(np.mean(values < fit.params[name]), 1 / len(values), 1 - 1 / len(values))
+    from .identifiability import leave_one_run_out
+
+    left = leave_one_run_out(fit)[name].to_numpy()
+    away = left.mean() - left
+    size = np.sum(away**2)
+    acceleration = float(np.sum(away**3) / (6 * size**1.5)) if size > 0 else 0.0
+    return float(normal_quantile(below)), acceleration
+
+
+def predictions(
+    fit: "Fit", columns: Mapping[str, np.ndarray], *, level: float, kind: str, method: Method | None
+) -> pd.DataFrame:
+    """See :meth:`p2law.Fit.predict_interval`."""
+    check_level(level)
+    if kind not in ("mean", "new"):
+        raise FitError(f"kind={kind!r}: choose 'mean' (the law itself) or 'new' (a run not seen yet).")
+    chosen = method_of(method, fit)
+    if chosen not in ("wald", "bootstrap", "profile"):
+        raise FitError(f"method={method!r}: choose 'wald', 'bootstrap' or 'profile' for a predicted loss.")
+    loss = loss_at(fit, columns)
+    lower, upper = _mean_interval(fit, columns, loss, level, chosen)
+    if kind == "new":
+        from ..run_effect import new_run_spread
+
+        extra = new_run_spread(fit, columns).reach(level)
+        lower, upper = loss - np.hypot(loss - lower, extra), loss + np.hypot(upper - loss, extra)
+    lower, upper = opened(unsupported(fit, columns), lower, upper)
+    return pd.DataFrame({"loss": loss, "lower": lower, "upper": upper})
+
+
+def _mean_interval(
+    fit: "Fit", columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of the law itself."""
+    if method == "profile":
+        from .profile import profile_loss
+
+        limits = [
+            profile_loss(fit, {k: float(v[i]) for k, v in columns.items()}, level=level) for i in range(len(loss))
+        ]
+        lower, upper = np.array([(p.lower, p.upper) for p in limits]).T
+        return lower, upper
+    from .estimate import loss_gradient
+
+    spread = spread_of(fit.around, loss_gradient(fit, columns))
+    if method == "wald":
+        reach = spread.reach(level)
+        return loss - reach, loss + reach
+    lost = np.isinf(spread.error)  # draws all start from the neutral values of a free direction
+    return opened(lost, *_drawn(fit, columns, loss, level, spread.dof))
+
+
+def _drawn(
+    fit: "Fit", columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, dof: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    draws = draws_of(fit)
+    names = [p.name for p in fit.law.parameters]
+    constants = {n: draws[n].to_numpy()[:, None] for n in names}
+    with np.errstate(all="ignore"):
+        losses = np.asarray(fit.law(**{k: v[None, :] for k, v in columns.items()}, **constants))
+    losses = np.broadcast_to(losses, (len(draws), len(dof)))
+    ends = [percentile(v, level, d, estimate=m) for v, d, m in zip(losses.T, dof, loss.tolist(), strict=True)]
+    return np.array([e[0] for e in ends]), np.array([e[1] for e in ends])

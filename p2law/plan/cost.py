@@ -1,0 +1,206 @@
+"""What a pruned model costs beside one trained from scratch: who pays for the parent, and in which coin."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..data.arguments import number
+from ..data.flops import counted_flops, training_flops
+from ..data.quantities import format_quantity
+from ..errors import DataError, FitError
+
+if TYPE_CHECKING:
+    from ..fitting.result import Fit
+    from ..laws import Constants
+
+Charge = Literal["sunk", "tokens", "flops"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A decoder whose FLOPs are counted with its output layer and its attention, instead of 6 N D.
+
+    Parameters
+    ----------
+    linear : float
+        Weights of the linear layers inside the blocks, those left after pruning.
+    layers, width, sequence, vocabulary, causal
+        As for ``p2law.data.flops.counted_flops``.
+
+    Raises
+    ------
+    DataError
+        If there are no weights, or a count is negative.
+    """
+
+    linear: float
+    layers: int
+    width: int
+    sequence: int
+    vocabulary: int = 0
+    causal: bool = False
+
+    def __post_init__(self) -> None:
+        _positive("Architecture's linear", self.linear, "weights inside the blocks")
+        for name in ("layers", "width", "sequence", "vocabulary"):
+            number(
+                f"Architecture's {name}", getattr(self, name), low=0, closed=True, must="give a count", error=DataError
+            )
+        flops_per_token(self)
+
+
+def flops_per_token(size: float | Architecture) -> float:
+    """FLOPs of one training token: 6 N, or counted with output layer and attention for an :class:`Architecture`.
+
+    >>> from p2law.plan.bills import Architecture, flops_per_token
+    >>> flops_per_token(8e9)
+    48000000000.0
+    >>> flops_per_token(Architecture(linear=7e9, layers=32, width=4096, sequence=8192, vocabulary=128_256)) / 48e9
+    1.209102528
+    """
+    if isinstance(size, Architecture):
+        return float(counted_flops(1.0, **asdict(size)))
+    return float(training_flops(_positive("size", size, "parameters, e.g. 4.5e9, or an Architecture"), 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Parent:
+    """The dense model that is pruned.
+
+    Parameters
+    ----------
+    tokens : float, optional
+        Tokens it was trained on; needed wherever it is charged.
+    size : float or Architecture, optional
+        Its parameters before pruning; N0 of the pruned law, and what its tokens cost in FLOPs.
+    loss : float, Fit or Constants, optional
+        Its loss before post-training, L0 of the pruned law. For fits with ``baseline="control"`` a fit of law
+        ``power`` to the control's own curve, which gives the control's loss at every number of tokens.
+    """
+
+    tokens: float | None = None
+    size: float | Architecture | None = None
+    loss: "float | Fit | Constants | None" = None
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None:
+            _positive("Parent's tokens", self.tokens, "tokens the parent was trained on, e.g. 200e9")
+        if self.size is not None and not isinstance(self.size, Architecture):
+            _positive("Parent's size", self.size, "parameters before pruning, or an Architecture")
+        if self.loss is not None and not hasattr(self.loss, "law"):
+            _positive("Parent's loss", self.loss, "the parent's loss, nats per token")
+
+    @property
+    def params(self) -> float | None:
+        """Its parameters before pruning: its size, or the weights inside the blocks of an architecture."""
+        return self.size.linear if isinstance(self.size, Architecture) else self.size
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Tokens of training from scratch that cost as much as retraining: ``overhead + per_token * retraining tokens``.
+
+    Parameters
+    ----------
+    overhead : float
+        What the parent is charged, in tokens of training from scratch.
+    per_token : float
+        Tokens of training from scratch that cost as much as one retraining token.
+    unit : str
+        Coin of :meth:`total`.
+    price : float
+        Units of that coin per token of training from scratch.
+    text : str
+        Who pays for what, for reports.
+    """
+
+    overhead: float = 0.0
+    per_token: float = 1.0
+    unit: str = "tokens"
+    price: float = 1.0
+    text: str = "own bill"
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.overhead) and self.overhead >= 0):
+            raise FitError(f"Bill(overhead={self.overhead!r}): give tokens, zero or more.")
+        for name in ("per_token", "price"):
+            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise FitError(f"Bill({name}={getattr(self, name)!r}): must be positive.")
+
+    def scratch_tokens(self, retraining: float | np.ndarray) -> float | np.ndarray:
+        """Tokens of training from scratch that cost as much."""
+        return self.overhead + self.per_token * retraining
+
+    def retraining_tokens(self, scratch: float | np.ndarray) -> float | np.ndarray:
+        """Retraining tokens that the price of these tokens from scratch buys; not positive if the parent eats it up."""
+        return (scratch - self.overhead) / self.per_token
+
+    def total(self, retraining: float | np.ndarray) -> float | np.ndarray:
+        """The whole bill in ``unit``, the same on both sides."""
+        return self.price * self.scratch_tokens(retraining)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def bill(
+    charge: Charge | Bill = "sunk",
+    *,
+    parent: Parent | None = None,
+    children: float = 1,
+    size: float | Architecture | None = None,
+    scratch_size: float | Architecture | None = None,
+) -> Bill:
+    """The bill behind a name.
+
+    Parameters
+    ----------
+    charge : {"sunk", "tokens", "flops"} or Bill
+        ``"sunk"``: the parent is free, a retraining token costs a token. ``"tokens"``: the parent's tokens are added.
+        ``"flops"``: both sides pay 6 N D (more with :class:`Architecture`), the parent's training included.
+    parent : Parent, optional
+        Who is charged: tokens, and for ``"flops"`` its size.
+    children : float
+        Models pruned from this parent, which share its price.
+    size, scratch_size : float or Architecture, optional
+        For ``"flops"``: the pruned model as it is trained, and the one trained from scratch (default: the same). A
+        masked model that trains at dense cost has the size of its parent.
+
+    Raises
+    ------
+    DataError, FitError
+        If a number that the charge needs is missing.
+    """
+    if isinstance(charge, Bill):
+        return charge
+    if not isinstance(charge, str) or charge not in ("sunk", "tokens", "flops"):
+        raise FitError(f"charge={charge!r}: choose 'sunk', 'tokens' or 'flops', or give a p2law.plan.Bill.")
+    number("children", children, low=1, closed=True, must="a parent has one pruned child or more to share its price")
+    if not isinstance(parent, Parent | None):
+        raise DataError(f"parent={parent!r}: give a p2law.plan.Parent, e.g. Parent(tokens=200e9, size=8e9).")
+    for trained in (size, scratch_size):
+        if trained is not None:
+            flops_per_token(trained)
+    if charge == "sunk":
+        return Bill(text="parent free")
+    if parent is None or parent.tokens is None:
+        raise DataError(f"charge={charge!r} needs the parent's training tokens: parent=Parent(tokens=200e9, ...).")
+    shared = f", shared by {children:g} children" if children > 1 else ""
+    if charge == "tokens":
+        text = f"parent charged {format_quantity(parent.tokens)} tokens{shared}"
+        return Bill(overhead=parent.tokens / children, text=text)
+    if parent.size is None:
+        raise DataError("charge='flops' needs the parent's size: parent=Parent(tokens=..., size=8e9).")
+    if size is None:
+        raise DataError(
+            "charge='flops' needs the size of the model trained after pruning: size=4.5e9 or an Architecture."
+        )
+    price = flops_per_token(size if scratch_size is None else scratch_size)
+    whole = flops_per_token(parent.size) * parent.tokens
+    text = f"parent charged {whole:.3g} FLOPs{shared}"
+    return Bill(whole / children / price, flops_per_token(size) / price, "FLOPs", price, text)
+
+
+def _positive(name: str, value: Any, what: str) -> float:
+    return number(name, value, low=0, must=f"must be a positive number of {what}", error=DataError)

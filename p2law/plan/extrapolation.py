@@ -1,0 +1,261 @@
+"""The whole post-training curve of models not trained yet: larger ones, other rates, more tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.answer import copied_tables, titled
+from ..data.arguments import array, check_level, mapping, require_fit
+from ..data.control import CONTROL
+from ..data.observations import check_column
+from ..data.quantities import format_quantity
+from ..errors import DataError, FitError
+from ..fitting.prediction import FAR, as_rows, loss_at, no_support, outside, unsupported
+from ..laws import Law
+
+if TYPE_CHECKING:
+    from ..fitting.result import Fit
+    from ..fitting.uncertainty.intervals import Method
+
+PARENT = "parent_"
+"""Prefix of the parents' own columns in the table."""
+
+
+@copied_tables
+@dataclass(frozen=True, eq=False)
+class Extrapolation:
+    """Curves of models that were not trained, with two intervals each."""
+
+    table: pd.DataFrame = field(repr=False)
+    """The columns asked about with loss (nats per token), lower and upper (the law itself), new_lower and new_upper (a
+    run of its own), and for each variable ``outside_...``: the factor by which it lies outside the fitted range (1
+    inside)."""
+    models: tuple[str, ...]
+    """The columns that tell the models apart."""
+    tokens: str
+    level: float
+    method: str
+    """``"wald"`` or ``"bootstrap"``."""
+    baseline: str
+    """Where the parent's loss comes from."""
+    fit: "Fit" = field(repr=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per model and number of tokens."""
+        return self.table
+
+    def summary(self) -> str:
+        """Text: for each model the last point of its curve with both intervals, and how far outside it lies."""
+        lines = [f"{self.fit.law.title}, {self.baseline}; {100 * self.level:g} % intervals ({self.method})"]
+        for _, rows in self.table.groupby(list(self.models), sort=False) if self.models else [((), self.table)]:
+            last = rows.sort_values(self.tokens).iloc[-1]
+            at = ", ".join(f"{name} = {format_quantity(float(last[name]))}" for name in (*self.models, self.tokens))
+            law = f"the law [{last['lower']:.4g}, {last['upper']:.4g}]"
+            run = f"a new run [{last['new_lower']:.4g}, {last['new_upper']:.4g}]"
+            lines.append(f"  {at}: {last['loss']:.4g} nats per token, {law}, {run}: {_place(self.fit, last)}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return titled(self.summary(), self.table)
+
+    __str__ = summary
+
+
+def _place(fit: "Fit", row: Any) -> str:
+    """How far outside the fitted range a row lies, and whether the fit says anything there."""
+    out = [(name.removeprefix("outside_"), row[name]) for name in row.index if name.startswith("outside_")]
+    far = [f"{name} {factor:.3g} times outside" for name, factor in out if factor > FAR]
+    where = ", ".join(far) + " the fitted range" if far else "inside the fitted range"
+    columns = {v.name: np.array([row[v.name]]) for v in fit.law.variables if v.name in row.index}
+    reason = no_support(fit, columns)
+    return f"{reason}; {where}" if reason else where
+
+
+def extrapolate(
+    fit: "Fit",
+    *,
+    level: float = 0.95,
+    method: "Method | None" = None,
+    control: "Fit | None" = None,
+    parent: Mapping[str, Any] | None = None,
+    **at: Any,
+) -> Extrapolation:
+    """Forecast whole curves at columns outside the fitted ones, with intervals that widen with the distance.
+
+    Parameters
+    ----------
+    fit : Fit
+        The law fitted to the runs at hand.
+    level : float
+        Confidence level.
+    method : {"wald", "bootstrap"}, optional
+        As for :func:`p2law.estimate`.
+    control : Fit, optional
+        For ``baseline="control"``: a fit of law ``power`` to the larger parent's own control curve.
+    parent : mapping, optional
+        With ``L0`` a fit: its columns for the parents, e.g. ``{"D": 160e6}`` for the tokens they were pre-trained on.
+        Its size is that of the model asked about unless given here.
+    **at : float, array_like or Fit
+        The law's columns. Its tokens are the grid of the curve; the others describe the models, arrays for several.
+        ``L0`` may be a number per model or a fit of a dense law (``chinchilla``), whose own uncertainty then widens
+        the intervals; for ``baseline="control"`` give ``L_control`` (held constant) or ``control``.
+
+    Returns
+    -------
+    Extrapolation
+        ``to_frame()``, ``summary()``; draw it with ``p2law.plot.extrapolation``. The first interval is the law's, the
+        second that of a single run, which differs from the law as the fitted runs do; both rest on the law's form
+        being right out there, which no interval can say.
+
+    Raises
+    ------
+    DataError, FitError
+        If a column is missing, unknown or outside its domain.
+
+    Examples
+    --------
+    >>> import p2law
+    >>> fit = p2law.fit("p2_without_size_term", p2law.datasets.load("mini-pruning", method="width"))
+    >>> parents = p2law.fit("chinchilla", p2law.datasets.load("mini-dense"), columns={"N": "N_nonemb"})
+    >>> curve = p2law.extrapolate(fit, N0=54e6, rho=0.3, D=[1e6, 1e7], L0=parents, parent={"D": 160e6})
+    >>> bool((curve.table.new_upper > curve.table.upper).all())
+    True
+    """
+    check_level(level)
+    require_fit("fit", fit)
+    if control is not None:
+        require_fit("control", control)
+    if parent is not None:
+        mapping("parent", parent, "{'D': 160e6}", error=DataError)
+    tokens = fit.law.variable("tokens")
+    if tokens is None:
+        raise FitError(f"{fit.law.name} has no column of tokens to draw a curve along: use fit.predict_interval.")
+    below = _below(fit, control, at)
+    _check_names(fit, below, at, parent)
+    frame = _frame(fit.law, at, {} if below is None else dict(parent or {}))
+    under = {} if below is None else _under(fit.law, below, frame, moving=control is not None)
+    table, chosen = _forecast(fit, below, frame, under, level, method)
+    if below is not None and control is None:
+        table = table.assign(**{f"outside_{PARENT}{k}": v for k, v in outside(below, under).items()})
+    models = tuple(v.name for v in fit.law.variables if v.name in at and v.kind.role not in ("tokens", "loss"))
+    return Extrapolation(table, models, tokens, level, chosen, _words(fit, below), fit)
+
+
+def _below(fit: "Fit", control: "Fit | None", at: Mapping[str, Any]) -> "Fit | None":
+    """The fit that gives the baseline loss, if it is not given as numbers."""
+    base, moving = fit.law.variable("loss"), fit.baseline == "control"
+    if control is not None and not moving:
+        raise FitError("control= is for fits with baseline='control'; this one measures from a fixed parent.")
+    if base is None or control is not None:
+        return control
+    if moving and CONTROL not in at:
+        raise DataError(
+            "this fit measures the excess from the unpruned control: give control=<fit of law 'power' to the new "
+            f"parent's control curve>, or {CONTROL} (the control's loss, held constant along tokens)."
+        )
+    if not moving and base not in at:
+        raise DataError(f"extrapolate needs {base}: the new parent's loss, or a fit of a dense law that forecasts it.")
+    source = at.get(base)
+    if isinstance(source, str) or not hasattr(source, "law"):
+        return None
+    require_fit(str(base), source)
+    return source
+
+
+def _check_names(fit: "Fit", below: "Fit | None", at: Mapping[str, Any], parent: Mapping[str, Any] | None) -> None:
+    base = fit.law.variable("loss")
+    needed = [v.name for v in fit.law.variables if v.name != base]
+    given = [] if base is None or (below is not None and base not in at) else [base]
+    allowed = [*needed, *([CONTROL] if given and fit.baseline == "control" else given)]
+    unknown, missing = [n for n in at if n not in allowed], [n for n in needed if n not in at]
+    if unknown:
+        raise DataError(f"{fit.law.name} has no column {unknown[0]!r} to forecast at; give {', '.join(allowed)}.")
+    if missing:
+        raise DataError(f"extrapolate needs {' and '.join(missing)} for the law {fit.law.name}.")
+    if parent and below is None:
+        raise DataError("parent= says where a fit of the parents' losses is asked; this call has no such fit.")
+
+
+def _frame(law: Law, at: Mapping[str, Any], parent: Mapping[str, Any]) -> pd.DataFrame:
+    """Every model at every number of tokens."""
+    tokens, base = str(law.variable("tokens")), law.variable("loss")
+    numbers = {str(base if k == CONTROL else k): v for k, v in at.items() if k != tokens and not hasattr(v, "law")}
+    numbers |= {f"{PARENT}{k}": v for k, v in parent.items()}
+    grid = np.ravel(array(tokens, at[tokens]))
+    models = as_rows(numbers)
+    frame = models.loc[models.index.repeat(len(grid))].reset_index(drop=True)
+    frame[tokens] = np.tile(grid, len(models))
+    for variable in law.variables:
+        if variable.name in frame.columns:
+            check_column(frame, variable, law)
+    return frame
+
+
+def _under(law: Law, below: "Fit", frame: pd.DataFrame, *, moving: bool) -> dict[str, np.ndarray]:
+    """The columns at which the baseline's fit is asked: the parents', or the run's own tokens for a control."""
+    size, out = law.variable("size"), {}
+    for variable in below.law.variables:
+        name = f"{PARENT}{variable.name}"
+        if name not in frame.columns and variable.kind.role == "size" and size is not None:
+            name = size
+        elif name not in frame.columns and variable.kind.role == "tokens" and moving:
+            name = str(law.variable("tokens"))
+        if name not in frame.columns:
+            raise DataError(
+                f"the parents' law {below.law.name} needs {variable.name}: give parent={{{variable.name!r}: ...}}."
+            )
+        out[variable.name] = check_column(frame, replace(variable, name=name), below.law)
+    return out
+
+
+def _forecast(
+    fit: "Fit",
+    below: "Fit | None",
+    frame: pd.DataFrame,
+    under: Mapping[str, np.ndarray],
+    level: float,
+    method: "Method | None",
+) -> tuple[pd.DataFrame, str]:
+    from ..fitting.run_effect import new_run_spread
+    from ..fitting.uncertainty.estimate import estimate
+
+    law, base = fit.law, str(fit.law.variable("loss"))
+    columns = {v.name: frame[v.name].to_numpy() for v in law.variables if v.name in frame.columns}
+
+    def loss(params: Mapping[str, float], *other: Mapping[str, float]) -> np.ndarray:
+        parent = {base: below.law(**under, **other[0])} if below is not None else {}
+        return np.broadcast_to(law(**columns, **parent, **params), (len(frame),))
+
+    found = estimate(loss, *([fit] if below is None else [fit, below]), level=level, method=method)
+    if below is not None:
+        columns[base] = loss_at(below, under)
+    apart = [new_run_spread(fit, columns).reach(level)]
+    if below is not None and fit.baseline == "fixed":  # the parent, too, is a run of its own
+        apart.append(new_run_spread(below, under).reach(level))
+    open_ = unsupported(fit, columns)
+    if below is not None:
+        open_ = open_ | unsupported(below, under)
+    value = found.value
+    below_it, above = (np.where(open_, np.inf, reach) for reach in (value - found.lower, found.upper - value))
+    table = frame.assign(
+        **{name: column for name, column in columns.items() if name == base},
+        loss=value,
+        lower=value - below_it,
+        upper=value + above,
+        new_lower=value - np.sqrt(below_it**2 + sum(a**2 for a in apart)),
+        new_upper=value + np.sqrt(above**2 + sum(a**2 for a in apart)),
+        **{f"outside_{k}": v for k, v in outside(fit, columns).items()},
+    )
+    return table, found.method
+
+
+def _words(fit: "Fit", below: "Fit | None") -> str:
+    base = fit.law.variable("loss")
+    if base is None:
+        return "no baseline"
+    if fit.baseline == "control":
+        return "control's loss held constant" if below is None else f"control from {below.law.name}"
+    return f"{base} given" if below is None else f"{base} from {below.law.name}"

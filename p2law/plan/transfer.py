@@ -1,0 +1,147 @@
+"""What a pruned start is worth: tokens of training from scratch that reach the same loss (effective data transferred).
+
+The notion is that of Hernandez et al. 2021 (arXiv 2102.01293) for transfer, with pruning in the place of pre-training
+on other text. The interval holds all numbers of scratch tokens whose loss the data cannot tell from that of the pruned
+model, so that it is open where the pruned model may lie below all that training from scratch can reach.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..data.answer import copied_tables, titled
+from ..data.arguments import positives
+from ..data.quantities import format_quantity
+from ..fitting.prediction import opened
+from .cost import Parent
+from .crossover import outside_words
+from .curve import Arm, Lookup, both_arms, estimated, limits
+from .meeting import roots, undecided
+
+if TYPE_CHECKING:
+    from ..fitting.result import Fit
+    from ..laws import Constants
+
+REACH = (1e-4, 1e6)
+"""Scratch tokens are looked for between these multiples of the retraining tokens."""
+POINTS = 161
+
+
+@copied_tables
+@dataclass(frozen=True, eq=False)
+class Worth:
+    """Tokens of training from scratch that a pruned start with some retraining is worth."""
+
+    level: float
+    method: str
+    table: pd.DataFrame = field(repr=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per number of retraining tokens.
+
+        Columns tokens, loss (of the pruned model there), effective (scratch tokens with the same loss; infinite if none
+        reach it), lower, upper, transferred (effective minus tokens: what the parent is worth), status.
+        """
+        return self.table
+
+    def summary(self) -> str:
+        """Text: a line per number of retraining tokens."""
+        lines = [f"Scratch tokens that retraining the pruned model is worth ({100 * self.level:g} % interval)"]
+        for row in self.table.to_dict("records"):
+            lines.append(
+                f"  {format_quantity(row['tokens']):>6} retraining, loss {row['loss']:.3f}: worth "
+                f"{format_quantity(row['effective'])} [{format_quantity(row['lower'])}, "
+                f"{format_quantity(row['upper'])}] scratch tokens" + (f"; {row['status']}" if row["status"] else "")
+            )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return titled(self.summary(), self.table, index=False)
+
+    __str__ = summary
+
+
+def effective_tokens(
+    pruned: "Fit | Constants",
+    scratch: "Fit | Constants",
+    tokens: Any = None,
+    *,
+    parent: Parent | None = None,
+    level: float = 0.95,
+    method: Literal["wald", "bootstrap"] | None = None,
+    **at: Any,
+) -> Worth:
+    """Tokens of training from scratch that give the loss of the pruned model after some retraining.
+
+    Parameters
+    ----------
+    pruned, scratch, parent, level, method, **at
+        As for :func:`p2law.crossover`.
+    tokens : float or array_like, optional
+        Retraining tokens; default: five over the range the pruned fit was fitted to.
+
+    Returns
+    -------
+    Worth
+
+    Raises
+    ------
+    DataError, FitError
+        If tokens are not positive, or a column is missing or unknown.
+    """
+    first, second = both_arms(pruned, scratch, parent, at)
+    asked = np.geomspace(*limits(first, None), 5) if tokens is None else positives("tokens", tokens)
+    grids = asked[:, None] * np.geomspace(*REACH, POINTS)
+
+    def gaps(of: Lookup) -> np.ndarray:
+        return second.loss(grids, of) - first.loss(asked[:, None], of)
+
+    found = estimated(gaps, (first, second), level=level, method=method)
+    open_ = first.unsupported(asked)[:, None] | second.unsupported(grids)
+    lower, upper = opened(open_, found.lower, found.upper)
+    each = zip(asked.tolist(), grids, found.value, lower, upper, strict=True)
+    rows = [_row(first, second, *row) for row in each]
+    columns = pd.Index(["tokens", "loss", "effective", "lower", "upper", "transferred", "status"])
+    return Worth(level, found.method, pd.DataFrame(rows, columns=columns))
+
+
+def _row(
+    first: Arm, second: Arm, tokens: float, grid: np.ndarray, gap: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> tuple[Any, ...]:
+    """Where training from scratch comes down to the loss of the pruned model."""
+    loss = float(first.best(tokens))
+    met = roots(lambda t: float(second.best(t)) - loss, grid, gap)
+    effective = met[0] if met else np.inf if gap[-1] > 0 else np.nan
+    stretches = undecided(grid, lower, upper)
+    low, high = _around(effective, stretches, known=not np.isnan(lower).all())
+    return tokens, loss, effective, low, high, effective - tokens, _status(first, second, tokens, effective)
+
+
+def _around(value: float, stretches: list[tuple[float, float]], *, known: bool) -> tuple[float, float]:
+    """The undecided stretch around a value; one that is never reached is bounded from below alone."""
+    if not known or np.isnan(value):
+        return np.nan, np.nan
+    if np.isinf(value):
+        return (stretches[-1][0] if stretches and np.isinf(stretches[-1][1]) else np.inf), np.inf
+    return next((s for s in stretches if s[0] <= value <= s[1]), (np.nan, np.nan))
+
+
+def _status(first: Arm, second: Arm, tokens: float, effective: float) -> str:
+    """What the answer rests on: support, then how the curves meet and how far outside."""
+    used = effective if np.isfinite(effective) else tokens
+    sides = {"pruned": first.no_support(tokens), "scratch": second.no_support(used)}
+    lost = [f"the {side} curve has {why}" for side, why in sides.items() if why]
+    return "; ".join([*lost, *filter(None, [_met(first, second, tokens, effective)])])
+
+
+def _met(first: Arm, second: Arm, tokens: float, effective: float) -> str:
+    """How the curves meet, and how far outside the fitted ranges."""
+    if np.isinf(effective):
+        return "the fitted scratch curve never gets there"
+    if np.isnan(effective):
+        return "no answer: training from scratch starts below this loss"
+    sides = {"pruned": first.beyond(tokens), "scratch": second.beyond(effective)}
+    parts = [outside_words(side, factors) for side, factors in sides.items() if factors]
+    return f"extrapolated: {' and '.join(parts)}" if parts else ""

@@ -1,0 +1,154 @@
+"""How often intervals hold the truth: the design of a fit, its constants taken as true, measured again and again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import FitError
+from ..fitting.prediction import loss_at, prediction_columns
+from ..fitting.solver import coordinates
+from ..fitting.uncertainty.intervals import Method, parameters, predictions
+from ..fitting.uncertainty.resampling import refit
+
+if TYPE_CHECKING:
+    from ..fitting.result import Fit
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Errors of simulated losses.
+
+    Parameters
+    ----------
+    size : float
+        Standard deviation of a row's error, as a fraction of its loss.
+    persistence : float
+        Correlation from one row of a run to its next (AR(1), in the order of the table).
+    level : float
+        Standard deviation of what a whole run is off, as a fraction of its excess (of its loss, for laws without a
+        baseline).
+    """
+
+    size: float
+    persistence: float = 0.0
+    level: float = 0.0
+
+    def draw(self, run: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """One error per row."""
+        fresh, out = rng.standard_normal(len(run)), np.empty(len(run))
+        last: dict[Any, float] = {}
+        stay, new = self.persistence, np.sqrt(1 - self.persistence**2)
+        for i, name in enumerate(run.tolist()):
+            out[i] = last[name] = stay * last[name] + new * fresh[i] if name in last else fresh[i]
+        return self.size * out
+
+    def losses(self, fit: "Fit", rng: np.random.Generator) -> np.ndarray:
+        """The rows of a fit measured once, its constants being true."""
+        base = fit.law.variable("loss")
+        excess = fit.fitted - fit.observations.columns[base] if base else fit.fitted
+        codes = fit.observations.run_codes
+        off = self.level * rng.standard_normal(int(codes.max()) + 1)[codes] if self.level else 0.0
+        return (fit.fitted + off * excess) * np.exp(self.draw(fit.observations.run, rng))
+
+
+def simulated(fit: "Fit", noise: Noise, *, reps: int, rng: int) -> "Iterator[Fit]":
+    """The fit as it would have come out of other measurements of the same rows, its constants being true."""
+    problem, generator = fit.problem(), np.random.default_rng(rng)
+    start = coordinates(problem.layout, problem.box, fit.params)
+    losses = [noise.losses(fit, generator) for _ in range(reps)]
+    turn = iter(losses)
+
+    def sample() -> dict[str, np.ndarray]:
+        loss = next(turn)
+        return {"target": np.log(loss) if problem.log_space else loss / problem.scale}
+
+    constants, objectives = refit(problem, start, sample, reps)
+    names = [p.name for p in fit.law.parameters]
+    for loss, values, objective in zip(losses, constants, objectives, strict=True):
+        if np.isfinite(objective):
+            yield replace(
+                fit,
+                params=MappingProxyType(dict(zip(names, values.tolist(), strict=True))),
+                objective_value=float(objective),
+                observations=replace(fit.observations, response=loss),
+                resampled=None,
+            )
+
+
+def coverage(
+    fit: "Fit",
+    noise: Noise,
+    *,
+    levels: Sequence[float] = (0.8, 0.95),
+    reps: int = 600,
+    method: Method = "wald",
+    draws: int = 200,
+    rng: int = 0,
+    **at: Any,
+) -> pd.DataFrame:
+    """Share of simulated measurements of this design whose intervals hold the truth.
+
+    Parameters
+    ----------
+    fit : Fit
+        Its rows are the design and its constants the truth.
+    noise : Noise
+        Of the simulated losses.
+    levels : sequence of float
+        Confidence levels.
+    reps : int
+        Simulated measurements.
+    method : {"wald", "bootstrap", "profile"}
+        Of the intervals; ``draws`` bootstrap draws each.
+    rng : int
+        Seed.
+    **at
+        Columns of a forecast (``N0=16e9, D=3e8, ...``); without them the constants are looked at.
+
+    Returns
+    -------
+    DataFrame
+        quantity, level, covered (share), width (median of the interval), reps.
+
+    Raises
+    ------
+    FitError
+        If no simulated measurement could be fitted.
+    """
+    columns = prediction_columns(fit, at=at)[0] if at else None
+    true = _truth(fit, columns)
+    rows = []
+    for one in simulated(fit, noise, reps=reps, rng=rng):
+        drawn = one.bootstrap(draws, rng=rng) if method == "bootstrap" else one
+        for level in levels:
+            if columns is None:
+                table = parameters(drawn, level=level, method=method)
+            else:
+                table = predictions(drawn, columns, level=level, kind="mean", method=method)
+            rows.append((level, table["lower"].to_numpy(), table["upper"].to_numpy()))
+    if not rows:
+        raise FitError("no simulated measurement of this design could be fitted.")
+    return _counted(true, rows)
+
+
+def _truth(fit: "Fit", columns: dict[str, np.ndarray] | None) -> dict[str, float]:
+    if columns is None:
+        return dict(fit.params)
+    losses = loss_at(fit, columns)
+    return {f"loss {i}" if len(losses) > 1 else "loss": float(v) for i, v in enumerate(losses)}
+
+
+def _counted(true: dict[str, float], rows: list[tuple[float, np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    out = []
+    values = np.array(list(true.values()))
+    for level in dict.fromkeys(row[0] for row in rows):
+        lower, upper = (np.array([row[i] for row in rows if row[0] == level]) for i in (1, 2))
+        held = (lower <= values) & (values <= upper)
+        for j, name in enumerate(true):
+            width = float(np.median(upper[:, j] - lower[:, j]))
+            out.append((name, level, float(held[:, j].mean()), width, len(held)))
+    return pd.DataFrame(out, columns=pd.Index(["quantity", "level", "covered", "width", "reps"]))
