@@ -47,7 +47,7 @@ def cells(result: Holdout, others: Sequence[str]) -> list[str]:
     return [
         f"{own['rms']:.4f}",
         f"{100 * own['worst']:.1f} %",
-        f"{own['rms'] / fitted:.1f}" + ("" if result.carries else " *"),
+        f"{own['rms'] / fitted:.1f}" + ("" if result.generalises else " *"),
         f"{100 * own['coverage']:.0f} %",
         "no end" if np.isinf(own["reach"]) else f"{own['reach']:.3f}",
         "-" if np.isnan(own["asd_relative"]) else f"{100 * own['asd_relative']:.0f} %",

@@ -106,7 +106,7 @@ def carried(rows: pd.DataFrame) -> None:
         except P2LawError as error:
             common.finding(f"The law carries to {what}", "undetermined", str(error))
             continue
-        verdict = "undetermined" if few(test) else "reproduced" if test.carries else "not reproduced"
+        verdict = "undetermined" if few(test) else "reproduced" if test.generalises else "not reproduced"
         common.finding(f"The law carries to {what}", verdict, " ".join(test.findings))
 
 

@@ -1,4 +1,11 @@
-"""Errors and warnings: every message names the column, row or value and what to do."""
+"""Errors and warnings: every message names the column, row or value and what to do. Old names of public arguments."""
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class P2LawError(Exception):
@@ -35,3 +42,36 @@ class FitWarning(P2LawWarning):
 
 class DataWarning(P2LawWarning):
     """Rows of a file were left out for a stated reason."""
+
+
+# Public names that changed: the old one works for one release, with a warning.
+
+
+def renamed_arguments(**names: str) -> Callable[[F], F]:
+    """Decorator ``@renamed_arguments(old="new")``: the function also takes keyword arguments by their old names."""
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def call(*args: Any, **given: Any) -> Any:
+            for old in names.keys() & given.keys():
+                _deprecated(f"{function.__name__}({old}=...)", f"{names[old]}=")
+                given[names[old]] = given.pop(old)
+            return function(*args, **given)
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def renamed_attribute(old: str, new: str) -> property:
+    """A read-only property that gives attribute ``new`` under its old name."""
+
+    def read(record: Any) -> Any:
+        _deprecated(f"{type(record).__name__}.{old}", f".{new}")
+        return getattr(record, new)
+
+    return property(read, doc=f"Deprecated: use ``{new}``.")
+
+
+def _deprecated(old: str, new: str) -> None:
+    warnings.warn(f"{old} is deprecated: use {new}", DeprecationWarning, stacklevel=3)  # 3: the caller's own line

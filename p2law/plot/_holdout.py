@@ -135,7 +135,7 @@ def _dress(ax: Axes, result: "Holdout", method: str, x: str) -> None:
     line = result.to_frame().loc[method]
     split = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
     covered = "" if np.isnan(line["coverage"]) else f" · {100 * line['coverage']:.3g} % covered"
-    verdict = "" if result.carries or method != result.law.name else "DOES NOT CARRY · "
+    verdict = "" if result.generalises or method != result.law.name else "DOES NOT CARRY · "
     style.title(ax, f"{result.law.title} · {verdict}{split.replace('->', '→')}\nrms {line['rms']:.3g} nats{covered}")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,6 @@ from . import scores
 from .holdout import Holdout, holdout
 from .splits import By
 
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-
-
 # AICc and BIC of fits to the same rows: the likelihood behind each objective, and how many rows count.
 #
 # A fit that minimises ``sum w rho(r)`` is the maximum-likelihood fit of residuals with density proportional to
@@ -33,12 +29,12 @@ if TYPE_CHECKING:
 # correlation of the residuals by run (Kish's design effect), allowing for the levels of runs that the constants absorb.
 
 
-def free_constants(fit: "Fit") -> int:
+def free_constants(fit: Fit) -> int:
     """Constants fitted: without fixed and held ones, tied ones once."""
     return int(fit.problem().box.free.sum())
 
 
-def deviance(fit: "Fit") -> float:
+def deviance(fit: Fit) -> float:
     """-2 log likelihood at the fit, with the scale of the residuals profiled out."""
     from scipy.optimize import minimize_scalar
 
@@ -64,7 +60,7 @@ def _log_normaliser(tau: np.ndarray, delta: float) -> np.ndarray:
     return np.log(core + tails * np.exp(-(delta**2) / (2 * tau)))
 
 
-def effective_rows(fit: "Fit") -> float:
+def effective_rows(fit: Fit) -> float:
     """Rows the residuals are worth: one per row where each is its own run, down to one per run.
 
     The constants absorb part of the differences between runs; all of it with as many constants as runs, which are then
@@ -87,7 +83,7 @@ def effective_rows(fit: "Fit") -> float:
     return n / (1 + (size - 1) * icc)
 
 
-def criteria(fit: "Fit", n_eff: float) -> tuple[float, float]:
+def criteria(fit: Fit, n_eff: float) -> tuple[float, float]:
     """AICc and BIC at this many effective rows; AICc is infinite with fewer than two more rows than constants."""
     k = free_constants(fit) + 1
     scaled = deviance(fit) * n_eff / int((fit.observations.weight > 0).sum())

@@ -11,7 +11,7 @@ from ..data.answer import copied_tables, listed
 from ..data.arguments import check_level
 from ..data.control import CONTROL
 from ..data.observations import Observations, Table, observe
-from ..errors import DataError, FitError, P2LawError
+from ..errors import DataError, FitError, P2LawError, renamed_attribute
 from ..fitting.fit import fit
 from ..fitting.prediction import outside
 from ..fitting.result import Fit
@@ -63,9 +63,11 @@ class Holdout:
         return float(scores.of_law(self)["absolute"])
 
     @property
-    def carries(self) -> bool:
+    def generalises(self) -> bool:
         """Whether the held-out rms is at most three times that of the rows fitted."""
-        return scores.carries(self)
+        return scores.generalises(self)
+
+    carries = renamed_attribute("carries", "generalises")
 
     @property
     def coverage(self) -> float:

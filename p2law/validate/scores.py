@@ -111,8 +111,8 @@ def fitted_rms(result: "Holdout") -> float:
     return float(np.sqrt(np.average([f.fit.metrics["rmse"] ** 2 for f in folds], weights=[f.rows for f in folds])))
 
 
-def carries(result: "Holdout") -> bool:
-    """See :attr:`Holdout.carries`."""
+def generalises(result: "Holdout") -> bool:
+    """See :attr:`Holdout.generalises`."""
     # Rows at the rounding of the fit have no scale to compare with.
     scale = max(fitted_rms(result), 1e-6 * float(np.abs(result.rows["loss"]).mean()))
     return bool(of_law(result)["rms"] <= FAILS * scale)
@@ -145,7 +145,7 @@ def _verdict(result: "Holdout") -> str:
     biases = by_run(rows)["bias"]
     under, runs = int((biases < 0).sum()), len(biases)
     side = f"too low on {under}, too high on {runs - under} of {runs} held-out {unit(rows)}s"
-    verdict = "carries" if carries(result) else "does not carry here"
+    verdict = "carries" if generalises(result) else "does not carry here"
     return (
         f"The law {verdict}: {size}; it predicts {side}; mean error {100 * own['absolute']:.2g} %, worst "
         f"{100 * own['worst']:.2g} % ({unit(rows)} {own['worst_run']})."
@@ -168,7 +168,7 @@ def _intervals(result: "Holdout", table: pd.DataFrame) -> list[str]:
         verdict = _too_many_missed(missed, len(judged), result.level, kind)
         if not verdict and line["coverage"] < result.level - BEYOND_CHANCE * chance:
             verdict = ": too narrow, by more than chance"
-        elif not verdict and method == result.law.name and not carries(result):
+        elif not verdict and method == result.law.name and not generalises(result):
             verdict = ": wide enough for the law's errors there, as far as that count can say"
         wide = f"half-width {line['reach']:.2g} nats" if np.isfinite(line["reach"]) else "most without an end"
         counted = f"counting error of {len(judged)} {kind}{'s' * (len(judged) != 1)} ± {100 * chance:.2g} points"

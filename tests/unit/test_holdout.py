@@ -36,15 +36,15 @@ def along(curves) -> Holdout:
 
 
 def test_depth_at_a_higher_rate_fails_and_four_runs_do_not_blame_the_interval(by_rate):
-    assert not by_rate.carries
+    assert not by_rate.generalises
     assert by_rate.to_frame().loc["p2", "rms"] == pytest.approx(0.164, abs=0.003)
     assert by_rate.coverage == 0.75
     assert "does not carry here" in by_rate.summary()
     assert "wide enough for the law's errors there" in by_rate.summary()
 
 
-def test_width_carries_to_the_largest_size(by_size):
-    assert by_size.carries
+def test_width_generalises_to_the_largest_size(by_size):
+    assert by_size.generalises
     assert by_size.to_frame().loc["p2", "rms"] == pytest.approx(0.0188, abs=0.0005)
     assert "The control's loss at the held-out tokens is taken as known." in by_size.findings
     held = by_size.rows[by_size.rows["method"] == "p2"]
@@ -179,7 +179,7 @@ def test_one_rate_supports_no_other(curves):
     """gamma is held where one rate was seen: the interval at another rate has no end."""
     two = holdout("p2", curves[curves.method == "unstructured"], by="rho", min_tokens=3e5)
     assert "has no end at 56 rows: the rows fitted say nothing there" in two.summary()
-    assert not two.carries
+    assert not two.generalises
 
 
 def test_an_interval_that_misses_whole_runs_is_said_to_be_too_narrow(curves):
@@ -256,3 +256,8 @@ def test_plot_draws_every_run_and_the_best_baseline(along, dense):
         draw(along, x="loss")
     for drawn in (ax, ends):
         matplotlib.pyplot.close(drawn.figure)
+
+
+def test_the_old_name_of_the_verdict_warns(along):
+    with pytest.warns(DeprecationWarning, match="use .generalises"):
+        assert along.carries == along.generalises
