@@ -441,7 +441,7 @@ def test_models_that_never_get_there_and_cut_intervals_are_marked(pruned_fit, ax
     assert [t.endswith(": never") for t in legend_texts(drawn)] == [False, True]
     assert "bars: 95 % intervals" in drawn.get_title()
     plan = drawn_plan(pruned_fit)
-    far = p2law.plot.tokens(replace(plan, table=plan.table.assign(upper=np.inf)), Figure().subplots())
+    far = p2law.plot.tokens(replace(plan, _table=plan.table.assign(upper=np.inf)), Figure().subplots())
     assert CARETRIGHT in [line.get_marker() for line in far.lines]
     assert p2law.plot.tokens(drawn_plan(pruned_fit), Figure().subplots(), legend=False).get_legend() is None
 

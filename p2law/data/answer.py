@@ -1,58 +1,89 @@
-"""Tables of immutable records: every look at one is a copy, so that nobody can write into the record's own."""
+"""Base of plan and report records: how they print, what a notebook shows, and tables that nobody can write into."""
 
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
-Record = TypeVar("Record")
-
-
-def copied_tables(record: type[Record]) -> type[Record]:
-    """Class decorator above ``@dataclass(frozen=True)``: fields that are DataFrames give copies."""
-    for each in fields(record):  # type: ignore[arg-type]
-        if each.type in (pd.DataFrame, "pd.DataFrame"):
-            setattr(record, each.name, _Copied(each.name))
-    return record
-
-
-class _Copied:
-    """A field whose value is copied whenever it is read; it lives in the instance's own dict, where pickle looks."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, record: Any, owner: type) -> Any:
-        return self if record is None else record.__dict__[self.name].copy()
-
-    def __set__(self, record: Any, table: pd.DataFrame) -> None:
-        record.__dict__[self.name] = table
-
-
-# What records show in a notebook: a line in bold or a list of sentences, then a table.
-
-
 ROWS = 40
-"""Longer tables are cut in the middle, and their size is said."""
+"""A notebook shows longer tables cut in the middle, with their size."""
 
 
-def titled(text: str, table: pd.DataFrame, **how: Any) -> str:
-    """The first line of a report above a table, its closing sentences below; ``how`` as for ``DataFrame.to_html``.
+class Copied:
+    """Public name of a table that a record keeps in a private field: each access returns a copy."""
 
-    Indented lines are left out: they are the rows of the table in words.
+    def __init__(self, field: str) -> None:
+        self.field = field
+
+    def __get__(self, record: Any, owner: type | None = None) -> pd.DataFrame:
+        return self if record is None else getattr(record, self.field).copy()  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The text of a record."""
+
+    title: str
+    findings: Sequence[str] = ()
+    """Sentences above the table, printed as a list."""
+    rows: Sequence[str] = ()
+    """The table in words; a notebook shows the table instead."""
+    sentences: Sequence[str] = ()
+    """Sentences below the table."""
+
+    def text(self) -> str:
+        """All of it, line by line."""
+        head = [self.title, *(["=" * 72] if self.findings else [])] if self.title else []
+        return "\n".join([*head, *(f"* {each}" for each in self.findings), *self.rows, *self.sentences])
+
+    def html(self, tables: Mapping[str, pd.DataFrame]) -> str:
+        """All of it, with these tables, by heading, in the place of the rows."""
+        listed = "".join(f"<li>{escape(each)}</li>" for each in self.findings)
+        parts = [f"<b>{escape(self.title)}</b>", f"<ul>{listed}</ul>" if listed else ""]
+        for heading, table in tables.items():
+            index = not isinstance(table.index, pd.RangeIndex)
+            shown = table.to_html(
+                index=index, float_format="{:.5g}".format, max_rows=ROWS, show_dimensions=len(table) > ROWS
+            )
+            parts.append((f"<p><b>{escape(heading)}</b></p>" if heading else "") + shown)
+        parts += [f"<p>{escape(each.strip())}</p>" for each in self.sentences]
+        return f"<div>{''.join(parts)}</div>"
+
+
+class Record:
+    """Base of the records that plans and reports return.
+
+    A subclass is a ``@dataclass(frozen=True, eq=False, repr=False)`` with a method ``_report``. It keeps its tables in
+    private fields, the main one in ``_table``, reads them there without a copy, and gives them out through
+    :class:`Copied`.
     """
-    first, *others = text.splitlines()
-    closing = "".join(f"<p>{escape(line)}</p>" for line in others if line and not line.startswith(" "))
-    return f"<div><b>{escape(first)}</b>{_cut(table, **how)}{closing}</div>"
 
+    _table: pd.DataFrame
 
-def listed(title: str, sentences: Iterable[str], table: pd.DataFrame) -> str:
-    """A title and sentences above a table."""
-    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    return f"<div><b>{escape(title)}</b><ul>{said}</ul>{_cut(table)}</div>"
+    def _report(self) -> Report:
+        """What the record says: title, findings, rows, sentences."""
+        raise NotImplementedError
 
+    def _tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables that a notebook shows, by heading."""
+        return {"": self.to_frame()}
 
-def _cut(table: pd.DataFrame, **how: Any) -> str:
-    return table.to_html(max_rows=ROWS, show_dimensions=len(table) > ROWS, **how)
+    def to_frame(self) -> pd.DataFrame:
+        """The table, as a copy."""
+        return self._table.copy()
+
+    def summary(self) -> str:
+        """The report as text."""
+        return self._report().text()
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        report = self._report()
+        return f"<{type(self).__name__}: {report.title or report.findings[0]}>"
+
+    def _repr_html_(self) -> str:
+        return self._report().html(self._tables())

@@ -1,13 +1,13 @@
 """Compute-optimal training: size, tokens and loss for a budget, and the budget for a loss, with intervals."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables, titled
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import one_positive, positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from ..laws.published import Constants
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class ComputePlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class ComputePlan(Record):
     """Size and tokens of least loss, one row per budget (or per target loss). Numbers for one, arrays for many."""
 
     law: str
@@ -34,7 +33,8 @@ class ComputePlan:
     """Confidence level of the intervals."""
     many: bool
     """Whether an array was asked about."""
-    table: pd.DataFrame = field(repr=False)
+    _table: pd.DataFrame
+    table = Copied("_table")
     """Columns C, N, D, tokens_per_param, loss, their _lower and _upper where they follow from the fit, status."""
 
     @property
@@ -73,26 +73,16 @@ class ComputePlan:
         return self._column(f"{name}_lower"), self._column(f"{name}_upper")
 
     def _column(self, name: str) -> Any:
-        values = self.table[name].to_numpy()
-        return values if self.many else values[0]
+        values = self._table[name].to_numpy()
+        return values.copy() if self.many else values[0]
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per budget."""
-        return self.table
-
-    def summary(self) -> str:
-        """Text: a line per budget, with units and intervals."""
+    def _report(self) -> Report:
         serving = ""
         if self.inference_tokens:
             serving = f", with {format_quantity(self.inference_tokens)} tokens of inference"
-        intervals = f" ({100 * self.level:g} % intervals)" if self.table["N_lower"].notna().any() else ""
-        head = f"Compute-optimal training by {self.law}{serving}{intervals}"
-        return "\n".join([head, *(_line(row) for row in self.table.to_dict("records"))])
-
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.table, index=False, float_format="{:.4g}".format)
+        intervals = f" ({100 * self.level:g} % intervals)" if self._table["N_lower"].notna().any() else ""
+        title = f"Compute-optimal training by {self.law}{serving}{intervals}"
+        return Report(title, rows=[_line(row) for row in self._table.to_dict("records")])
 
 
 def _line(row: Mapping[Any, Any]) -> str:

@@ -6,14 +6,13 @@ large budgets, and it covers as the interval of the difference does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables
+from ..data.answer import Copied, Record, Report
 from ..data.quantities import format_quantity
 from ..errors import FitError
 from ..fitting.prediction import opened
@@ -30,9 +29,8 @@ Winner = Literal["pruned", "scratch", "undetermined"]
 Verdict = Literal["crossing", "pruned", "scratch", "never", "undetermined"]
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class Crossover:
+@dataclass(frozen=True, eq=False, repr=False)
+class Crossover(Record):
     """Where training from scratch and retraining a pruned model reach the same loss at the same cost.
 
     ``str(crossover)`` says it in sentences; ``to_frame()`` is the difference in loss over the range of budgets.
@@ -63,9 +61,13 @@ class Crossover:
     no_support: Mapping[str, str]
     """By side, why its fit says nothing here (it saw one other level of a column); empty if both do."""
     bill: Bill
-    crossings: pd.DataFrame = field(repr=False)
+    _crossings: pd.DataFrame
+    _table: pd.DataFrame
+    crossings = Copied("_crossings")
     """Every crossing of the fitted curves in the range: tokens, lower, upper, total (the bill), below, above."""
-    table: pd.DataFrame = field(repr=False)
+    table = Copied("_table")
+    """Over the range: tokens (retraining), scratch_tokens (same cost), total (the bill), pruned, scratch (losses),
+    difference (pruned minus scratch, nats per token), lower, upper."""
 
     @property
     def status(self) -> str:
@@ -77,31 +79,25 @@ class Crossover:
         """The whole bill at ``value``, in ``bill.unit``."""
         return float(self.bill.total(self.value))
 
-    def to_frame(self) -> pd.DataFrame:
-        """Over the range: tokens (retraining), scratch_tokens (same cost), total (the bill), pruned, scratch (losses),
-        difference (pruned minus scratch, nats per token), lower, upper.
-        """
-        return self.table
-
-    def summary(self) -> str:
-        """Text: the bill, the verdict and the difference along the range."""
-        low, high = (format_quantity(t) for t in self.table["tokens"].iloc[[0, -1]])
-        lines = [f"Prune or train from scratch ({self.bill}), {low} to {high} retraining tokens: {self.status}"]
-        for row in self.table.iloc[:: (len(self.table) - 1) // 4].to_dict("records"):
+    def _report(self) -> Report:
+        low, high = (format_quantity(t) for t in self._table["tokens"].iloc[[0, -1]])
+        lines = []
+        for row in self._sampled().to_dict("records"):
             between = f" [{row['lower']:+.3f}, {row['upper']:+.3f}]" if np.isfinite(row["lower"]) else ""
             lines.append(
                 f"  {format_quantity(row['tokens']):>6} retraining = {format_quantity(row['scratch_tokens'])} scratch "
                 f"tokens: pruned {row['pruned']:.3f}, scratch {row['scratch']:.3f}, "
                 f"difference {row['difference']:+.3f}{between} nats"
             )
-        return "\n".join(lines)
+        title = f"Prune or train from scratch ({self.bill}), {low} to {high} retraining tokens: {self.status}"
+        return Report(title, rows=lines)
 
-    def _repr_html_(self) -> str:
-        title = escape(f"Prune or train from scratch ({self.bill})")
-        shown = self.table.iloc[:: (len(self.table) - 1) // 4]
-        return f"<div><b>{title}</b><p>{escape(self.status)}</p>{shown.to_html(index=False)}</div>"
+    def _sampled(self) -> pd.DataFrame:
+        """Five rows of the table, from one end of the range to the other."""
+        return self._table.iloc[:: (len(self._table) - 1) // 4]
 
-    __str__ = summary
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {"": self._sampled()}
 
 
 def crossover(
@@ -231,8 +227,8 @@ def _judged(met: Meeting, table: pd.DataFrame, at_large: Winner, level: float, m
         beyond=met.beyond(ends),
         no_support=met.no_support(tokens),
         bill=met.bill,
-        crossings=crossings,
-        table=table,
+        _crossings=crossings,
+        _table=table,
     )
 
 

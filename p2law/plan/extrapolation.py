@@ -1,13 +1,13 @@
 """The whole post-training curve of models not trained yet: larger ones, other rates, more tokens."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables, titled
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import array, check_level, mapping, require_fit
 from ..data.control import CONTROL
 from ..data.observations import check_column
@@ -24,15 +24,11 @@ PARENT = "parent_"
 """Prefix of the parents' own columns in the table."""
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class Extrapolation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Extrapolation(Record):
     """Curves of models that were not trained, with two intervals each."""
 
-    table: pd.DataFrame = field(repr=False)
-    """The columns asked about with loss (nats per token), lower and upper (the law itself), new_lower and new_upper (a
-    run of its own), and for each variable ``outside_...``: the factor by which it lies outside the fitted range (1
-    inside)."""
+    _table: pd.DataFrame
     models: tuple[str, ...]
     """The columns that tell the models apart."""
     tokens: str
@@ -41,27 +37,22 @@ class Extrapolation:
     """``"wald"`` or ``"bootstrap"``."""
     baseline: str
     """Where the parent's loss comes from."""
-    fit: "Fit" = field(repr=False)
+    fit: "Fit"
+    table = Copied("_table")
+    """One row per model and number of tokens: the columns asked about with loss (nats per token), lower and upper (the
+    law itself), new_lower and new_upper (a run of its own), and for each variable ``outside_...``: the factor by which
+    it lies outside the fitted range (1 inside)."""
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per model and number of tokens."""
-        return self.table
-
-    def summary(self) -> str:
-        """Text: for each model the last point of its curve with both intervals, and how far outside it lies."""
-        lines = [f"{self.fit.law.title}, {self.baseline}; {100 * self.level:g} % intervals ({self.method})"]
-        for _, rows in self.table.groupby(list(self.models), sort=False) if self.models else [((), self.table)]:
+    def _report(self) -> Report:
+        table, lines = self._table, []
+        for _, rows in table.groupby(list(self.models), sort=False) if self.models else [((), table)]:
             last = rows.sort_values(self.tokens).iloc[-1]
             at = ", ".join(f"{name} = {format_quantity(float(last[name]))}" for name in (*self.models, self.tokens))
             law = f"the law [{last['lower']:.4g}, {last['upper']:.4g}]"
             run = f"a new run [{last['new_lower']:.4g}, {last['new_upper']:.4g}]"
             lines.append(f"  {at}: {last['loss']:.4g} nats per token, {law}, {run}: {_place(self.fit, last)}")
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.table)
-
-    __str__ = summary
+        head = f"{self.fit.law.title}, {self.baseline}; {100 * self.level:g} % intervals ({self.method})"
+        return Report(head, rows=lines)
 
 
 def _place(fit: "Fit", row: Any) -> str:

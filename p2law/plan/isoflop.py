@@ -1,13 +1,13 @@
 """IsoFLOP profiles read off the fitted surface: loss against size at a fixed budget."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables, titled
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import one_positive, positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
@@ -20,37 +20,30 @@ from .surface import LARGEST, Surface, allocate, first_true, surface
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
-    from ..laws.published import Constants
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class IsoFlop:
+@dataclass(frozen=True, eq=False, repr=False)
+class IsoFlop(Record):
     """Loss against size at fixed budgets, from a fitted surface."""
 
     law: str
-    optima: pd.DataFrame = field(repr=False)
+    _optima: pd.DataFrame
+    _table: pd.DataFrame
+    optima = Copied("_optima")
     """One row per budget: C, N, D, loss at the optimum, and status: what it rests on."""
-    table: pd.DataFrame = field(repr=False)
+    table = Copied("_table")
     """One row per budget and size: C, N, D, loss, penalty (nats above the budget's optimum)."""
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per budget and size."""
-        return self.table
-
-    def summary(self) -> str:
-        """Text: a line per budget."""
-        lines = [f"IsoFLOP profiles by {self.law}"]
-        for row in self.optima.to_dict("records"):
+    def _report(self) -> Report:
+        rows = []
+        for row in self._optima.to_dict("records"):
             N, D = format_quantity(row["N"]), format_quantity(row["D"])
             least = f"least loss {row['loss']:.4f} nats/token at N = {N}, D = {D}"
-            lines.append(f"  C = {row['C']:.4g} FLOPs: {least}; {row['status']}")
-        return "\n".join(lines)
+            rows.append(f"  C = {row['C']:.4g} FLOPs: {least}; {row['status']}")
+        return Report(f"IsoFLOP profiles by {self.law}", rows=rows)
 
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.optima, index=False)
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {"": self._optima}
 
 
 def isoflop(source: "Fit | Constants", C: Any, N: Any = None, *, reach: float = 10.0, **at: Any) -> IsoFlop:
@@ -96,9 +89,8 @@ def isoflop(source: "Fit | Constants", C: Any, N: Any = None, *, reach: float = 
 # What a size other than the compute-optimal one costs: in loss at the same budget, in budget at the same loss.
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class SizeCost:
+@dataclass(frozen=True, eq=False, repr=False)
+class SizeCost(Record):
     """What each size costs beside the compute-optimal one of the same budget, one row per size."""
 
     law: str
@@ -108,26 +100,17 @@ class SizeCost:
     """Confidence level of the intervals."""
     optimal: Mapping[str, float]
     """N, D and loss of the compute-optimal model."""
-    table: pd.DataFrame = field(repr=False)
-    """Columns N, D, tokens_per_param, loss, penalty (nats above the optimum), compute_ratio (budget to reach the
-    optimum's loss at this size, over C), intervals of the last three, status."""
+    _table: pd.DataFrame
+    table = Copied("_table")
+    """One row per size: N, D, tokens_per_param, loss, penalty (nats above the optimum), compute_ratio (budget to reach
+    the optimum's loss at this size, over C), intervals of the last three, status."""
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per size."""
-        return self.table
-
-    def summary(self) -> str:
-        """Text: the optimum, then a line per size."""
+    def _report(self) -> Report:
         N, D = (format_quantity(self.optimal[name]) for name in ("N", "D"))
         head = f"Sizes for C = {self.C:.4g} FLOPs by {self.law}"
         if np.isfinite(self.optimal["N"]):
             head += f"; optimal: N = {N} parameters, D = {D} tokens, loss {self.optimal['loss']:.4f} nats/token"
-        return "\n".join([head, *(_line(row) for row in self.table.to_dict("records"))])
-
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.table, index=False, float_format="{:.4g}".format)
+        return Report(head, rows=[_line(row) for row in self._table.to_dict("records")])
 
 
 def _line(row: Mapping[Any, Any]) -> str:
@@ -209,51 +192,46 @@ def tokens_for(on: Surface, N: np.ndarray, loss: np.ndarray) -> np.ndarray:
 
 # How wrong a parabola through an isoFLOP profile is on your own grid, even without noise.
 #
-# The profile of a sum of two powers is no parabola in log N: where the exponents differ, or the sizes lie unevenly around
-# the optimum, the vertex misses it, and a power law through the vertices carries the error on (arXiv 2603.22339).
+# The profile of a sum of two powers is no parabola in log N: where the exponents differ, or the sizes lie unevenly
+# around the optimum, the vertex misses it, and a power law through the vertices extrapolates that error (arXiv
+# 2603.22339).
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class ParabolaBias:
+@dataclass(frozen=True, eq=False, repr=False)
+class ParabolaBias(Record):
     """Optimal sizes by parabolas through noise-free losses of a law, beside the law's own."""
 
     law: str
-    table: pd.DataFrame = field(repr=False)
-    """One row per budget: C, sizes (how many), N (the law's optimum), N_parabola, ratio (parabola over law), sides
-    (sizes below and above the optimum), status."""
-    forecast: pd.DataFrame = field(repr=False)
-    """Further budgets: C, N, N_parabola (by the power law through the vertices), ratio."""
+    _table: pd.DataFrame
+    _forecast: pd.DataFrame
     exponent: float
     """Power of C in the optimal size along these budgets, by the law."""
     exponent_parabola: float
     """The same through the parabolas' vertices; nan with fewer than two of them."""
+    table = Copied("_table")
+    """One row per budget of the grid: C, sizes (how many), N (the law's optimum), N_parabola, ratio (parabola over
+    law), sides (sizes below and above the optimum), status."""
+    forecast = Copied("_forecast")
+    """Further budgets: C, N, N_parabola (by the power law through the vertices), ratio."""
 
     @property
     def worst(self) -> float:
         """The ratio farthest from one among the budgets of the grid; nan if no parabola has a lowest point."""
-        ratios = self.table["ratio"].dropna().to_numpy()
+        ratios = self._table["ratio"].dropna().to_numpy()
         return float(ratios[np.argmax(np.abs(np.log(ratios)))]) if len(ratios) else float("nan")
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per budget of the grid."""
-        return self.table
-
-    def summary(self) -> str:
-        """Text: a line per budget, the exponents, the forecasts."""
-        lines = [f"Parabolas through noise-free losses of {self.law}, on this grid of sizes"]
-        for row in self.table.to_dict("records"):
-            lines.append(f"  C = {row['C']:.4g} FLOPs, {row['sizes']} sizes: {_compared(row)}")
+    def _report(self) -> Report:
+        rows = [
+            f"  C = {row['C']:.4g} FLOPs, {row['sizes']} sizes: {_compared(row)}"
+            for row in self._table.to_dict("records")
+        ]
+        below = []
         if np.isfinite(self.exponent_parabola):
             pair = f"{self.exponent_parabola:.4f} by parabolas, {self.exponent:.4f} by the law"
-            lines.append(f"  optimal size grows with C to the power {pair}")
-        lines += [f"  forecast, C = {row['C']:.4g} FLOPs: {_compared(row)}" for row in self.forecast.to_dict("records")]
-        return "\n".join(lines)
-
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.table, index=False)
+            below = [f"  optimal size grows with C to the power {pair}"]
+        further = self._forecast.to_dict("records")
+        below += [f"  forecast, C = {row['C']:.4g} FLOPs: {_compared(row)}" for row in further]
+        return Report(f"Parabolas through noise-free losses of {self.law}, on this grid of sizes", (), rows, below)
 
 
 def _compared(row: dict[Any, Any]) -> str:

@@ -7,14 +7,13 @@ if it had been measured; where its losses would lie does not matter for how much
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import array, check_level, number, require_fit, whole_number
 from ..data.flops import training_flops
 from ..data.observations import Table, as_frame, check_column
@@ -138,9 +137,8 @@ def _training(fit: "Fit", lasts: list[pd.Series]) -> tuple[np.ndarray, str]:
     return np.asarray(training_flops(left, drawn)), "FLOPs"
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class NextRuns:
+@dataclass(frozen=True, eq=False, repr=False)
+class NextRuns(Record):
     """Candidate runs in the order of what they tell about a forecast per unit of cost."""
 
     now: float
@@ -148,33 +146,26 @@ class NextRuns:
     level: float
     coin: str
     """What cost is counted in."""
-    ranking: pd.DataFrame = field(repr=False)
+    _table: pd.DataFrame
+    _picks: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    ranking = Copied("_table")
     """Every candidate alone: run, the law's columns at its end, cost, width (expected), narrower (share of the width
     it takes away), per_cost (fall of the variance per unit of cost, relative to the best)."""
-    picks: pd.DataFrame = field(repr=False)
+    picks = Copied("_picks")
     """Candidates to train, in order: run, cost, spent (so far), width (expected then)."""
-    notes: tuple[str, ...] = ()
 
-    def to_frame(self) -> pd.DataFrame:
-        """The ranking of single candidates."""
-        return self.ranking
-
-    def summary(self) -> str:
-        """Text: the interval now, and after each pick."""
-        lines = [f"Interval of the forecast now: {self.now:.3g} wide ({100 * self.level:g} %)"]
-        for row in self.picks.to_dict("records"):
-            at = self.ranking[self.ranking["run"] == row["run"]].iloc[0].drop(["run", *_SAID])
+    def _report(self) -> Report:
+        lines = []
+        for row in self._picks.to_dict("records"):
+            at = self._table[self._table["run"] == row["run"]].iloc[0].drop(["run", *_SAID])
             where = ", ".join(f"{k} = {format_quantity(v)}" for k, v in at.items())
             spent = f"{row['spent']:.3g}" if self.coin == "FLOPs" else format_quantity(row["spent"])
             lines.append(f"  then {row['run']} ({where}): {row['width']:.3g} wide, {spent} {self.coin} spent")
-        if self.picks.empty:
+        if self._picks.empty:
             lines.append("  no candidate can be paid from the budget")
-        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        return f"<div><pre>{escape(self.summary())}</pre>{self.ranking.to_html(index=False)}</div>"
-
-    __str__ = summary
+        title = f"Interval of the forecast now: {self.now:.3g} wide ({100 * self.level:g} %)"
+        return Report(title, sentences=[*lines, *(f"  note: {note}" for note in self.notes)])
 
 
 _SAID = ["cost", "width", "narrower", "per_cost"]

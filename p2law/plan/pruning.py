@@ -1,13 +1,13 @@
 """The best way to a model of a given size at a given budget: which method, which parent, how many tokens."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables, titled
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import mapping, number, plain, require_fit
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
@@ -22,43 +22,36 @@ if TYPE_CHECKING:
 _COLUMNS = ["method", "parent", "rate", "tokens", "loss", "lower", "upper", "behind", "behind_lower", "behind_upper"]
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class Ranking:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranking(Record):
     """Ways to a model of one size at one budget, lowest loss first."""
 
     size: float
     budget: str
     """The budget with its coin, and who pays for the parent."""
     level: float
-    table: pd.DataFrame = field(repr=False)
+    _table: pd.DataFrame
+    table = Copied("_table")
+    """One row per method and parent: method, parent, rate, tokens (after the parent is paid), loss, lower, upper (of
+    the law), behind (loss above that of the best), behind_lower, behind_upper, status. Ways at columns of which the fit
+    says nothing (a rate where it saw another one only) come after the others, with infinite intervals; impossible ways
+    come last, with nan and the reason."""
 
     @property
     def best(self) -> dict[str, Any]:
         """The first row: method, parent, rate, tokens, loss, lower, upper."""
-        return {str(k): plain(v) for k, v in self.table.iloc[0].items() if not str(k).startswith("behind")}
+        return {str(k): plain(v) for k, v in self._table.iloc[0].items() if not str(k).startswith("behind")}
 
     @property
     def tied(self) -> list[tuple[str, str]]:
         """(method, parent) of those that the data cannot tell from the best."""
-        rows = self.table.iloc[1:]
+        rows = self._table.iloc[1:]
         level = rows[(rows["behind_lower"] <= 0) & (rows["behind_upper"] >= 0)]
         return list(zip(level["method"], level["parent"], strict=True))
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per method and parent.
-
-        Columns method, parent, rate, tokens (after the parent is paid), loss, lower, upper (of the law), behind (loss
-        above that of the best), behind_lower, behind_upper, status. Ways at columns of which the fit says nothing (a
-        rate where it saw another one only) come after the others, with infinite intervals; impossible ways come last,
-        with nan and the reason.
-        """
-        return self.table
-
-    def summary(self) -> str:
-        """Text: the ranking, and who cannot be told from the best."""
-        lines = [f"A model of {format_quantity(self.size)} parameters for {self.budget}:"]
-        for row in self.table.to_dict("records"):
+    def _report(self) -> Report:
+        lines, tied = [], []
+        for row in self._table.to_dict("records"):
             way = f"{row['method']} from {row['parent']}" if row["parent"] else row["method"]
             if np.isnan(row["loss"]):
                 lines.append(f"  {way}: {row['status']}")
@@ -69,13 +62,9 @@ class Ranking:
             lines.append(f"  {way}, {rate}{format_quantity(row['tokens'])} tokens: {row['loss']:.3f}{between}{status}")
         if self.tied:
             names = ", ".join(f"{m} from {p}" if p else m for m, p in self.tied)
-            lines.append(f"These data do not tell the best from {names} ({100 * self.level:g} % interval).")
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.table, index=False)
-
-    __str__ = summary
+            tied = [f"These data do not tell the best from {names} ({100 * self.level:g} % interval)."]
+        title = f"A model of {format_quantity(self.size)} parameters for {self.budget}:"
+        return Report(title, rows=lines, sentences=tied)
 
 
 def best_pruning(

@@ -6,14 +6,13 @@ average is the compute-optimal size, or as near to it as a schedule that ends at
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from html import escape
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import number, one_positive
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
@@ -28,9 +27,8 @@ if TYPE_CHECKING:
     from ..laws.published import Constants
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class SparsePlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class SparsePlan(Record):
     """A sparse pre-training run for a deployment size, its dense twin, and the dense run of the deployment size."""
 
     law: str
@@ -42,11 +40,12 @@ class SparsePlan:
     """Confidence level of the intervals."""
     status: str
     """A sentence: whether the compute-optimal average was within reach, and what the answer rests on."""
-    table: pd.DataFrame = field(repr=False)
+    _table: pd.DataFrame
+    intervals: Mapping[str, tuple[float, float]]
+    """Of sparsity, N_start, N_avg, D, and gain (nats below the dense run of the deployment size)."""
+    table = Copied("_table")
     """Rows ``sparse``, ``dense twin`` (same average, tokens and compute) and ``dense, deployment size``; columns
     N_start, N_avg, N_final, D, loss and its interval."""
-    intervals: Mapping[str, tuple[float, float]] = field(repr=False)
-    """Of sparsity, N_start, N_avg, D, and gain (nats below the dense run of the deployment size)."""
 
     @property
     def sparsity(self) -> float:
@@ -55,61 +54,50 @@ class SparsePlan:
     @property
     def N_start(self) -> float:
         """Parameters of the dense model it starts from."""
-        return float(self.table["N_start"].iloc[0])
+        return float(self._table["N_start"].iloc[0])
 
     @property
     def N_avg(self) -> float:
         """Parameters averaged over training."""
-        return float(self.table["N_avg"].iloc[0])
+        return float(self._table["N_avg"].iloc[0])
 
     @property
     def N_final(self) -> float:
         """Parameters left at the end: the deployment size."""
-        return float(self.table["N_final"].iloc[0])
+        return float(self._table["N_final"].iloc[0])
 
     @property
     def D(self) -> float:
         """Training tokens."""
-        return float(self.table["D"].iloc[0])
+        return float(self._table["D"].iloc[0])
 
     @property
     def loss(self) -> float:
         """Loss expected, nats per token; the dense twin's is the same by the law."""
-        return float(self.table["loss"].iloc[0])
+        return float(self._table["loss"].iloc[0])
 
     @property
     def gain(self) -> float:
         """By how much it lies below a dense run of the deployment size at the same compute, nats per token."""
-        return float(self.table["loss"].iloc[2]) - self.loss
+        return float(self._table["loss"].iloc[2]) - self.loss
 
-    def to_frame(self) -> pd.DataFrame:
-        """The sparse run and the two dense ones it is compared with."""
-        return self.table
-
-    def summary(self) -> str:
-        """Text: the run, its dense twin, the gain over dense training of the deployment size."""
+    def _report(self) -> Report:
         sizes = {n: format_quantity(getattr(self, n)) for n in ("N_start", "N_avg", "N_final", "D")}
 
         def ends(name: str, value: float, write: Any = format_quantity) -> str:
             return answer.between(value, *self.intervals[name], write)
 
-        return "\n".join(
-            [
-                f"Sparse pre-training for {sizes['N_final']} parameters with C = {self.C:.4g} FLOPs by {self.law}",
+        return Report(
+            f"Sparse pre-training for {sizes['N_final']} parameters with C = {self.C:.4g} FLOPs by {self.law}",
+            sentences=[
                 f"  sparsity {ends('sparsity', self.sparsity, '{:.3f}'.format)}: start from "
                 f"{ends('N_start', self.N_start)} parameters, {ends('N_avg', self.N_avg)} on average, "
                 f"{ends('D', self.D)} tokens",
                 f"  loss {self.loss:.4f} nats/token, as a dense model of {sizes['N_avg']} on the same tokens; "
                 f"{ends('gain', self.gain, answer.nats)} below a dense {sizes['N_final']} of the same compute",
                 f"  {self.status}",
-            ]
+            ],
         )
-
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        text = escape(self.summary()).replace("\n", "<br>")
-        return f"<div>{text}{self.table.to_html(float_format='{:.4g}'.format)}</div>"
 
 
 def sparse_pretraining(

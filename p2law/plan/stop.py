@@ -1,15 +1,14 @@
 """Stop or go on: what the rest of a running curve would still bring."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import check_level, number, require_fit
 from ..data.columns import finite, refuse, require
 from ..data.observations import Table, as_frame
@@ -27,14 +26,12 @@ LEAST_ROWS = 5
 """Checkpoints without which a curve's own power law says nothing."""
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class StopPlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class StopPlan(Record):
     """What a run begun would gain by going on to the tokens planned."""
 
-    seen: pd.DataFrame = field(repr=False)
-    """Checkpoints so far: tokens, loss."""
-    ahead: Forecast = field(repr=False)
+    _seen: pd.DataFrame
+    ahead: Forecast
     """Loss from the last checkpoint (first point) to the planned end (last point)."""
     eps: float
     """Loss, nats per token, that is not worth training for."""
@@ -42,6 +39,8 @@ class StopPlan:
     """Confidence level of the intervals, and the probability from which on the advice is to stop."""
     basis: str
     """What the forecast rests on."""
+    seen = Copied("_seen")
+    """Checkpoints so far: tokens, loss."""
 
     @property
     def now(self) -> float:
@@ -95,28 +94,25 @@ class StopPlan:
         """The rest of the curve: tokens, loss, lower, upper, and the probability of being within eps of the end."""
         return self.ahead.interval(self.level).assign(within_eps=self.ahead.probability(self.eps))
 
-    def summary(self) -> str:
-        """Text: the gain left, the probability, the advice."""
+    def _report(self) -> Report:
         low, high = self.gain_interval
         done = f"{format_quantity(self.now)} of {format_quantity(self.planned)} tokens"
         likely = format_probability(self.probability)
         more = f"within {self.eps:g} nats of the end from about {format_quantity(self.enough())} tokens on"
         sure = f"with {100 * self.level:g} % probability from {format_quantity(self.enough(self.level))}"
         rising = ["  the loss is forecast to rise: find out why before going on or stopping"] if self.gain < 0 else []
-        return "\n".join(
-            [
-                f"{self.advice}: {done} done, forecast from {self.basis}, at a constant learning rate on fresh text",
+        return Report(
+            f"{self.advice}: {done} done, forecast from {self.basis}, at a constant learning rate on fresh text",
+            sentences=[
                 f"  gain left: {self.gain:.4f} nats per token, {100 * self.level:g} % interval {low:.4f} to {high:.4f}",
                 f"  probability that stopping now loses {self.eps:g} nats or less: {likely}",
                 f"  {more}, {sure}",
                 *rising,
-            ]
+            ],
         )
 
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.summary())}</pre>"
-
-    __str__ = summary
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {}
 
 
 def stop_rule(

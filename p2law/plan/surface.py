@@ -112,8 +112,8 @@ def surface(source: "Fit | Constants", at: Mapping[str, float]) -> Surface:
 
 # Sharing a budget between size and tokens: closed where the law is a sum of powers, numeric for any other.
 #
-# A budget pays for training and, where asked, for use: C = 6 N D + 2 N I with I tokens of inference over the model's life
-# (Sardana et al. 2024, arXiv 2401.00448).
+# A budget pays for training and, where asked, for use: C = 6 N D + 2 N I with I tokens of inference over the model's
+# life (Sardana et al. 2024, arXiv 2401.00448).
 
 
 POINTS, ROUNDS = 33, 12

@@ -1,13 +1,13 @@
 """How many tokens are enough: for one model or many, with an interval and a sentence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables, titled
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import check_level, require_fit
 from ..data.control import CONTROL
 from ..data.observations import check_column
@@ -30,9 +30,8 @@ VAGUE = 1e4
 ANSWERS = ("tokens", "lower", "upper", "loss", "cost", "met", "status")
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class TokenPlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class TokenPlan(Record):
     """Tokens from which on a criterion is met, one row per model asked about."""
 
     criterion: Criterion
@@ -40,12 +39,13 @@ class TokenPlan:
     """Confidence level of the interval."""
     method: str
     """``"wald"``, ``"bootstrap"``, or ``"none"`` for published constants."""
-    table: pd.DataFrame = field(repr=False)
+    _table: pd.DataFrame
+    source: "Fit | Constants"
+    curve: Curve
+    """The fitted curves of the models."""
+    table = Copied("_table")
     """The models asked about with columns tokens, lower, upper, loss, cost (for ``Price``), met (share of the draws in
     which the criterion is ever met, for draws) and status."""
-    source: "Fit | Constants" = field(repr=False)
-    curve: Curve = field(repr=False)
-    """The fitted curves of the models."""
 
     @property
     def value(self) -> float:
@@ -70,26 +70,16 @@ class TokenPlan:
         return str(self._single("status"))
 
     def _single(self, column: str) -> Any:
-        if len(self.table) != 1:
-            raise FitError(f"this plan is for {len(self.table)} models: use .to_frame().")
-        return self.table[column].iloc[0]
+        if len(self._table) != 1:
+            raise FitError(f"this plan is for {len(self._table)} models: use .to_frame().")
+        return self._table[column].iloc[0]
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per model."""
-        return self.table
-
-    def summary(self) -> str:
-        """Text: the criterion and a line per model."""
-        lines = [f"Tokens until {self.criterion} ({100 * self.level:g} % interval)"]
-        for row in self.table.to_dict("records"):
+    def _report(self) -> Report:
+        rows = []
+        for row in self._table.to_dict("records"):
             at = ", ".join(f"{k} = {format_quantity(v)}" for k, v in row.items() if k not in ANSWERS)
-            lines.append("  " + ": ".join(part for part in (at, _answered(row, self.criterion), row["status"]) if part))
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.table)
-
-    __str__ = summary
+            rows.append("  " + ": ".join(part for part in (at, _answered(row, self.criterion), row["status"]) if part))
+        return Report(f"Tokens until {self.criterion} ({100 * self.level:g} % interval)", rows=rows)
 
 
 def _answered(row: Mapping[Any, Any], criterion: Criterion) -> str:

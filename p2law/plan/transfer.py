@@ -5,13 +5,13 @@ on other text. The interval holds all numbers of scratch tokens whose loss the d
 model, so that it is open where the pruned model may lie below all that training from scratch can reach.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables, titled
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import positives
 from ..data.quantities import format_quantity
 from ..fitting.prediction import opened
@@ -29,38 +29,28 @@ REACH = (1e-4, 1e6)
 POINTS = 161
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class Worth:
+@dataclass(frozen=True, eq=False, repr=False)
+class Worth(Record):
     """Tokens of training from scratch that a pruned start with some retraining is worth."""
 
     level: float
     method: str
-    table: pd.DataFrame = field(repr=False)
+    _table: pd.DataFrame
+    table = Copied("_table")
+    """One row per number of retraining tokens: tokens, loss (of the pruned model there), effective (scratch tokens with
+    the same loss; infinite if none reach it), lower, upper, transferred (effective minus tokens: what the parent is
+    worth), status."""
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per number of retraining tokens.
-
-        Columns tokens, loss (of the pruned model there), effective (scratch tokens with the same loss; infinite if none
-        reach it), lower, upper, transferred (effective minus tokens: what the parent is worth), status.
-        """
-        return self.table
-
-    def summary(self) -> str:
-        """Text: a line per number of retraining tokens."""
-        lines = [f"Scratch tokens that retraining the pruned model is worth ({100 * self.level:g} % interval)"]
-        for row in self.table.to_dict("records"):
-            lines.append(
+    def _report(self) -> Report:
+        rows = []
+        for row in self._table.to_dict("records"):
+            rows.append(
                 f"  {format_quantity(row['tokens']):>6} retraining, loss {row['loss']:.3f}: worth "
                 f"{format_quantity(row['effective'])} [{format_quantity(row['lower'])}, "
                 f"{format_quantity(row['upper'])}] scratch tokens" + (f"; {row['status']}" if row["status"] else "")
             )
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.table, index=False)
-
-    __str__ = summary
+        title = f"Scratch tokens that retraining the pruned model is worth ({100 * self.level:g} % interval)"
+        return Report(title, rows=rows)
 
 
 def effective_tokens(

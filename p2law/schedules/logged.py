@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..data.answer import Record, Report
 from ..data.columns import finite, refuse, require
 from ..data.observations import Table, as_frame
 from ..data.quantities import format_quantity
@@ -13,8 +14,8 @@ from ..errors import DataError
 from . import bill
 
 
-@dataclass(frozen=True, eq=False)
-class LoggedSchedule:
+@dataclass(frozen=True, eq=False, repr=False)
+class LoggedSchedule(Record):
     """Density over training as logged; made by :func:`from_log`. Asked like a :class:`PruningSchedule`."""
 
     at: np.ndarray
@@ -62,6 +63,9 @@ class LoggedSchedule:
 
     def summary(self, N: float | None = None) -> str:
         """Text: average and final density; with N also the parameters."""
+        return self._report(N).text()
+
+    def _report(self, N: float | None = None) -> Report:
         text = (
             f"Logged pruning schedule, {len(self.at)} densities: average {self.average_density():.4g}, "
             f"final {self.kept[-1]:.4g}"
@@ -69,12 +73,7 @@ class LoggedSchedule:
         if N is not None:
             counts = (format_quantity(f(N)) for f in (self.average_params, self.final_params))
             text += ", parameters: average {}, final {}".format(*counts)
-        return text
-
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        return f"<div>{self.summary()}{self.to_frame().to_html(index=False, max_rows=12)}</div>"
+        return Report(text)
 
 
 def from_log(

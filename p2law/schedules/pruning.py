@@ -1,12 +1,12 @@
 """Dense training, iterative pruning, sparse recovery: one schedule, described by when and how much it prunes."""
 
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from ..data.answer import Record, Report
 from ..data.arguments import number, one_positive, whole_number
 from ..data.quantities import format_quantity
 from ..errors import DataError
@@ -15,7 +15,7 @@ from .shapes import Shape, Share, shape_of
 
 
 @dataclass(frozen=True)
-class PruningSchedule:
+class PruningSchedule(Record):
     """Density of the prunable parameters over training: dense, then pruned step by step, then sparse.
 
     The default is the schedule found best by Jin et al. 2025 (arXiv 2501.12486): start at 25 % and end at 75 % of the
@@ -198,11 +198,16 @@ class PruningSchedule:
 
     def summary(self, N: float | None = None, D: float | None = None, *, unpruned: float = 0.0) -> str:
         """Text: when and how much is pruned; with N (and D) also parameters and FLOPs."""
+        return self._report(N, D, unpruned=unpruned).text()
+
+    def _report(self, N: float | None = None, D: float | None = None, *, unpruned: float = 0.0) -> Report:
         begin, finish = self.window
         name = self.shape if isinstance(self.shape, str) else getattr(self.shape, "__name__", "own shape")
-        lines = [
+        title = (
             f"Pruning to {100 * self.sparsity:.3g} % sparsity, {name}, from {100 * self.start:.3g} % to "
-            f"{100 * self.end:.3g} % of {self.unit}",
+            f"{100 * self.end:.3g} % of {self.unit}"
+        )
+        lines = [
             f"  steps: pruning from {100 * begin:.3g} % to {100 * finish:.3g} %",
             f"  average density {self.average_density():.4g}, final density {1 - self.sparsity:.4g}",
         ]
@@ -218,13 +223,7 @@ class PruningSchedule:
                 D = one_positive("D", D)
                 bought = self.flops(N, D, unpruned=unpruned)
                 lines.append(f"  {format_quantity(D)} tokens: {bought:.3g} FLOPs (6 x average parameters x tokens)")
-        return "\n".join(lines)
-
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        title = escape(self.summary()).replace("\n", "<br>")
-        return f"<div>{title}{self.to_frame().to_html(index=False, float_format='{:.4g}'.format)}</div>"
+        return Report(title, sentences=lines)
 
 
 def _between(name: str, value: float, low: float, high: float) -> None:

@@ -1,14 +1,14 @@
 """Which law? Hold-out error first, then what a criterion of information says: ``p2law.compare``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables, listed
+from ..data.answer import Copied, Record, Report
 from ..data.columns import level_of
 from ..data.observations import Table, as_frame
 from ..errors import DataError, P2LawError
@@ -96,21 +96,23 @@ SUPPORT = 2.0
 """Differences of AICc below this are no preference (Burnham and Anderson 2002)."""
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Record):
     """Laws held against each other on the same rows, best first. Made by :func:`p2law.compare`."""
 
-    table: pd.DataFrame = field(repr=False)
-    """One row per law that could be fitted; see :meth:`to_frame`."""
-    fits: Mapping[str, Fit] = field(repr=False)
+    _table: pd.DataFrame
+    fits: Mapping[str, Fit]
     """Fits to all rows, by law."""
-    holdouts: Mapping[str, Holdout] = field(repr=False)
+    holdouts: Mapping[str, Holdout]
     failed: Mapping[str, str]
     """Laws that could not be fitted, each with the reason."""
     rows: int
     effective_rows: float
     """Rows that the criteria count, given that checkpoints of a run are correlated."""
+    table = Copied("_table")
+    """One row per law that could be fitted, best first: error (mean absolute relative error held out), rms (nats),
+    worst (largest absolute relative error), coverage, constants (fitted), delta_aicc and delta_bic (above the best
+    law's), warnings (of the fit to all rows), converged."""
 
     def __post_init__(self) -> None:
         for name in ("fits", "holdouts", "failed"):
@@ -119,31 +121,18 @@ class Comparison:
     @property
     def best(self) -> str:
         """Law with the smallest held-out error."""
-        return str(self.table.index[0])
+        return str(self._table.index[0])
 
     @property
     def findings(self) -> tuple[str, ...]:
         """Which law, by how much, and how far to believe it, in sentences."""
         return (_winner(self), *_information(self), *(f"{law} is left out: {why}" for law, why in self.failed.items()))
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per law, best first.
+    def _report(self) -> Report:
+        return Report("Laws compared, best on held-out rows first", self.findings, ["", _shown(self).to_string()])
 
-        Columns: error (mean absolute relative error held out), rms (nats), worst (largest absolute relative error),
-        coverage, constants (fitted), delta_aicc and delta_bic (above the best law's), warnings (of the fit to all
-        rows), converged.
-        """
-        return self.table
-
-    def summary(self) -> str:
-        """Report as text."""
-        lines = ["Laws compared, best on held-out rows first", "=" * 72]
-        return "\n".join([*lines, *(f"* {sentence}" for sentence in self.findings), "", _shown(self).to_string()])
-
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        return listed("Laws compared", self.findings, _shown(self))
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {"": _shown(self)}
 
 
 def compare(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from ..data.answer import titled
+from ..data.answer import Record, Report
 from ..data.arguments import require_fit
 from ..data.quantities import format_quantity
 from ..fitting.diagnostics import single_levels
@@ -59,8 +59,8 @@ class Condition:
         return f"{self.name}: {self.status}, margin {self.margin:.3g}{between} ({self.meaning}){note}"
 
 
-@dataclass(frozen=True, eq=False)
-class Conditions:
+@dataclass(frozen=True, eq=False, repr=False)
+class Conditions(Record):
     """The conditions of the P² paper checked on one fit. Made by :func:`p2law.conditions`."""
 
     law: Law
@@ -79,18 +79,12 @@ class Conditions:
         fields = ("name", "status", "margin", "lower", "upper", "meaning", "note")
         return pd.DataFrame([{f: getattr(c, f) for f in fields} for c in self.checked])
 
-    def summary(self) -> str:
-        """Report as text."""
+    def _report(self) -> Report:
         base = self.law.variable("loss")
         over = "the control at equal tokens" if self.baseline == "control" else base
         excess = f"; excess over {over}" if base else ""
         head = f"{self.law.title}: conditions over the fitted range ({100 * self.level:g} % intervals{excess})"
-        return "\n".join([head, "=" * 72, *(f"* {c}" for c in self.checked)])
-
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.to_frame(), index=False)
+        return Report(head, [str(condition) for condition in self.checked])
 
 
 def conditions(fit: "Fit", *, level: float = 0.95) -> Conditions:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data.answer import copied_tables, listed
+from ..data.answer import Copied, Record, Report
 from ..data.arguments import check_level
 from ..data.control import CONTROL
 from ..data.observations import Observations, Table, observe
@@ -35,9 +35,8 @@ class Fold:
     """Rows predicted."""
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class Holdout:
+@dataclass(frozen=True, eq=False, repr=False)
+class Holdout(Record):
     """Outcome of a hold-out test. Made by :func:`p2law.holdout`."""
 
     law: Law
@@ -47,7 +46,8 @@ class Holdout:
     folds: tuple[Fold, ...]
     failed: tuple[str, ...]
     """Splits that could not be fitted, each with the reason."""
-    rows: pd.DataFrame = field(repr=False)
+    _rows: pd.DataFrame
+    rows = Copied("_rows")
     """One line per held-out row and method: fold, run, the law's columns, outside (factor beyond the fitted range) and
     outside_in (of which column), method, loss, predicted, lower, upper (nan for baselines), error = predicted - loss
     (nats per token), relative = error / loss."""
@@ -55,7 +55,7 @@ class Holdout:
     @property
     def methods(self) -> tuple[str, ...]:
         """The law first, then the law with runs begun where that applies, then the baselines."""
-        return tuple(dict.fromkeys(self.rows["method"].tolist()))
+        return tuple(dict.fromkeys(self._rows["method"].tolist()))
 
     @property
     def error(self) -> float:
@@ -107,14 +107,11 @@ class Holdout:
             raise DataError(f"method={method!r}: choose one of {', '.join(self.methods)}.")
         return scores.rows_of(self, method)
 
-    def summary(self) -> str:
-        """Report as text: sentences, then a line per method."""
-        return scores.text(self)
+    def _report(self) -> Report:
+        return Report(f"{self.law.title}: hold-out test", self.findings, ["", scores.shown(self).to_string()])
 
-    __str__ = summary
-
-    def _repr_html_(self) -> str:
-        return listed(f"{self.law.title}: hold-out test", self.findings, scores.shown(self))
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {"": scores.shown(self)}
 
 
 def holdout(

@@ -229,12 +229,5 @@ _TITLES = {
 }
 
 
-def text(result: "Holdout") -> str:
-    """See :meth:`Holdout.summary`."""
-    head = f"{result.law.title}: hold-out test"
-    lines = [head, "=" * 72, *(f"* {sentence}" for sentence in findings(result)), "", shown(result).to_string()]
-    return "\n".join(lines)
-
-
 def rms(values: pd.Series) -> float:
     return float(np.sqrt(np.mean(np.asarray(values, dtype=float) ** 2)))

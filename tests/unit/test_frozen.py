@@ -1,5 +1,6 @@
 """Records cannot be written into through their tables."""
 
+import copy
 import pickle
 from dataclasses import replace
 
@@ -27,4 +28,16 @@ def test_writing_into_a_look_at_the_table_leaves_the_record_as_it_was(record):
 def test_records_are_copied_and_pickled_as_ever(record):
     other = plan.overtraining(BESIROGLU_2024, 1e21, [1e9, 2e9])
     assert str(replace(record, level=0.9).table) == str(record.table)
-    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(other)).table, other.table)
+    for same in (pickle.loads(pickle.dumps(other)), copy.deepcopy(other)):
+        pd.testing.assert_frame_equal(same.table, other.table)
+        assert same.summary() == other.summary()
+
+
+def test_one_line_says_what_a_record_is(record):
+    assert repr(record) == "<TokenPlan: Tokens until 0.05 nats or less are left to recover (95 % interval)>"
+
+
+def test_a_single_number_is_read_without_a_copy_of_the_table(monkeypatch):
+    found = plan.compute_optimal(BESIROGLU_2024, 1e21)
+    monkeypatch.setattr(pd.DataFrame, "copy", lambda *_, **__: pytest.fail("copied"))
+    assert found.N > 0

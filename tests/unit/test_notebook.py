@@ -5,16 +5,16 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law.data.answer import ROWS, listed, titled
+from p2law.data.answer import ROWS, Report
 from p2law.plan import Parent, best_pruning
 
 
-@pytest.mark.parametrize("show", [lambda t: titled("Many", t, index=False), lambda t: listed("Many", ["said"], t)])
-def test_long_tables_are_cut_and_their_size_said(show):
-    long = show(pd.DataFrame({"a": np.arange(500.0)}))
+@pytest.mark.parametrize("report", [Report("Many"), Report("Many", findings=["said"])])
+def test_long_tables_are_cut_and_their_size_said(report):
+    long = report.html({"": pd.DataFrame({"a": np.arange(500.0)})})
     assert long.count("<tr") <= ROWS + 2
     assert "500 rows" in long
-    short = show(pd.DataFrame({"a": np.arange(3.0)}))
+    short = report.html({"": pd.DataFrame({"a": np.arange(3.0)})})
     assert short.count("<tr") == 4
     assert "rows" not in short
 
@@ -34,6 +34,8 @@ def test_closing_sentences_are_said_and_escaped(pruned_fit):
 
 
 def test_lines_that_are_rows_are_not_said_twice():
-    shown = titled("Title\n  a = 1: 2\nOnly this.", pd.DataFrame({"a": [1]}))
+    report = Report("Title", rows=["  a = 1: 2"], sentences=["Only this."])
+    shown = report.html({"": pd.DataFrame({"a": [1]})})
+    assert report.text() == "Title\n  a = 1: 2\nOnly this."
     assert shown.index("<table") < shown.index("<p>Only this.</p>")
     assert "a = 1: 2" not in shown

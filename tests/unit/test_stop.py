@@ -165,7 +165,7 @@ def test_bad_requests_are_refused(width, begun):
 def test_the_plan_can_be_read_and_drawn(begun):
     plan = stop_rule(begun, tokens=1e7, eps=0.01)
     assert str(plan).startswith("Go on: 4.75M of 10M tokens done, forecast from the run's own power law")
-    assert "<pre>" in plan._repr_html_()
+    assert "gain left: " in plan._repr_html_()
     ax = plot_stop(plan)
     assert "Go on" in ax.get_title()
     assert len(ax.lines[0].get_xdata()) == len(begun)

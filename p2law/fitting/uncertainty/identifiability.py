@@ -1,14 +1,13 @@
 """What the data fix: parameters, combinations of them, and predictions, in a table and in sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ...data.answer import copied_tables
+from ...data.answer import Copied, Record, Report
 from ...data.quantities import format_quantity
 from ...errors import FitError
 from ..solver import coordinates
@@ -26,47 +25,38 @@ WELL = 0.1
 """Error of a combination, in units of its plausible range, up to which it is determined."""
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class Identifiability:
+@dataclass(frozen=True, eq=False, repr=False)
+class Identifiability(Record):
     """What the data fix and what they leave open."""
 
-    parameters: pd.DataFrame = field(repr=False)
+    _table: pd.DataFrame
+    _combinations: pd.DataFrame
+    _predictions: pd.DataFrame
+    _next_runs: pd.DataFrame
+    sentences: tuple[str, ...]
+    parameters = Copied("_table")
     """parameter, estimate, lower, upper, verdict: determined, roughly, not determined, fixed or held."""
-    combinations: pd.DataFrame = field(repr=False)
+    combinations = Copied("_combinations")
     """Independent combinations, best known first: error (in units of the plausible range; 1 means the data say
     nothing), of (the parameters that take part), verdict."""
-    predictions: pd.DataFrame = field(repr=False)
+    predictions = Copied("_predictions")
     """Predicted losses within and beyond the data, with intervals: where, the law's columns, loss, lower, upper."""
-    next_runs: pd.DataFrame = field(repr=False)
+    next_runs = Copied("_next_runs")
     """Candidate runs, most telling first: columns, and the share by which the overall error shrinks."""
-    sentences: tuple[str, ...]
 
-    def summary(self) -> str:
-        """Text: the sentences and the tables."""
-        parts = [f"* {sentence}" for sentence in self.sentences]
-        for title, table in self._tables():
-            parts += ["", title, table.to_string(index=False, float_format=lambda v: f"{v:.4g}")]
-        return "\n".join(parts)
+    def _report(self) -> Report:
+        rows = []
+        for title, table in self._tables().items():
+            rows += ["", title, table.to_string(index=False, float_format=lambda v: f"{v:.4g}")]
+        return Report("", self.sentences, rows)
 
-    def _tables(self) -> list[tuple[str, pd.DataFrame]]:
-        return [
-            ("parameters", self.parameters),
-            ("combinations (error 1: the data say nothing)", self.combinations),
-            ("predictions", self.predictions),
-            ("most telling next runs", self.next_runs.head(3)),
-        ]
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table of parameters."""
-        return self.parameters
-
-    def _repr_html_(self) -> str:
-        said = "".join(f"<li>{escape(s)}</li>" for s in self.sentences)
-        tables = "".join(f"<p><b>{escape(t)}</b></p>{frame.to_html(index=False)}" for t, frame in self._tables())
-        return f"<div><ul>{said}</ul>{tables}</div>"
-
-    __str__ = summary
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {
+            "parameters": self._table,
+            "combinations (error 1: the data say nothing)": self._combinations,
+            "predictions": self._predictions,
+            "most telling next runs": self._next_runs.head(3),
+        }
 
 
 def identifiability(fit: "Fit", *, level: float = 0.95, method: str = "profile") -> Identifiability:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...data.answer import copied_tables, titled
+from ...data.answer import Copied, Record, Report
 from ...data.arguments import check_level
 from ...errors import FitError
 from ..prediction import loss_at
@@ -35,9 +35,8 @@ TOGETHER = 4
 """Points tried from the same start before going on from the last of them."""
 
 
-@copied_tables
-@dataclass(frozen=True, eq=False)
-class Profile:
+@dataclass(frozen=True, eq=False, repr=False)
+class Profile(Record):
     """A profile and the interval it gives."""
 
     name: str
@@ -48,28 +47,19 @@ class Profile:
     level: float
     threshold: float
     """Rise of the objective that bounds the interval."""
-    points: pd.DataFrame
-    """Columns value, rise (of the objective above its optimum), in order of value."""
+    _table: pd.DataFrame
+    points = Copied("_table")
+    """The points of the profile: columns value, rise (of the objective above its optimum), in order of value."""
 
-    def summary(self) -> str:
-        """One line."""
+    def _report(self) -> Report:
         ends = f"{self.estimate:.6g} [{self.lower:.6g}, {self.upper:.6g}]"
         open_ = ": flat, the data set no limit on one side or both" if self.flat else ""
-        return f"{self.name}: {ends} ({100 * self.level:g} % profile interval){open_}"
-
-    def to_frame(self) -> pd.DataFrame:
-        """The points of the profile."""
-        return self.points
-
-    def _repr_html_(self) -> str:
-        return titled(self.summary(), self.points, index=False)
-
-    __str__ = summary
+        return Report(f"{self.name}: {ends} ({100 * self.level:g} % profile interval){open_}")
 
     @property
     def flat(self) -> bool:
         """Whether the data set no limit on at least one side: the domain does, or nothing."""
-        ends = self.points["rise"].iloc[[0, -1]]
+        ends = self._table["rise"].iloc[[0, -1]]
         return bool((ends <= self.threshold).any())
 
 
