@@ -7,9 +7,26 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+from collections.abc import Iterable
+from typing import Literal
+
+ReadRemedy = Literal["columns", "tokens_per_step", "metric", "given", "run"]
+FitRemedy = Literal["law", "group", "draws", "control", "parent", "parent_columns"]
+TextRemedy = Literal["end", "field", "splits"]
+Remedy = ReadRemedy | FitRemedy | TextRemedy
+"""What mends an error: an argument to give, or which run or group of several to take."""
+
 
 class P2LawError(Exception):
-    """Base of every error p2law raises on purpose."""
+    """Base of every error p2law raises on purpose.
+
+    The message says in Python what to do; ``remedies`` says it for programs that write arguments in another way, such
+    as the command line.
+    """
+
+    def __init__(self, message: str = "", *, remedies: Iterable[Remedy] = ()) -> None:
+        super().__init__(message)
+        self.remedies: tuple[Remedy, ...] = tuple(remedies)
 
 
 class DataError(P2LawError, ValueError):

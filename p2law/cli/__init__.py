@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import p2law
 
-from ..errors import P2LawError, P2LawWarning
+from ..errors import P2LawError, P2LawWarning, Remedy
 from . import experiments as experiments
 from .command import Command, Group, fill
 from .fit import FIT, JOINT
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("p2law: interrupted", file=sys.stderr)
             return 130
         except (P2LawError, OSError) as error:
-            print(f"p2law: error: {error}{_here(str(error))}", file=sys.stderr)
+            print(f"p2law: error: {error}{shell_hint(error)}", file=sys.stderr)
             return 2
 
 
@@ -85,27 +85,29 @@ def make_parser() -> ArgumentParser:
     return parser
 
 
-_FLAGS = {
-    "columns={": "--columns D=tokens,loss=eval_loss",
-    "tokens_per_step=,": "--tokens-per-step 65536",
-    "with metric=": "--metric NAME",
-    "given={": "--given N0=7B,rho=0.25",
-    "control=<fit": "--control FIT.json",
-    "parent=Parent(": "--parent size=8B,tokens=15T,loss=2.1",
-    "parent={": "--parents-at D=160M",
-    "table[table.run": "--where run=NAME",
-    "fit.bootstrap(": "--draws 1000",
-    "from_json(path, law=": "--law module:function",
-    "load it with p2law.Joint.from_json": "JOINT.json:GROUP",
-    "that it has with end=": "--end TOKEN",
-    "the column with field=": "--field COLUMN",
-    "shares in splits=": "--splits NAME=SHARE,...",
+_FLAGS: dict[Remedy, str] = {
+    "columns": "--columns D=tokens,loss=eval_loss",
+    "tokens_per_step": "--tokens-per-step 65536",
+    "metric": "--metric NAME",
+    "given": "--given N0=7B,rho=0.25",
+    "control": "--control FIT.json",
+    "parent": "--parent size=8B,tokens=15T,loss=2.1",
+    "parent_columns": "--parents-at D=160M",
+    "run": "--where run=NAME",
+    "draws": "--draws 1000",
+    "law": "--law module:function",
+    "group": "JOINT.json:GROUP",
+    "end": "--end TOKEN",
+    "field": "--field COLUMN",
+    "splits": "--splits NAME=SHARE,...",
 }
-"""How a remedy that is written in Python is written at the shell."""
+"""How a remedy is written at the shell."""
 
 
-def _here(message: str) -> str:
-    flags = [flag for python, flag in _FLAGS.items() if python in message]
+def shell_hint(error: P2LawError | OSError) -> str:
+    """A sentence with the options that mend the error; empty where it names none."""
+    remedies = error.remedies if isinstance(error, P2LawError) else ()
+    flags = [flag for remedy, flag in _FLAGS.items() if remedy in remedies]
     return f" Here: {', '.join(flags)}." if flags else ""
 
 

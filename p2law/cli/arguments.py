@@ -156,7 +156,7 @@ def _read(path: str, own: Sequence[str]) -> Fit:
             return Fit.from_json(Path(file), law=known)
         except FitError as error:
             failed = error
-    raise FitError(f"{path}: {failed}") from failed
+    raise FitError(f"{path}: {failed}", remedies=() if failed is None else failed.remedies) from failed
 
 
 def _of_joint(path: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, DataWarning
+from ..errors import DataError, DataWarning, Remedy
 from .arguments import _is_number, plain
 
 OTHER_UNITS = {
@@ -17,12 +17,13 @@ OTHER_UNITS = {
 """Words in the name of a column that is no loss in nats per token, and what to do."""
 
 
-def require(frame: pd.DataFrame, name: str, why: str, hint: str = "") -> None:
-    """Refuse a table without a column."""
+def require(frame: pd.DataFrame, name: str, why: str, hint: str = "", remedies: tuple[Remedy, ...] = ()) -> None:
+    """Refuse a table without a column; ``remedies`` are those that ``why`` and ``hint`` name."""
     if name not in frame.columns:
         raise DataError(
             f"column {name!r} is missing: {why}.{hint} The table has {list(frame.columns)}; if it is there under "
-            f"another name, pass columns={{{name!r}: '<its name>'}}."
+            f"another name, pass columns={{{name!r}: '<its name>'}}.",
+            remedies=("columns", *remedies),
         )
 
 

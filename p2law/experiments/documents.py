@@ -110,9 +110,14 @@ def _hub(source: str, field: str) -> Iterator[str | None]:
 def _text(row: Any, field: str, where: str) -> str | None:
     if not isinstance(row, dict) or field not in row:
         has = ", ".join(row) if isinstance(row, dict) else type(row).__name__
-        raise DataError(f"{where}: no text under {field!r}; it has {has}. Name the column with field=.")
+        raise DataError(
+            f"{where}: no text under {field!r}; it has {has}. Name the column with field=.", remedies=["field"]
+        )
     if not isinstance(row[field], str | None):
-        raise DataError(f"{where}: {row[field]!r:.60} under {field!r} is not text. Name the column with field=.")
+        raise DataError(
+            f"{where}: {row[field]!r:.60} under {field!r} is not text. Name the column with field=.",
+            remedies=["field"],
+        )
     return row[field]
 
 

@@ -20,7 +20,7 @@ def within(where: str) -> Iterator[None]:
     try:
         yield
     except (DataError, FitError) as error:
-        raise DataError(f"{where} {error}") from error
+        raise DataError(f"{where} {error}", remedies=error.remedies) from error
 
 
 def known(table: Mapping[str, Any], names: set[str], where: str) -> None:

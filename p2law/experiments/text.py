@@ -111,7 +111,9 @@ def prepare(
     if not (abs(sum(splits.values()) - 1) <= 1e-9 and min(splits.values()) > 0):
         raise DataError(f"splits={dict(splits)}: give positive shares that sum to 1.")
     if (end := tokenizer.end) is None:
-        raise DataError(f"tokenizer {tokenizer.name!r}: no end token is known; name one that it has with end=.")
+        raise DataError(
+            f"tokenizer {tokenizer.name!r}: no end token is known; name one that it has with end=.", remedies=["end"]
+        )
 
     def pieces() -> Iterator[Piece]:
         for number, given in enumerate(texts):
@@ -198,7 +200,10 @@ def _write_tokens(
             file.close()
     empty = [split for split, count in counts.items() if count["tokens"] == 0]
     if empty:
-        raise DataError(f"no document fell to {', '.join(empty)}: give more documents, or larger shares in splits=.")
+        raise DataError(
+            f"no document fell to {', '.join(empty)}: give more documents, or larger shares in splits=.",
+            remedies=["splits"],
+        )
     return counts
 
 

@@ -48,7 +48,9 @@ def tokenizer(source: str | PathLike[str], *, end: str | None = None) -> Tokeniz
     found = _load(source)
     last = found.eos_token_id if end is None else found.get_vocab().get(end)
     if last is None and end is not None:
-        raise DataError(f"tokenizer {str(source)!r}: there is no token {end!r}; name one that it has with end=.")
+        raise DataError(
+            f"tokenizer {str(source)!r}: there is no token {end!r}; name one that it has with end=.", remedies=["end"]
+        )
 
     def encode(text: str) -> np.ndarray:
         return np.asarray(found(text, add_special_tokens=False, verbose=False)["input_ids"], dtype=np.int64)

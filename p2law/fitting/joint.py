@@ -287,7 +287,7 @@ def _alone(law: Law, rows: pd.DataFrame, group: str, options: Mapping[str, Any])
     try:
         return fit(law, rows, **options)
     except (DataError, FitError) as error:
-        raise type(error)(f"group {group!r} alone: {error}") from error
+        raise type(error)(f"group {group!r} alone: {error}", remedies=error.remedies) from error
 
 
 def _own_options(

@@ -104,7 +104,8 @@ def _with_control(fit: "Fit", frame: pd.DataFrame, control: "Fit | None") -> pd.
     raise DataError(
         "this fit measures the excess from the unpruned control at the same tokens (baseline='control'), and these "
         f"rows do not say what that is: give {CONTROL} (the control's loss at the row's tokens), or control=<fit of "
-        f"law 'power' to the new parent's control curve>. {base} before post-training is not enough."
+        f"law 'power' to the new parent's control curve>. {base} before post-training is not enough.",
+        remedies=["control"],
     )
 
 

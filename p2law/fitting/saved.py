@@ -47,7 +47,10 @@ def read_record(source: str | PathLike[str], what: str, version: int) -> dict[st
     if record.get("format") != what:
         other = {"p2law.fit": "Fit", "p2law.joint": "Joint"}.get(str(record.get("format")))
         hint = f": load it with p2law.{other}.from_json" if other else ""
-        raise FitError(f"this JSON is no {what.replace('.', ' ')} (its 'format' is not {what!r}){hint}.")
+        raise FitError(
+            f"this JSON is no {what.replace('.', ' ')} (its 'format' is not {what!r}){hint}.",
+            remedies=["group"] if other == "Joint" else [],
+        )
     if record.get("version") != version:
         raise FitError(
             f"this fit was saved in format version {record.get('version')!r}; this p2law reads version {version}. "
@@ -202,7 +205,9 @@ def fit_of(record: dict[str, Any], law: Law | None) -> Fit:
 def known_law(name: str, law: Law | None, record: str) -> Law:
     """The law of a saved record: the one given, else p2law's own of this name."""
     if law is None and name not in names():
-        raise FitError(f"the law {name!r} is not one of p2law's: pass it, {record}.from_json(path, law={name}).")
+        raise FitError(
+            f"the law {name!r} is not one of p2law's: pass it, {record}.from_json(path, law={name}).", remedies=["law"]
+        )
     return law or get(name)
 
 

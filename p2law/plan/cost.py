@@ -185,13 +185,18 @@ def bill(
     if charge == "sunk":
         return Bill(text="parent free")
     if parent is None or parent.tokens is None:
-        raise DataError(f"charge={charge!r} needs the parent's training tokens: parent=Parent(tokens=200e9, ...).")
+        raise DataError(
+            f"charge={charge!r} needs the parent's training tokens: parent=Parent(tokens=200e9, ...).",
+            remedies=["parent"],
+        )
     shared = f", shared by {children:g} children" if children > 1 else ""
     if charge == "tokens":
         text = f"parent charged {format_quantity(parent.tokens)} tokens{shared}"
         return Bill(overhead=parent.tokens / children, text=text)
     if parent.size is None:
-        raise DataError("charge='flops' needs the parent's size: parent=Parent(tokens=..., size=8e9).")
+        raise DataError(
+            "charge='flops' needs the parent's size: parent=Parent(tokens=..., size=8e9).", remedies=["parent"]
+        )
     if size is None:
         raise DataError(
             "charge='flops' needs the size of the model trained after pruning: size=4.5e9 or an Architecture."

@@ -282,7 +282,8 @@ def arm(source: "Fit | Constants", at: Mapping[str, Any], *, parent: Parent | No
     elif moving:
         raise DataError(
             f"{name} measures the excess from the control at equal tokens (baseline='control'), so the parent's loss "
-            "is a curve: parent=Parent(loss=<fit of law 'power' to the control's curve>)."
+            "is a curve: parent=Parent(loss=<fit of law 'power' to the control's curve>).",
+            remedies=["parent"],
         )
     elif loss is not None:
         given.setdefault(str(base), loss)

@@ -145,7 +145,8 @@ def _below(fit: "Fit", control: "Fit | None", at: Mapping[str, Any]) -> "Fit | N
     if moving and CONTROL not in at:
         raise DataError(
             "this fit measures the excess from the unpruned control: give control=<fit of law 'power' to the new "
-            f"parent's control curve>, or {CONTROL} (the control's loss, held constant along tokens)."
+            f"parent's control curve>, or {CONTROL} (the control's loss, held constant along tokens).",
+            remedies=["control"],
         )
     if not moving and base not in at:
         raise DataError(f"extrapolate needs {base}: the new parent's loss, or a fit of a dense law that forecasts it.")
@@ -196,7 +197,8 @@ def _under(law: Law, below: "Fit", frame: pd.DataFrame, *, moving: bool) -> dict
             name = str(law.variable("tokens"))
         if name not in frame.columns:
             raise DataError(
-                f"the parents' law {below.law.name} needs {variable.name}: give parent={{{variable.name!r}: ...}}."
+                f"the parents' law {below.law.name} needs {variable.name}: give parent={{{variable.name!r}: ...}}.",
+                remedies=["parent_columns"],
             )
         out[variable.name] = check_column(frame, replace(variable, name=name), below.law)
     return out

@@ -196,7 +196,8 @@ def _one_run(frame: pd.DataFrame, name: str) -> pd.DataFrame:
         refuse(frame, column, values, values <= 0, "is not positive", "drop the row")
     if "run" in frame.columns and frame["run"].nunique() > 1:
         raise DataError(
-            f"the table holds {frame['run'].nunique()} runs: ask about one, e.g. table[table.run == '...']."
+            f"the table holds {frame['run'].nunique()} runs: ask about one, e.g. table[table.run == '...'].",
+            remedies=["run"],
         )
     if frame[name].duplicated().any():
         raise DataError(f"column {name!r} has a value twice: give one run, one row per checkpoint.")
@@ -217,5 +218,6 @@ def _alone(seen: pd.DataFrame, ahead: np.ndarray) -> Forecast:
 def _last_control(frame: pd.DataFrame) -> Any:
     from ..data.control import CONTROL
 
-    require(frame, CONTROL, "this fit measures from the control: give its loss at the rows' tokens, or control=<fit>")
+    why = "this fit measures from the control: give its loss at the rows' tokens, or control=<fit>"
+    require(frame, CONTROL, why, remedies=("control",))
     return float(frame[CONTROL].iloc[-1])

@@ -204,7 +204,8 @@ def _models(source: "Fit | Constants", criterion: Criterion, control: "Fit | Non
     if missing == [base] and moving:
         raise DataError(
             "a target speaks of the loss itself, and this fit measures the excess over the unpruned control: give "
-            f"control=<fit of law 'power' to the control's curve>, or {CONTROL} (the control's loss, held constant)."
+            f"control=<fit of law 'power' to the control's curve>, or {CONTROL} (the control's loss, held constant).",
+            remedies=["control"],
         )
     if missing:
         raise DataError(f"optimal_tokens needs {' and '.join(map(str, missing))} for the law {law.name}.")

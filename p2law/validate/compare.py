@@ -186,7 +186,7 @@ def compare(
         raise DataError("these laws predict different columns, so their errors cannot be compared.")
     frame = as_frame(table, columns)
     by = _default(chosen, frame) if by is None else by
-    fits, holdouts, failed = {}, {}, {}
+    fits, holdouts, failed, remedies = {}, {}, {}, []
     for law in chosen:
         try:
             tried = fit(law, frame, **fit_options)
@@ -194,8 +194,10 @@ def compare(
             fits[law.name] = tried
         except P2LawError as error:
             failed[law.name] = str(error)
+            remedies += error.remedies
     if not fits:
-        raise DataError("no law can be fitted. " + " ".join(f"{law}: {why}" for law, why in failed.items()))
+        why = " ".join(f"{law}: {message}" for law, message in failed.items())
+        raise DataError(f"no law can be fitted. {why}", remedies=remedies)
     n_eff = effective_rows(min(fits.values(), key=lambda f: f.objective_value))
     rows = _table(fits, holdouts, n_eff)
     return Comparison(rows, fits, holdouts, failed, next(iter(fits.values())).n, n_eff)

@@ -180,17 +180,18 @@ def holdout(
     if by is None:
         raise DataError(f"{law.name} has no column of tokens: say what to hold out, e.g. by='run'.")
     options = {"run": run, "baseline": baseline, **fit_options}
-    folds, parts, failed = [], [], []
+    folds, parts, failed, remedies = [], [], [], ()
     for split in splits(law, made, by, fraction, run):
         try:
             fitted = fit(law, made.frame[split.seen], **options)
         except P2LawError as error:
             failed.append(f"{split.label}: {error}")
+            remedies = remedies or error.remedies
             continue
         folds.append(Fold(split.label, fitted, int(split.held.sum())))
         parts.append(_predicted(fitted, made.rows(split.seen), made.rows(split.held), split, level))
     if not folds:
-        raise DataError(f"no split leaves rows that can be fitted. {failed[0]}")
+        raise DataError(f"no split leaves rows that can be fitted. {failed[0]}", remedies=remedies)
     return Holdout(law, baseline, level, tuple(folds), tuple(failed), pd.concat(parts, ignore_index=True))
 
 

@@ -1,16 +1,18 @@
 """The command line: what it prints, what it writes, how it fails."""
 
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import p2law
-from p2law import cli
+from p2law import cli, errors
 from p2law.cli import main
 from p2law.cli.report import formula
 
@@ -241,6 +243,15 @@ def test_a_law_of_ones_own(table, own_law, capsys):
 def test_what_is_no_law_is_refused(table, own_law, capsys, name, message):
     assert main(["fit", "dense.csv", "--law", f"mylaws:{name}"]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_remedies_are_data_that_the_shell_writes_as_options():
+    kinds = [kind for part in get_args(errors.Remedy) for kind in get_args(part)]
+    assert set(cli._FLAGS) == set(kinds)
+    error = pickle.loads(pickle.dumps(p2law.DataError("no loss: name it.", remedies=["metric", "columns"])))
+    assert str(error) == "no loss: name it."
+    assert cli.shell_hint(error) == " Here: --columns D=tokens,loss=eval_loss, --metric NAME."
+    assert cli.shell_hint(p2law.FitError("columns={'D': 'tokens'}")) == ""
 
 
 def test_a_broken_module_is_named(folder, capsys):

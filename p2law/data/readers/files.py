@@ -116,7 +116,8 @@ def _metric(columns: Mapping[str, str] | None, metric: str | None, source: str) 
     if columns or metric not in (None, named):
         raise DataError(
             f"columns= names columns of a table; {source!r} is a log: name the loss with metric=, its tokens with "
-            "tokens_per_step=, and what it lacks with given=."
+            "tokens_per_step=, and what it lacks with given=.",
+            remedies=("metric", "tokens_per_step"),
         )
     return named
 

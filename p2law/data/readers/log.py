@@ -61,7 +61,8 @@ def of_table(frame: pd.DataFrame, metric: str | None, source: str) -> pd.DataFra
     if "run" not in frame.columns and frame.drop_duplicates(["step", "loss"]).duplicated("step").any():
         raise DataError(
             f"{source!r} has steps with several losses: name the column of the run, columns={{'run': '...'}}, or, if "
-            "it is one run that was restarted, the run itself, given={'run': '...'}."
+            "it is one run that was restarted, the run itself, given={'run': '...'}.",
+            remedies=("columns", "given"),
         )
     return frame
 
@@ -97,7 +98,7 @@ def _chosen(names: Sequence[str], metric: str | None, source: str) -> str:
     some = held_out or losses or names
     more = f" and {len(some) - SHOWN} more" * (len(some) > SHOWN)
     shown = ", ".join(map(repr, some[:SHOWN]))
-    raise DataError(f"{source!r} holds {what}: name the loss with metric=, one of {shown}{more}.")
+    raise DataError(f"{source!r} holds {what}: name the loss with metric=, one of {shown}{more}.", remedies=["metric"])
 
 
 def _with_tokens(frame: pd.DataFrame, tokens_per_step: float | None, source: str) -> pd.DataFrame:
@@ -106,7 +107,8 @@ def _with_tokens(frame: pd.DataFrame, tokens_per_step: float | None, source: str
             return frame
         raise DataError(
             f"{source!r} does not count tokens: give p2law.read tokens_per_step=, batch size x sequence length; of a "
-            "table that has them, columns={'D': '...'}."
+            "table that has them, columns={'D': '...'}.",
+            remedies=("tokens_per_step", "columns"),
         )
     number("tokens_per_step", tokens_per_step, low=0, error=DataError)
     if "D" in frame.columns:
@@ -114,7 +116,10 @@ def _with_tokens(frame: pd.DataFrame, tokens_per_step: float | None, source: str
             return frame
         raise DataError(f"{source!r} counts tokens itself (D): leave tokens_per_step= out.")
     if "step" not in frame.columns:
-        raise DataError(f"tokens_per_step= needs steps, which {source!r} lacks: columns={{'step': '...'}} names them.")
+        raise DataError(
+            f"tokens_per_step= needs steps, which {source!r} lacks: columns={{'step': '...'}} names them.",
+            remedies=["columns"],
+        )
     return frame.assign(D=numbers(frame, "step") * tokens_per_step)
 
 

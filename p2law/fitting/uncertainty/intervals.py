@@ -111,7 +111,10 @@ def domain(fit: "Fit", parameter: Parameter) -> tuple[float, float]:
 def draws_of(fit: "Fit") -> pd.DataFrame:
     """The fit's bootstrap draws, or a sentence on how to get them."""
     if fit.draws is None:
-        raise FitError("this fit has no bootstrap draws: call fit = fit.bootstrap(n=1000) first, or use method='wald'.")
+        raise FitError(
+            "this fit has no bootstrap draws: call fit = fit.bootstrap(n=1000) first, or use method='wald'.",
+            remedies=["draws"],
+        )
     return fit.draws
 
 
