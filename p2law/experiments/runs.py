@@ -1,6 +1,5 @@
 """From a plan to its runs, in an order in which every run comes after those it needs."""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,12 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..data.files import from_json, to_json, write_text
 from ..errors import DataError
 from .architecture import Architecture
 from .plan import Cell, Growth, Parent, Plan, Training
 from .prune._pattern import parse
 from .recipe import Recipe
-from .storage import write_text
 
 KINDS = ("parent", "control", "pruned", "scratch", "sparse")
 """Kinds of runs, in the order in which they are carried out."""
@@ -161,7 +160,7 @@ class Record:
     def failure(self) -> str | None:
         """Why the last attempt failed, if it did."""
         path = self.folder / "failed.json"
-        return json.loads(path.read_text())["error"] if path.is_file() else None
+        return from_json(path.read_text())["error"] if path.is_file() else None
 
     @property
     def status(self) -> str:
@@ -174,22 +173,22 @@ class Record:
     def specification(self) -> dict[str, Any] | None:
         """What the run was begun as."""
         path = self.folder / "run.json"
-        return json.loads(path.read_text())["specification"] if path.is_file() else None
+        return from_json(path.read_text())["specification"] if path.is_file() else None
 
     def begin(self, specification: Mapping[str, Any], device: str) -> None:
         """Say what is run, where and with which software."""
         software = {name: version(name) for name in ("p2law", "torch", "transformers")}
         facts = {"specification": dict(specification), "device": device, "software": software}
-        write_text(self.folder / "run.json", json.dumps(facts, indent=2))
+        write_text(self.folder / "run.json", to_json(facts, indent=2))
         (self.folder / "failed.json").unlink(missing_ok=True)
 
     def log(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the curve so far."""
-        write_text(self.folder / "curve.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        write_text(self.folder / "curve.jsonl", "".join(to_json(row) + "\n" for row in rows))
 
     def finish(self, facts: Mapping[str, Any]) -> None:
         """Mark the run as done; written last."""
-        write_text(self.folder / "done.json", json.dumps(dict(facts), indent=2))
+        write_text(self.folder / "done.json", to_json(dict(facts), indent=2))
 
     def tidy(self) -> None:
         """Delete the checkpoints of a run that is done."""
@@ -197,16 +196,16 @@ class Record:
 
     def fail(self, reason: str) -> None:
         """Keep why a run failed."""
-        write_text(self.folder / "failed.json", json.dumps({"error": reason}, indent=2))
+        write_text(self.folder / "failed.json", to_json({"error": reason}, indent=2))
 
     def rows(self) -> list[dict[str, Any]]:
         """The curve as logged."""
         path = self.folder / "curve.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        return [from_json(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
     def facts(self) -> dict[str, Any]:
         """What :meth:`finish` was given."""
-        return json.loads((self.folder / "done.json").read_text())
+        return from_json((self.folder / "done.json").read_text())
 
 
 def of_run(out: Path, name: str) -> Record:

@@ -1,6 +1,5 @@
 """Checkpoints of a run in progress: a folder each, checksummed, renamed into place when whole."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -9,39 +8,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from ..data.files import flush, from_json, to_json
 from ._torch import safetensors, torch
-
-# Files that are either whole or not there: written aside, flushed, then renamed.
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file's text at once."""
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to, which then takes the place of ``path``; after a failure ``path`` is as it was."""
-    part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # processes of several machines may share a folder
-    try:
-        yield part
-        flush(part)
-        part.replace(path)
-        flush(path.parent)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def flush(path: Path) -> None:
-    """Have a file's (or a folder's) content on disk before going on."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def file_digest(path: Path) -> str:
@@ -99,7 +68,7 @@ def save(folder: Path, new: Checkpoint) -> None:
         {name: tensor.contiguous() for name, tensor in new.tensors.items()}, part / "state.safetensors"
     )
     facts = {"step": new.step, "sha256": file_digest(part / "state.safetensors"), "info": dict(new.info)}
-    (part / "state.json").write_text(json.dumps(facts))
+    (part / "state.json").write_text(to_json(facts))
     for path in (*part.iterdir(), part):
         flush(path)
     part.rename(place)
@@ -128,7 +97,7 @@ def load(place: Path) -> Checkpoint:
 
 
 def _facts(place: Path) -> dict[str, Any]:
-    return json.loads((place / "state.json").read_text())
+    return from_json((place / "state.json").read_text())
 
 
 def _places(folder: Path) -> list[Path]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..data.files import replacing
 from .runs import Run
-from .storage import replacing, waiting
+from .storage import waiting
 from .study import Study
 
 TABLES = {

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..data import files
 from ..data.observations import observe
 from ..errors import FitError
 from ..laws import Law, get, names
@@ -22,16 +23,13 @@ from .uncertainty.resampling import Draws
 # Records as JSON files: exact to the last bit, no pickle, never half written.
 
 
-_TAG = "__float__"
-
-
 def write_record(record: dict[str, Any], path: str | PathLike[str] | None) -> str:
     """A record as text, written to a file if a path is given."""
-    text = json.dumps(_encode(record), indent=1, allow_nan=False)
+    text = files.to_json(record, indent=1)
     if path is not None and not isinstance(path, str | PathLike):
         raise FitError(f"to_json({path!r}): give the path of a file.")
     if path is not None:
-        _write(Path(path), text)
+        files.write_text(Path(path), text)
     return text
 
 
@@ -74,22 +72,12 @@ def _read(source: str | PathLike[str]) -> dict[str, Any]:
         except ValueError as error:  # UnicodeDecodeError, or a null in the path
             raise FitError(f"cannot read {source!r}: {error}.") from error
     try:
-        record = json.loads(text)
+        record = files.from_json(text)
     except json.JSONDecodeError as error:
         raise FitError(f"this is not valid JSON (line {error.lineno}): {error.msg}.") from error
     if not isinstance(record, dict):
         raise FitError("this JSON is no p2law fit: it does not hold an object.")
-    return _decode(record)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write beside the target and rename, so that a half-written file never stands in its place."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    return record
 
 
 def plain_entry(value: Any) -> Any:
@@ -99,25 +87,6 @@ def plain_entry(value: Any) -> Any:
     if value is None or value is pd.NA or value is pd.NaT:
         return None
     return value if isinstance(value, str | int | float | bool) else str(value)
-
-
-def _encode(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null (in tables) and tagged strings."""
-    if isinstance(value, dict):
-        return {key: _encode(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encode(v) for v in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, float) and math.isinf(value):
-        return {_TAG: "inf" if value > 0 else "-inf"}
-    return value
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, dict):
-        return float(value[_TAG]) if set(value) == {_TAG} else {key: _decode(v) for key, v in value.items()}
-    return [_decode(v) for v in value] if isinstance(value, list) else value
 
 
 FORMAT = "p2law.fit"

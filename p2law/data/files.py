@@ -1,0 +1,76 @@
+"""Files that are either whole or not there, and JSON that holds every float."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+_TAG = "__float__"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to, which then takes the place of ``path``; after a failure ``path`` is as it was."""
+    part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # processes of several machines may share a folder
+    try:
+        yield part
+        flush(part)
+        part.replace(path)
+        flush(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file's text at once."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def flush(path: Path) -> None:
+    """Have the content of a file or folder on disk before going on; Windows has no such call for folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """A value as JSON text; NaN becomes null, infinities become tagged objects, since JSON has neither."""
+    return json.dumps(_encode(value), indent=indent, allow_nan=False)
+
+
+def from_json(text: str) -> Any:
+    """The value that :func:`to_json` wrote; null stays None.
+
+    Raises
+    ------
+    json.JSONDecodeError
+        If the text is not JSON.
+    """
+    return _decode(json.loads(text))
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _encode(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encode(v) for v in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, float) and math.isinf(value):
+        return {_TAG: "inf" if value > 0 else "-inf"}
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict):
+        return float(value[_TAG]) if set(value) == {_TAG} else {key: _decode(v) for key, v in value.items()}
+    return [_decode(v) for v in value] if isinstance(value, list) else value
