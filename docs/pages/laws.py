@@ -4,9 +4,10 @@ import inspect
 import re
 from math import inf
 
-from .rst import contents, indent, table, title
 from p2law.laws import PUBLISHED, Constants, Law, Parameter, get, names
 from p2law.laws.kinds import ParameterKind, VariableKind
+
+from .rst import contents, indent, table, title
 
 GREEK = ("alpha", "beta", "gamma", "delta", "rho")
 

@@ -7,6 +7,7 @@ from typing import Any
 from sphinx.ext.autodoc.mock import _MockObject, mock
 
 import p2law
+
 from .rst import contents, title
 
 EXPERIMENTS = (
@@ -90,4 +91,5 @@ def link(path: str) -> str:
 def entry(path: str) -> str:
     """The directive that writes it out."""
     is_class = path.rpartition(".")[2][0].isupper()
-    return f".. autoclass:: {path}\n   :members:\n" if is_class else f".. autofunction:: {path}\n"
+    members = "   :members:\n   :inherited-members: BaseException\n"
+    return f".. autoclass:: {path}\n{members}" if is_class else f".. autofunction:: {path}\n"

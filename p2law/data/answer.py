@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS = 40
 """A notebook shows longer tables cut in the middle, with their size."""
@@ -17,7 +18,7 @@ class Copied:
     def __init__(self, field: str) -> None:
         self.field = field
 
-    def __get__(self, record: Any, owner: type | None = None) -> pd.DataFrame:
+    def __get__(self, record: Any, owner: type | None = None) -> "pd.DataFrame":
         return self if record is None else getattr(record, self.field).copy()  # type: ignore[return-value]
 
 
@@ -38,8 +39,10 @@ class Report:
         head = [self.title, *(["=" * 72] if self.findings else [])] if self.title else []
         return "\n".join([*head, *(f"* {each}" for each in self.findings), *self.rows, *self.sentences])
 
-    def html(self, tables: Mapping[str, pd.DataFrame]) -> str:
+    def html(self, tables: "Mapping[str, pd.DataFrame]") -> str:
         """All of it, with these tables, by heading, in the place of the rows."""
+        import pandas as pd
+
         listed = "".join(f"<li>{escape(each)}</li>" for each in self.findings)
         parts = [f"<b>{escape(self.title)}</b>", f"<ul>{listed}</ul>" if listed else ""]
         for heading, table in tables.items():
@@ -60,17 +63,17 @@ class Record:
     :class:`Copied`.
     """
 
-    _table: pd.DataFrame
+    _table: "pd.DataFrame"
 
     def _report(self) -> Report:
         """What the record says: title, findings, rows, sentences."""
         raise NotImplementedError
 
-    def _tables(self) -> Mapping[str, pd.DataFrame]:
+    def _tables(self) -> "Mapping[str, pd.DataFrame]":
         """The tables that a notebook shows, by heading."""
         return {"": self.to_frame()}
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> "pd.DataFrame":
         """The table, as a copy."""
         return self._table.copy()
 

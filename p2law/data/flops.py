@@ -2,12 +2,19 @@
 
 from typing import Any
 
-from .arguments import positive
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import DataError
+from .arguments import one_positive, positive
+from .quantities import format_quantity
 
 TRAINING = 6.0
 """FLOPs of training per parameter and token: a multiply-add forward, two backward."""
 INFERENCE = 2.0
 """FLOPs of use per parameter and token: a multiply-add."""
+SLACK = 1 + 1e-12
+"""Rounding forgiven where whole tokens and steps are counted."""
 
 
 def training_flops(N: Any, D: Any) -> Any:
@@ -21,6 +28,32 @@ def training_flops(N: Any, D: Any) -> Any:
 def inference_flops(N: Any, D: Any) -> Any:
     """2 N D: FLOPs to run N parameters over D tokens, prompt and answer alike."""
     return INFERENCE * positive("N", N, zero=True) * positive("D", D, zero=True)
+
+
+def average_params(density: float, N: ArrayLike, unpruned: ArrayLike = 0.0) -> Any:
+    """Parameters of a model whose N prunable ones are kept at this density (or average density), the rest in full."""
+    return density * positive("N", N) + positive("unpruned", unpruned, zero=True)
+
+
+def affordable_tokens(N: Any, C: ArrayLike) -> Any:
+    """Tokens on which C FLOPs train N parameters: at least one, or the budget is refused."""
+    return _affordable("token", C, TRAINING * N)
+
+
+def affordable_steps(N: float, C: float, batch_tokens: float) -> int:
+    """Whole optimiser steps of ``batch_tokens`` tokens for which C FLOPs train N parameters: at least one."""
+    C, batch_tokens = one_positive("C", C), one_positive("batch_tokens", batch_tokens)
+    what = f"step of {format_quantity(batch_tokens)} tokens"
+    return int(_affordable(what, C, TRAINING * N * batch_tokens) * SLACK)
+
+
+def _affordable(what: str, C: ArrayLike, price: Any) -> Any:
+    bought = positive("C", C) / price
+    short = bought * SLACK < 1
+    if np.any(short):
+        budget, cost = (float(a[short].flat[0]) for a in np.broadcast_arrays(C, price))
+        raise DataError(f"C = {budget:g} FLOPs does not pay for one {what}, which costs {cost:.3g} FLOPs: give more.")
+    return bought
 
 
 def counted_flops(

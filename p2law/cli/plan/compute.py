@@ -11,8 +11,7 @@ import p2law
 from ... import plan
 from ...data.quantities import format_quantity
 from ...errors import DataError, FitError
-from ...schedules import PruningSchedule
-from ...schedules.shapes import SHAPES
+from ...schedules import SHAPES, PruningSchedule
 from .. import arguments
 from ..command import Answer, Question, told
 
@@ -178,9 +177,10 @@ def _schedule_arguments(parser: ArgumentParser) -> None:
 
 
 def _schedule(options: Namespace) -> Answer:
+    size = options.size
     if options.size is None:
-        size = ("final_size", "average_size", "tokens", "flops")
-        needs = next((name for name in size if getattr(options, name) is not None), None)
+        sized = ("final_size", "average_size", "tokens", "flops")
+        needs = next((name for name in sized if getattr(options, name) is not None), None)
         if needs:
             raise FitError(f"--{needs.replace('_', '-')} needs the dense model's parameters: add --size.")
     if options.batch_tokens is not None and options.flops is None:
@@ -190,9 +190,9 @@ def _schedule(options: Namespace) -> Answer:
     schedule, more = _sized(options), ""
     tokens, counted = options.tokens, {"unpruned": options.unpruned}
     if options.flops is not None:
-        tokens = float(schedule.tokens(options.size, options.flops, **counted))
+        tokens = float(schedule.tokens(size, options.flops, **counted))
         if options.batch_tokens is not None:
-            steps = schedule.steps(options.size, options.flops, options.batch_tokens, **counted)
+            steps = schedule.steps(size, options.flops, options.batch_tokens, **counted)
             more = f"\n  {steps} steps of {format_quantity(options.batch_tokens)} tokens"
     text = schedule.summary(options.size, tokens, **counted) + more
     return Answer(text, schedule.to_frame(), lambda ax: p2law.plot.schedule(schedule, ax))
