@@ -39,7 +39,7 @@ KNOWN: dict[str, set[str]] = {
         *(f"fitting/uncertainty/{name}.py" for name in ("intervals", "profile", "resampling")),
         *(f"validate/{name}.py" for name in ("holdout", "scores")),
     },
-    "top": {"schedules", "schedules.py"},
+    "top": set(),
     "folders": {"experiments", "experiments/prune", "plan"},
     "files": set(),
     "functions": set(),
