@@ -20,7 +20,7 @@ from p2law.laws import Real, SignedAmplitude
 from p2law.plan import Parent, Remaining, Target, best_pruning
 from p2law.plot import _style as style
 from p2law.plot import curves, residuals
-from p2law.plot._view import levels
+from p2law.plot._view import Levels
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_mistakes_are_named(pruned_fit, ax):
     with pytest.raises(DataError, match=r"'nobody', which was not fitted; there are 16 runs"):
         curves(pruned_fit, ax, runs="nobody")
     with pytest.raises(DataError, match="no column 'seed'"):
-        curves(pruned_fit, ax, colour="seed")
+        curves(pruned_fit, ax, color="seed")
     with pytest.raises(DataError, match="x='loss'"):
         residuals(pruned_fit, ax, x="loss")
     with pytest.raises(DataError, match=r"extend=0\.5"):
@@ -233,7 +233,7 @@ def test_a_law_of_ones_own_shows_its_first_column(own_fit, ax):
 
 def test_colour_by_any_column_of_the_table(pruned, ax):
     fit = p2law.fit("p2_without_size_term", pruned.assign(kind=np.where(pruned["rho"] < 0.3, "mild", "hard")))
-    curves(fit, ax, colour="kind", marker="rho")
+    curves(fit, ax, color="kind", marker="rho")
     assert legend_texts(ax)[:2] == ["mild", "hard"]
     assert to_hex(ax.get_legend().get_lines()[0].get_color()) == "#0072b2"
 
@@ -276,21 +276,22 @@ def test_without_axes_a_new_figure_is_made(power_fit):
 
 
 def test_levels_merge_realised_values_and_keep_order():
-    found = levels("rho", np.array([0.4993, 0.1498, 0.4998, 0.1502]), merge=1.05)
+    found = Levels.of("rho", np.array([0.4993, 0.1498, 0.4998, 0.1502]), merge=1.05)
     assert found.row.tolist() == [1, 0, 1, 0]
     assert found.text == ("0.15", "0.5")
-    assert levels("width", np.array([1.0, 1.02, 1.04])).text == ("1", "1.02", "1.04")
-    assert levels("method", np.array(["depth", "2:4", "depth"], dtype=object)).text == ("depth", "2:4")
-    assert levels("on", np.array([True, False])).row.tolist() == [1, 0]
+    assert Levels.of("width", np.array([1.0, 1.02, 1.04])).text == ("1", "1.02", "1.04")
+    assert Levels.of("method", np.array(["depth", "2:4", "depth"], dtype=object)).text == ("depth", "2:4")
+    assert Levels.of("on", np.array([True, False])).row.tolist() == [1, 0]
 
 
 def test_many_levels_become_bins_of_a_continuum():
     values = np.geomspace(1e6, 1e12, 40)
-    found = levels("N", values)
+    found = Levels.of("N", values)
     assert len(found) == 6
     assert found.continuous is not None
     assert np.all(np.diff(found.row) >= 0)
-    assert levels("t", np.linspace(-1, 1, 30)).centre.tolist() == sorted(levels("t", np.linspace(-1, 1, 30)).centre)
+    centre = Levels.of("t", np.linspace(-1, 1, 30)).centre.tolist()
+    assert centre == sorted(centre)
 
 
 def test_a_flat_profile_is_drawn_flat(pruned, ax):
@@ -375,7 +376,7 @@ def test_many_and_long_names_leave_room_for_the_picture(pruned):
     names = pruned["run"].astype(str) + "-" + 70 * "x"
     fit = p2law.fit("p2_without_size_term", pruned.assign(run=names + pruned["N0"].astype(str)))
     ax = Figure(figsize=(8, 5), layout="constrained").subplots()
-    curves(fit, ax, colour="run", runs=list(dict.fromkeys(fit.table["run"]))[:6])
+    curves(fit, ax, color="run", runs=list(dict.fromkeys(fit.table["run"]))[:6])
     ax.figure.draw_without_rendering()
     assert max(map(len, legend_texts(ax))) <= 40
     assert ax.bbox.width > 0.5 * ax.figure.bbox.width
@@ -383,11 +384,11 @@ def test_many_and_long_names_leave_room_for_the_picture(pruned):
 
 def test_a_legend_of_many_names_says_how_many_more():
     many = [Line2D([], [], label=str(i)) for i in range(40)]
-    first = [line.get_label() for line in style.few(many)]
+    first = [line.get_label() for line in style.truncate_legend(many)]
     assert first == [*"01234567", "… and 32 more"]
-    spread = [line.get_label() for line in style.few(many, spread=True)]
+    spread = [line.get_label() for line in style.truncate_legend(many, spread=True)]
     assert (spread[0], spread[-2], spread[-1]) == ("0", "39", "… and 32 more")
-    assert style.few(many[:5]) == many[:5]
+    assert style.truncate_legend(many[:5]) == many[:5]
 
 
 def test_everything_is_seen_on_a_dark_ground(pruned_fit, dense_fit):

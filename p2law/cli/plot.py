@@ -17,7 +17,7 @@ def _shown_arguments(parser: ArgumentParser) -> None:
     picture_argument(parser)
     add = parser.add_argument
     add("--x", metavar="COLUMN", help="on the horizontal axis (default: tokens)")
-    add("--colour", metavar="COLUMN", help="told apart by colour (default: size)")
+    add("--color", "--colour", metavar="COLUMN", help="told apart by colour (default: size)")
     add("--marker", metavar="COLUMN", help="told apart by marker (default: rate)")
     add("--runs", type=arguments.names, metavar="RUN,RUN", help="only these runs")
 
@@ -60,7 +60,7 @@ def _drawn(
 
 
 def _looks(options: Namespace) -> dict[str, Any]:
-    return {"x": options.x, "colour": options.colour, "marker": options.marker, "runs": options.runs}
+    return {"x": options.x, "color": options.color, "marker": options.marker, "runs": options.runs}
 
 
 _OF_FITS = {
@@ -68,7 +68,7 @@ _OF_FITS = {
         "Measured losses and fitted curves.",
         _curves_arguments,
         _drawn(lambda fit, ax, o: p2law.plot.curves(fit, ax, extend=o.extend, **_looks(o))),
-        ("fit.json --out curves.png", "fit.json --colour rho --marker N0 --extend 10 --out curves.pdf"),
+        ("fit.json --out curves.png", "fit.json --color rho --marker N0 --extend 10 --out curves.pdf"),
     ),
     "residuals": Command(
         "Measured minus fitted loss, run by run.",

@@ -1,4 +1,7 @@
-"""Pictures of a fit. Every function takes ``ax``, draws on it and returns it; nothing is shown, saved or configured.
+"""Pictures of fits, plans and tests. May import from every room but ``cli``.
+
+Every function takes ``ax`` (default: axes on a new figure), draws on it and returns it; ``legend=False`` leaves the
+legend out. Nothing is shown, saved or configured.
 
 >>> import p2law
 >>> fit = p2law.fit("p2", p2law.datasets.load("mini-pruning", method="width"))

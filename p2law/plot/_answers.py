@@ -1,11 +1,10 @@
-"""Pictures of plans that are a short list of answers: ways to prune, sizes off the optimum, sparse twins, parabolas."""
+"""Pictures of plans that are a short list of answers, of candidate runs, and of a pruning schedule."""
 
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ..data.quantities import format_quantity
 from ..errors import DataError
@@ -32,7 +31,7 @@ def ranking(found: "Ranking", ax: Axes | None = None) -> Axes:
     for place, (loss, status) in enumerate(zip(table["loss"], table["status"], strict=True)):
         word = str(status or "").split(":")[0]
         if np.isfinite(loss):
-            style.beside(ax, word, (loss, place), 7)
+            style.annotate(ax, word, (loss, place), 7)
         else:
             ax.text(0.02, place, word, transform=ax.get_yaxis_transform(), fontsize="small", va="center")
     style.title(ax, f"{format_quantity(found.size)} parameters, {found.budget}")
@@ -50,21 +49,21 @@ def sparse(found: "SparsePlan", ax: Axes | None = None) -> Axes:
 
 
 def _listed(ax: Axes | None, names: list[str], value: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Axes:
-    """Losses with intervals, one line each."""
+    """Draw losses with intervals, (names,) each, one line each."""
     ax = style.axes_of(ax)
-    places = np.arange(len(names))
-    shade = style.named(ax)[0]
+    places, colour = np.arange(len(names)), style.palette(ax)[0]
     seen = np.concatenate([v[np.isfinite(v)] for v in (value, lower, upper)])
     margin = 0.06 * (float(np.ptp(seen)) or 0.1)
     ends = float(seen.min()) - margin, float(seen.max()) + margin
-    ax.plot(value, places, color=shade, marker="D", markersize=6, linestyle="")
-    ax.hlines(places, np.clip(lower, *ends), np.clip(upper, *ends), color=shade, linewidth=3, alpha=0.4)
+    ax.plot(value, places, color=colour, marker="D", markersize=6, linestyle="")
+    ax.hlines(places, np.clip(lower, *ends), np.clip(upper, *ends), color=colour, linewidth=3, alpha=0.4)
     for end, marker, open_ended in ((ends[0], "<", np.isneginf(lower)), (ends[1], ">", np.isposinf(upper))):
-        ax.plot(np.full(open_ended.sum(), end), places[open_ended], color=shade, marker=marker, linestyle="", alpha=0.7)
+        at = np.full(open_ended.sum(), end)
+        ax.plot(at, places[open_ended], color=colour, marker=marker, linestyle="", alpha=0.7)
     ax.set_xlim(ends[0] - margin, ends[1] + margin)
     ax.set_yticks(places, names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlabel("loss (nats/token)")
+    ax.set_xlabel(style.LOSS)
     ax.grid(axis="x", alpha=0.25)
     return ax
 
@@ -73,14 +72,15 @@ def sizes(found: "SizeCost", ax: Axes | None = None) -> Axes:
     """Loss given up by models of other sizes than the optimum, against size. From :func:`p2law.plan.overtraining`."""
     style.check(found, "SizeCost", "plan.overtraining")
     ax = style.axes_of(ax)
-    for (cost, part), colour in zip(found.to_frame().assign(C=found.C).groupby("C"), style.named(ax), strict=False):
-        part = part.sort_values("N")
-        ax.plot(part["N"], part["penalty"], color=colour, marker="o", linewidth=1.4, label=f"C = {cost:.3g} FLOPs")
-        style.hollow(ax, part["N"].to_numpy(), part["penalty"].to_numpy(), part["status"], colour)
-        ax.fill_between(part["N"], part["penalty_lower"], part["penalty_upper"], color=colour, alpha=0.15, linewidth=0)
-    _sizes_along(ax)
+    table, colour = found.to_frame().sort_values("N"), style.palette(ax)[0]
+    size, penalty = table["N"].to_numpy(), table["penalty"].to_numpy()
+    ax.plot(size, penalty, color=colour, marker="o", linewidth=1.4, label=f"C = {found.C:.3g} FLOPs")
+    style.hollow(ax, size, penalty, np.array(["extrapolated" in each for each in table["status"]]), colour)
+    ax.fill_between(size, table["penalty_lower"], table["penalty_upper"], color=colour, alpha=0.15, linewidth=0)
+    style.format_axis(ax.xaxis, "parameters")
     ax.set_ylabel("loss above the optimum's (nats/token)")
-    ax.legend(fontsize="small", framealpha=0.85)
+    ax.grid(alpha=0.25)
+    style.draw_legend(ax)
     return ax
 
 
@@ -89,69 +89,38 @@ def parabola(found: "ParabolaBias", ax: Axes | None = None) -> Axes:
     style.check(found, "ParabolaBias", "plan.parabola_bias")
     ax = style.axes_of(ax)
     table = found.to_frame()
-    ax.plot(table["N"], 100 * (table["ratio"] - 1), color=style.named(ax)[0], marker="o", linewidth=1.4)
+    ax.plot(table["N"], 100 * (table["ratio"] - 1), color=style.palette(ax)[0], marker="o", linewidth=1.4)
     ax.axhline(0.0, color=style.grey(ax), linewidth=0.9)
-    _sizes_along(ax)
-    ax.set_xlabel("optimal parameters by the law")
+    style.format_axis(ax.xaxis, "optimal parameters by the law")
     ax.set_ylabel("size by the parabola, off by (%)")
-    return ax
-
-
-def _sizes_along(ax: Axes) -> None:
-    ax.set_xscale("log")
-    ax.set_xlabel("parameters")
-    style.count_ticks(ax.xaxis)
     ax.grid(alpha=0.25)
-
-
-# What each candidate run tells about a forecast, as a picture of cost against the interval's width.
+    return ax
 
 
 def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True) -> Axes:
     """Width of the forecast's interval after each candidate alone against its cost, and after the picks one by one.
 
-    Parameters
-    ----------
-    found : NextRuns
-        From :func:`p2law.next_runs`.
-    ax : Axes, optional
-        Where to draw; default: a new figure.
-    legend : bool
-        Draw the legend.
-
-    Returns
-    -------
-    Axes
+    From :func:`p2law.next_runs`.
     """
     style.check(found, "NextRuns", "p2law.next_runs")
     ax = style.axes_of(ax)
-    table, picks = found.ranking, found.picks
+    table, picks, (blue, orange) = found.ranking, found.picks, style.palette(ax)[:2]
     if np.isfinite(found.now):
-        ax.axhline(found.now, color=style.grey(ax), linewidth=1.0, linestyle=style.EXTRAPOLATED, label="now")
-    ax.scatter(
-        table["cost"], table["width"], s=16, color=style.named(ax)[0], alpha=0.75, linewidths=0, label="one candidate"
-    )
-    ax.plot(
-        picks["spent"], picks["width"], color=style.named(ax)[1], marker="o", markersize=5, linewidth=1.2, label="picks"
-    )
+        ax.axhline(found.now, color=style.grey(ax), linewidth=1.0, linestyle=style.DASHED, label="now")
+    ax.scatter(table["cost"], table["width"], s=16, color=blue, alpha=0.75, linewidths=0, label="one candidate")
+    spent, width = picks["spent"].to_numpy(), picks["width"].to_numpy()
+    ax.plot(spent, width, color=orange, marker="o", markersize=5, linewidth=1.2, label="picks")
     ax.set_xscale("log")
     ax.set_ylim(bottom=0.0)
-    for i, (spent, width) in enumerate(zip(picks["spent"], picks["width"], strict=True)):
+    for i, run in enumerate(picks["run"]):
         if i < 3 or i == len(picks) - 1:
-            style.beside(ax, style.short(str(picks["run"].iloc[i]), 24), (spent, width), -13)
+            style.annotate(ax, style.short(str(run), 24), (spent[i], width[i]), -13)
     if found.coin != "FLOPs":
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value)))
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        style.format_ticks(ax.xaxis)
     ax.set_xlabel("cost" if found.coin == "cost" else f"cost ({found.coin})")
     ax.set_ylabel(f"width of the {100 * found.level:g} % interval")
-    style.title(ax, "What to train next · expected interval of the forecast")
-    style.grid(ax)
-    if legend:
-        ax.legend(fontsize="small", framealpha=0.85, loc="best")
+    style.finish(ax, "What to train next · expected interval of the forecast", legend=legend)
     return ax
-
-
-# A pruning schedule: density over training, and the compute spent on the way.
 
 
 def schedule(
@@ -163,37 +132,28 @@ def schedule(
     ----------
     schedule : PruningSchedule or LoggedSchedule
         What to draw.
-    ax : Axes, optional
-        Where to draw; default: a new figure.
     compute : bool
         Draw the share of compute spent.
-    legend : bool
-        Draw the legend.
-
-    Returns
-    -------
-    Axes
+    ax, legend
+        As for :func:`p2law.plot.curves`.
     """
     if not isinstance(schedule, PruningSchedule | LoggedSchedule):
         raise DataError(f"cannot draw {schedule!r:.60}: give a PruningSchedule, or what schedules.from_log returns.")
     ax = style.axes_of(ax)
+    blue, orange = style.palette(ax)[:2]
     t = np.linspace(0.0, 1.0, 1001)
-    mean = schedule.average_density()
     if isinstance(schedule, PruningSchedule):
         begin, finish = schedule.window
-        ax.axvspan(begin, finish, color=style.ink(ax), alpha=0.06, linewidth=0, label="pruning")
+        ax.axvspan(begin, finish, color=style.foreground(ax), alpha=0.06, linewidth=0, label="pruning")
         t = np.unique(np.concatenate([t, [begin, finish]]))
-    ax.plot(t, schedule.density(t), color=style.named(ax)[0], linewidth=1.6, label="density")
-    ax.axhline(mean, color=style.named(ax)[0], linewidth=1.0, linestyle=style.EXTRAPOLATED, label=f"average {mean:.3f}")
+    ax.plot(t, schedule.density(t), color=blue, linewidth=1.6, label="density")
+    mean = schedule.average_density()
+    ax.axhline(mean, color=blue, linewidth=1.0, linestyle=style.DASHED, label=f"average {mean:.3f}")
     if compute:
-        spent = np.asarray(schedule.compute_share(t))
-        ax.plot(t, spent, color=style.named(ax)[1], linewidth=1.2, label="compute spent")
+        ax.plot(t, np.asarray(schedule.compute_share(t)), color=orange, linewidth=1.2, label="compute spent")
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(0.0, 1.03)
     ax.set_xlabel("fraction of training steps")
     ax.set_ylabel("fraction")
-    style.title(ax, schedule.summary().splitlines()[0])
-    style.grid(ax)
-    if legend:
-        ax.legend(fontsize="small", loc="best", framealpha=0.85)
+    style.finish(ax, schedule.summary().splitlines()[0], legend=legend)
     return ax

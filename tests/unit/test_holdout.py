@@ -247,7 +247,7 @@ def test_plot_draws_every_run_and_the_best_baseline(along, dense):
     held = along.rows[along.rows["method"] == "p2"]
     first = held[held["run"] == held["run"].iloc[0]]
     np.testing.assert_allclose(ax.lines[1].get_ydata(), 100 * first["relative"])
-    ends = draw(holdout("chinchilla", dense, by="N"), x="N", rival="")
+    ends = draw(holdout("chinchilla", dense, by="N"), x="N", comparator="")
     assert ends.get_xlabel() == "N (parameters)"
     assert len(ends.collections) == 8
     with pytest.raises(p2law.DataError, match="method='best': choose one of"):

@@ -6,8 +6,7 @@ from matplotlib.figure import Figure
 
 import p2law
 from p2law.laws.published import BESIROGLU_2024
-from p2law.plan import Parent, best_pruning, compute_optimal, parabola_bias, sparse_pretraining
-from p2law.plan import isoflop as overtraining
+from p2law.plan import Parent, best_pruning, compute_optimal, overtraining, parabola_bias, sparse_pretraining
 
 
 @pytest.fixture
