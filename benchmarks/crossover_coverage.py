@@ -60,7 +60,7 @@ def true_crossing(ask: Callable[[Fits, float], Crossover], exact: Fits) -> float
 
 
 def of_power(fits: Fits, level: float) -> Crossover:
-    return crossover(*fits, charge="tokens", parent=PARENT, range=(5e9, 1e12), level=level)
+    return crossover(*fits, parent_cost="tokens", parent=PARENT, range=(5e9, 1e12), level=level)
 
 
 def of_p2(fits: Fits, level: float) -> Crossover:

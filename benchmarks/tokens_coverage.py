@@ -15,8 +15,9 @@ import pandas as pd
 from common import heading, machine, rows
 
 import p2law
+from p2law.fitting.source import Published
 from p2law.plan import Criterion, Recovered, Remaining, Slope
-from p2law.plan.curve import Curve, enough
+from p2law.plan.curve import LossCurve, tokens_needed
 
 PRUNED = {"D_C": 250.0, "beta": 0.4, "E": 0.4, "gamma": -1.3, "delta": 0.05}
 DENSE = {"E": 1.7, "A": 400.0, "B": 900.0, "alpha": 0.34, "beta": 0.3}
@@ -54,7 +55,8 @@ def hits(
 ) -> np.ndarray:
     """Whether the interval holds the true tokens, (replicates, criteria, levels)."""
     columns = {k: np.array([v]) for k, v in at.items()} | ({"L0": np.ones(1)} if "N0" in at else {})
-    exact = [enough(criterion, Curve(p2law.laws.get(law), columns, truth))[0] for criterion in CRITERIA]
+    known = Published(p2law.laws.Constants("truth", p2law.laws.get(law), truth, "", ""))
+    exact = [tokens_needed(criterion, LossCurve(known, columns, models=1))[0] for criterion in CRITERIA]
     out = np.zeros((n, len(CRITERIA), len(LEVELS)), dtype=bool)
     for i in range(n):
         fit = p2law.fit(law, make(np.random.default_rng(i)), objective=p2law.Squared())

@@ -90,11 +90,11 @@ at = [10e9, 30e9, 50e9, 250e9, 500e9]
 pruned = p2law.fit("power", {"D": at, "loss": [2.70, 2.59, 2.54, 2.46, 2.43]}, objective=p2law.Squared())
 scratch = p2law.fit("power", {"D": at, "loss": [3.09, 2.81, 2.64, 2.49, 2.47]}, objective=p2law.Squared())
 parent = Parent(tokens=200e9, size=8.03e9)
-charged = p2law.crossover(pruned, scratch, charge="tokens", parent=parent)
+charged = p2law.crossover(pruned, scratch, parent_cost="tokens", parent=parent)
 print("parent free:", p2law.crossover(pruned, scratch).status)
 print("parent charged:", charged.status)
 for children in (1, 10):
-    shared = p2law.crossover(pruned, scratch, charge="flops", parent=parent, size=4.54e9, children=children)
+    shared = p2law.crossover(pruned, scratch, parent_cost="flops", parent=parent, size=4.54e9, children=children)
     print(f"charged in FLOPs, {children} children:", shared.status)
 
 # %%

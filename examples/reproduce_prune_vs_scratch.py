@@ -152,7 +152,7 @@ def meetings(rows: pd.DataFrame, tokens: int) -> None:
             laws = [p2law.fit("power", each, min_tokens=LATE * each["D"].max()) for each in (child, twin)]
             parent = Parent(tokens=tokens, size=float(child["N0"].iloc[0]))
             for charge in ("sunk", "tokens"):
-                print(f"  {name}, parent {charge}: {p2law.crossover(*laws, charge=charge, parent=parent).status}")
+                print(f"  {name}, parent {charge}: {p2law.crossover(*laws, parent_cost=charge, parent=parent).status}")
         except P2LawError as error:
             print(f"  {name}: undetermined: {error}")
 

@@ -12,6 +12,7 @@ from ..data.columns import ONE_LEVEL, require
 from ..data.control import CONTROL
 from ..data.flops import TRAINING
 from ..data.observations import Table, as_frame, check_column
+from ..data.quantities import format_quantity, in_words
 from ..errors import DataError, ExtrapolationWarning, FitError
 from .diagnostics import single_levels
 
@@ -125,6 +126,12 @@ def outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     return out
 
 
+def describe_outside(factors: Mapping[str, float]) -> str:
+    """Which columns lie outside, e.g. ``N0 2.2× and D 3× outside the fitted range``; empty if none does."""
+    far = [f"{name} {factor:.3g}×" for name, factor in factors.items() if factor > FAR]
+    return f"{in_words(far)} outside the fitted range" if far else ""
+
+
 def _factor(fitted: np.ndarray, asked: np.ndarray) -> np.ndarray:
     low, high = float(fitted.min()), float(fitted.max())
     if low > 0:
@@ -169,10 +176,11 @@ def warn_outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> None:
         worst = int(np.argmax(factor))
         if factor[worst] > FAR:
             label, fitted, asked = _ranged(fit, name, values)
-            side = "above" if asked[worst] > fitted.max() else "below"
-            edge = fitted.max() if side == "above" else fitted.min()
-            what = f"{label} = {asked[worst]:.4g}"
-            parts.append(f"{what} is {factor[worst]:.3g} times {side} the fitted range ({edge:.4g})")
+            edge, side = (
+                (fitted.max(), "the largest") if asked[worst] > fitted.max() else (fitted.min(), "below the least")
+            )
+            what = f"{label} = {format_quantity(asked[worst])}"
+            parts.append(f"{what} is {factor[worst]:.3g}× {side} fitted ({format_quantity(edge)})")
     if parts:
         warnings.warn(f"Extrapolation with {fit.law.name}: {'; '.join(parts)}.", ExtrapolationWarning, stacklevel=4)
 

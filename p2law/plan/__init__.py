@@ -1,12 +1,15 @@
 """Decisions from a fitted law: how many tokens, which size, at which price."""
 
+import warnings
+from typing import Any
+
 from .compute import ComputePlan as ComputePlan
 from .compute import compute_for_loss as compute_for_loss
 from .compute import compute_optimal as compute_optimal
 from .cost import Architecture as Architecture
-from .cost import Bill as Bill
+from .cost import CostModel as CostModel
 from .cost import Parent as Parent
-from .cost import bill as bill
+from .cost import cost_model as cost_model
 from .cost import flops_per_token as flops_per_token
 from .criteria import Criterion as Criterion
 from .criteria import Price as Price
@@ -36,3 +39,13 @@ from .tokens import TokenPlan as TokenPlan
 from .tokens import optimal_tokens as optimal_tokens
 from .transfer import Worth as Worth
 from .transfer import effective_tokens as effective_tokens
+
+_RENAMED = {"Bill": "CostModel", "bill": "cost_model"}
+"""Old names, for one release."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"p2law.plan.{name} is deprecated: use {_RENAMED[name]}", DeprecationWarning, stacklevel=2)
+    return globals()[_RENAMED[name]]

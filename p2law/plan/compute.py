@@ -1,7 +1,7 @@
 """Compute-optimal training: size, tokens and loss for a budget, and the budget for a loss, with intervals."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from ..data.answer import Copied, Record, Report
 from ..data.arguments import one_positive, positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
+from ..fitting.source import Source, as_source
 from ..fitting.uncertainty.intervals import Method
-from . import intervals as answer
+from .intervals import Bounds, between, bounds, nats, support
 from .surface import Surface, allocate, budget_for, surface
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class ComputePlan(Record):
 
 def _line(row: Mapping[Any, Any]) -> str:
     def bracketed(name: str, write: Any = format_quantity) -> str:
-        return answer.between(row[name], row.get(f"{name}_lower", np.nan), row.get(f"{name}_upper", np.nan), write)
+        return between(row[name], row.get(f"{name}_lower", np.nan), row.get(f"{name}_upper", np.nan), write)
 
     if not np.isfinite(row["N"]):
         given = f"C = {row['C']:.4g} FLOPs" if np.isnan(row["loss"]) else f"loss {row['loss']:.4g} nats/token"
@@ -95,7 +96,7 @@ def _line(row: Mapping[Any, Any]) -> str:
     return (
         f"  C = {bracketed('C', lambda c: f'{c:.4g}')} FLOPs: N = {bracketed('N')} parameters, "
         f"D = {bracketed('D')} tokens ({bracketed('tokens_per_param')} per parameter), "
-        f"loss {bracketed('loss', answer.nats)} nats/token; {row['status']}"
+        f"loss {bracketed('loss', nats)} nats/token; {row['status']}"
     )
 
 
@@ -149,15 +150,16 @@ def compute_optimal(
     '7.22e+10 1.33e+12'
     """
     budgets, inference = positives("C", C), one_positive("inference_tokens", inference_tokens, zero=True)
-    base = surface(source, at)
+    origin = as_source("source", source)
+    base = surface(origin, at)
 
     def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
-        on = Surface(base.law, params, base.at)
+        on = replace(base, params=params)
         N, D = allocate(on, budgets, inference)
         return {"N": N, "D": D, "tokens_per_param": D / N, "loss": on.loss(N, D)}
 
-    ends = answer.bounds(source, found, level=level, method=method, plain=("loss",))
-    return _plan(source, base, ends, {"C": budgets}, inference, level, many=np.ndim(C) > 0)
+    ends = bounds(origin, found, level=level, method=method, plain=("loss",))
+    return _plan(origin, base, ends, {"C": budgets}, inference, level, many=np.ndim(C) > 0)
 
 
 def compute_for_loss(
@@ -187,24 +189,25 @@ def compute_for_loss(
         C, N and D are infinite and ``status`` says never where the target lies below the irreducible loss.
     """
     targets, inference = positives("loss", loss), one_positive("inference_tokens", inference_tokens, zero=True)
-    base = surface(source, at)
+    origin = as_source("source", source)
+    base = surface(origin, at)
 
     def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
-        on = Surface(base.law, params, base.at)
+        on = replace(base, params=params)
         C = budget_for(on, targets, inference)
         real = np.isfinite(C)
         N, D = allocate(on, np.where(real, C, 1.0), inference)
         ends = {"C": C, "N": np.where(real, N, C), "D": np.where(real, D, C)}
         return ends | {"tokens_per_param": np.where(real, D / N, np.nan)}
 
-    ends = answer.bounds(source, found, level=level, method=method)
-    return _plan(source, base, ends, {"loss": targets}, inference, level, many=np.ndim(loss) > 0)
+    ends = bounds(origin, found, level=level, method=method)
+    return _plan(origin, base, ends, {"loss": targets}, inference, level, many=np.ndim(loss) > 0)
 
 
 def _plan(
-    source: "Fit | Constants",
+    origin: Source,
     on: Surface,
-    ends: Mapping[str, answer.Bounds],
+    ends: Mapping[str, Bounds],
     given: Mapping[str, np.ndarray],
     inference: float,
     level: float,
@@ -217,7 +220,7 @@ def _plan(
             columns |= {name: given[name]} if name in given else ends[name].columns(name)
     at = on.columns(ends["N"].value, ends["D"].value)
     spare = {name: np.where(np.isfinite(v), v, 1.0) for name, v in at.items()}
-    said = answer.support(source, spare, answer.known(ends["N"]))
+    said = support(origin, spare, ends["N"].known)
     none = [_none(on, n) for n in ends["N"].value]
     table = pd.DataFrame(columns)
     if inference:

@@ -1,4 +1,4 @@
-"""What a pruned model costs beside one trained from scratch: who pays for the parent, and in which coin."""
+"""What a pruned model costs beside one trained from scratch: whether the parent counts, and in which unit."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -8,13 +8,15 @@ import numpy as np
 from ..data.arguments import number
 from ..data.flops import counted_flops, training_flops
 from ..data.quantities import format_quantity
-from ..errors import DataError, FitError
+from ..errors import DataError, FitError, renamed_arguments
+from ..fitting.source import Source, as_source, is_source
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
     from ..laws import Constants
 
-Charge = Literal["sunk", "tokens", "flops"]
+ParentCost = Literal["sunk", "tokens", "flops"]
+"""Whether the parent's training counts, and in which unit; see :func:`cost_model`."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Architecture:
 def flops_per_token(size: float | Architecture) -> float:
     """FLOPs of one training token: 6 N, or counted with output layer and attention for an :class:`Architecture`.
 
-    >>> from p2law.plan.bills import Architecture, flops_per_token
+    >>> from p2law.plan.cost import Architecture, flops_per_token
     >>> flops_per_token(8e9)
     48000000000.0
     >>> flops_per_token(Architecture(linear=7e9, layers=32, width=4096, sequence=8192, vocabulary=128_256)) / 48e9
@@ -88,7 +90,7 @@ class Parent:
             _positive("Parent's tokens", self.tokens, "tokens the parent was trained on, e.g. 200e9")
         if self.size is not None and not isinstance(self.size, Architecture):
             _positive("Parent's size", self.size, "parameters before pruning, or an Architecture")
-        if self.loss is not None and not hasattr(self.loss, "law"):
+        if self.loss is not None and not is_source(self.loss):
             _positive("Parent's loss", self.loss, "the parent's loss, nats per token")
 
     @property
@@ -96,21 +98,37 @@ class Parent:
         """Its parameters before pruning: its size, or the weights inside the blocks of an architecture."""
         return self.size.linear if isinstance(self.size, Architecture) else self.size
 
+    @property
+    def curve(self) -> Source | None:
+        """Its loss as a curve in tokens; None where it is a number.
+
+        Raises
+        ------
+        FitError
+            If that law has other columns than tokens.
+        """
+        if self.loss is None or not is_source(self.loss):
+            return None
+        curve = as_source("Parent's loss", self.loss)  # type: ignore[arg-type]
+        if [v.name for v in curve.law.variables] != [curve.law.variable("tokens")]:
+            raise FitError(f"Parent(loss=<fit of {curve.law.name}>): give a law in tokens alone, such as 'power'.")
+        return curve
+
 
 @dataclass(frozen=True)
-class Bill:
+class CostModel:
     """Tokens of training from scratch that cost as much as retraining: ``overhead + per_token * retraining tokens``.
 
     Parameters
     ----------
     overhead : float
-        What the parent is charged, in tokens of training from scratch.
+        What the parent costs, in tokens of training from scratch.
     per_token : float
         Tokens of training from scratch that cost as much as one retraining token.
     unit : str
-        Coin of :meth:`total`.
+        Unit of :meth:`total`.
     price : float
-        Units of that coin per token of training from scratch.
+        Cost of a token of training from scratch, in that unit.
     text : str
         Who pays for what, for reports.
     """
@@ -119,50 +137,51 @@ class Bill:
     per_token: float = 1.0
     unit: str = "tokens"
     price: float = 1.0
-    text: str = "own bill"
+    text: str = "own cost model"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.overhead) and self.overhead >= 0):
-            raise FitError(f"Bill(overhead={self.overhead!r}): give tokens, zero or more.")
+            raise FitError(f"CostModel(overhead={self.overhead!r}): give tokens, zero or more.")
         for name in ("per_token", "price"):
             if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise FitError(f"Bill({name}={getattr(self, name)!r}): must be positive.")
+                raise FitError(f"CostModel({name}={getattr(self, name)!r}): must be positive.")
 
     def scratch_tokens(self, retraining: float | np.ndarray) -> float | np.ndarray:
         """Tokens of training from scratch that cost as much."""
         return self.overhead + self.per_token * retraining
 
     def retraining_tokens(self, scratch: float | np.ndarray) -> float | np.ndarray:
-        """Retraining tokens that the price of these tokens from scratch buys; not positive if the parent eats it up."""
+        """Retraining tokens that cost as much as these from scratch; 0 or less if the parent alone costs more."""
         return (scratch - self.overhead) / self.per_token
 
     def total(self, retraining: float | np.ndarray) -> float | np.ndarray:
-        """The whole bill in ``unit``, the same on both sides."""
+        """The whole cost in ``unit``, the same on both sides."""
         return self.price * self.scratch_tokens(retraining)
 
     def __str__(self) -> str:
         return self.text
 
 
-def bill(
-    charge: Charge | Bill = "sunk",
+@renamed_arguments(charge="parent_cost", children="models_per_parent")
+def cost_model(
+    parent_cost: ParentCost | CostModel = "sunk",
     *,
     parent: Parent | None = None,
-    children: float = 1,
+    models_per_parent: float = 1,
     size: float | Architecture | None = None,
     scratch_size: float | Architecture | None = None,
-) -> Bill:
-    """The bill behind a name.
+) -> CostModel:
+    """The cost model of this name.
 
     Parameters
     ----------
-    charge : {"sunk", "tokens", "flops"} or Bill
+    parent_cost : {"sunk", "tokens", "flops"} or CostModel
         ``"sunk"``: the parent is free, a retraining token costs a token. ``"tokens"``: the parent's tokens are added.
         ``"flops"``: both sides pay 6 N D (more with :class:`Architecture`), the parent's training included.
     parent : Parent, optional
-        Who is charged: tokens, and for ``"flops"`` its size.
-    children : float
-        Models pruned from this parent, which share its price.
+        Its tokens, and for ``"flops"`` its size.
+    models_per_parent : float
+        Models pruned from this parent, which share its cost.
     size, scratch_size : float or Architecture, optional
         For ``"flops"``: the pruned model as it is trained, and the one trained from scratch (default: the same). A
         masked model that trains at dense cost has the size of its parent.
@@ -170,41 +189,45 @@ def bill(
     Raises
     ------
     DataError, FitError
-        If a number that the charge needs is missing.
+        If a number that the cost needs is missing.
     """
-    if isinstance(charge, Bill):
-        return charge
-    if not isinstance(charge, str) or charge not in ("sunk", "tokens", "flops"):
-        raise FitError(f"charge={charge!r}: choose 'sunk', 'tokens' or 'flops', or give a p2law.plan.Bill.")
-    number("children", children, low=1, closed=True, must="a parent has one pruned child or more to share its price")
+    if isinstance(parent_cost, CostModel):
+        return parent_cost
+    if not isinstance(parent_cost, str) or parent_cost not in ("sunk", "tokens", "flops"):
+        raise FitError(
+            f"parent_cost={parent_cost!r}: choose 'sunk', 'tokens' or 'flops', or give a p2law.plan.CostModel."
+        )
+    number(
+        "models_per_parent", models_per_parent, low=1, closed=True, must="one model or more shares the parent's cost"
+    )
     if not isinstance(parent, Parent | None):
         raise DataError(f"parent={parent!r}: give a p2law.plan.Parent, e.g. Parent(tokens=200e9, size=8e9).")
     for trained in (size, scratch_size):
         if trained is not None:
             flops_per_token(trained)
-    if charge == "sunk":
-        return Bill(text="parent free")
+    if parent_cost == "sunk":
+        return CostModel(text="parent free")
     if parent is None or parent.tokens is None:
         raise DataError(
-            f"charge={charge!r} needs the parent's training tokens: parent=Parent(tokens=200e9, ...).",
+            f"parent_cost={parent_cost!r} needs the parent's training tokens: parent=Parent(tokens=200e9, ...).",
             remedies=["parent"],
         )
-    shared = f", shared by {children:g} children" if children > 1 else ""
-    if charge == "tokens":
+    shared = f", shared by {models_per_parent:g} models" if models_per_parent > 1 else ""
+    if parent_cost == "tokens":
         text = f"parent charged {format_quantity(parent.tokens)} tokens{shared}"
-        return Bill(overhead=parent.tokens / children, text=text)
+        return CostModel(overhead=parent.tokens / models_per_parent, text=text)
     if parent.size is None:
         raise DataError(
-            "charge='flops' needs the parent's size: parent=Parent(tokens=..., size=8e9).", remedies=["parent"]
+            "parent_cost='flops' needs the parent's size: parent=Parent(tokens=..., size=8e9).", remedies=["parent"]
         )
     if size is None:
         raise DataError(
-            "charge='flops' needs the size of the model trained after pruning: size=4.5e9 or an Architecture."
+            "parent_cost='flops' needs the size of the model trained after pruning: size=4.5e9 or an Architecture."
         )
     price = flops_per_token(size if scratch_size is None else scratch_size)
     whole = flops_per_token(parent.size) * parent.tokens
     text = f"parent charged {whole:.3g} FLOPs{shared}"
-    return Bill(whole / children / price, flops_per_token(size) / price, "FLOPs", price, text)
+    return CostModel(whole / models_per_parent / price, flops_per_token(size) / price, "FLOPs", price, text)
 
 
 def _positive(name: str, value: Any, what: str) -> float:

@@ -1,7 +1,7 @@
-"""When training has gone on long enough: a level that some measure of the loss curve must come down to.
+"""When training has gone on long enough: a value that some metric of the loss curve must come down to.
 
-Every criterion is a measure of the curve that falls with tokens (slope, drop per doubling, loss left to recover, loss)
-and a level for it; the answer is where the curve meets the level.
+Every criterion is a metric of the curve that falls with tokens (slope, drop per doubling, loss left to recover, loss)
+and a value for it; the answer is where the curve reaches that value.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ..data.arguments import number
 from ..data.quantities import format_quantity
 from ..errors import FitError
 
-Measure = Literal["slope", "doubling", "remaining", "loss"]
+CurveMetric = Literal["slope", "doubling", "remaining", "loss"]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ cannot tell the two curves apart (Fieller's construction). It is open where they
 large budgets, and it covers as the interval of the difference does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,12 +14,12 @@ import pandas as pd
 
 from ..data.answer import Copied, Record, Report
 from ..data.quantities import format_quantity
-from ..errors import FitError
-from ..fitting.prediction import opened
-from .cost import Architecture, Bill, Charge, Parent, bill
-from .curve import Lookup, both_arms, estimated, limits
+from ..errors import FitError, renamed_arguments, renamed_attribute
+from ..fitting.prediction import describe_outside, opened
+from ..fitting.source import ParamsOf, estimate_from, fitted_params
+from .cost import Architecture, CostModel, Parent, ParentCost, cost_model
+from .curve import LossCurve, loss_curves, token_range
 from .intervals import trained_params
-from .meeting import POINTS, Meeting, roots, undecided
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Winner = Literal["pruned", "scratch", "undetermined"]
 Verdict = Literal["crossing", "pruned", "scratch", "never", "undetermined"]
+POINTS = 241
+"""Budgets at which the difference is computed."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,25 +61,26 @@ class Crossover(Record):
     """By side and column, the factor by which a curve is used outside its fitted range where the verdict rests on it:
     ``{"pruned": {"D": 3.2}}``; empty if neither is."""
     no_support: Mapping[str, str]
-    """By side, why its fit says nothing here (it saw one other level of a column); empty if both do."""
-    bill: Bill
+    """By side, why its fit says nothing here (it was fitted at one other value of a column); empty if both do."""
+    cost: CostModel
     _crossings: pd.DataFrame
     _table: pd.DataFrame
     crossings = Copied("_crossings")
-    """Every crossing of the fitted curves in the range: tokens, lower, upper, total (the bill), below, above."""
+    """Every crossing of the fitted curves in the range: tokens, lower, upper, total (cost), below, above."""
     table = Copied("_table")
-    """Over the range: tokens (retraining), scratch_tokens (same cost), total (the bill), pruned, scratch (losses),
+    """Over the range: tokens (retraining), scratch_tokens (same cost), total (cost), pruned, scratch (losses),
     difference (pruned minus scratch, nats per token), lower, upper."""
+    bill = renamed_attribute("bill", "cost")
 
     @property
     def status(self) -> str:
         """The verdict in a sentence, with what it rests on."""
-        return crossover_status(self)
+        return _status(self)
 
     @property
     def total(self) -> float:
-        """The whole bill at ``value``, in ``bill.unit``."""
-        return float(self.bill.total(self.value))
+        """The whole cost at ``value``, in ``cost.unit``."""
+        return float(self.cost.total(self.value))
 
     def _report(self) -> Report:
         low, high = (format_quantity(t) for t in self._table["tokens"].iloc[[0, -1]])
@@ -89,7 +92,7 @@ class Crossover(Record):
                 f"tokens: pruned {row['pruned']:.3f}, scratch {row['scratch']:.3f}, "
                 f"difference {row['difference']:+.3f}{between} nats"
             )
-        title = f"Prune or train from scratch ({self.bill}), {low} to {high} retraining tokens: {self.status}"
+        title = f"Prune or train from scratch ({self.cost}), {low} to {high} retraining tokens: {self.status}"
         return Report(title, rows=lines)
 
     def _sampled(self) -> pd.DataFrame:
@@ -100,13 +103,14 @@ class Crossover(Record):
         return {"": self._sampled()}
 
 
+@renamed_arguments(charge="parent_cost", children="models_per_parent")
 def crossover(
     pruned: "Fit | Constants",
     scratch: "Fit | Constants",
     *,
-    charge: Charge | Bill = "sunk",
+    parent_cost: ParentCost | CostModel = "sunk",
     parent: Parent | None = None,
-    children: float = 1,
+    models_per_parent: float = 1,
     size: float | Architecture | None = None,
     scratch_size: float | Architecture | None = None,
     range: tuple[float, float] | None = None,
@@ -121,14 +125,14 @@ def crossover(
     pruned, scratch : Fit or Constants
         Laws of the loss in tokens: retraining tokens of the pruned model, training tokens of the one from scratch.
         Both must have been fitted to losses on the same text and tokenizer.
-    charge : {"sunk", "tokens", "flops"} or Bill
-        Who pays for the parent, see :func:`p2law.plan.bill`.
+    parent_cost : {"sunk", "tokens", "flops"} or CostModel
+        Whether the parent's training counts, and in which unit, see :func:`p2law.plan.cost_model`.
     parent : Parent, optional
-        Its tokens and size (to charge it), its size and loss (N0 and L0 of the pruned law).
-    children : float
-        Models pruned from this parent, which share its price.
+        Its tokens and size (for its cost), its size and loss (N0 and L0 of the pruned law).
+    models_per_parent : float
+        Models pruned from this parent, which share its cost.
     size, scratch_size : float or Architecture, optional
-        For ``charge="flops"``: the models trained; default: as the laws' columns say.
+        For ``parent_cost="flops"``: the models trained; default: as the laws' columns say.
     range : (float, float), optional
         Retraining tokens between which to look; default: those the pruned fit was fitted to.
     level : float
@@ -146,7 +150,7 @@ def crossover(
     Raises
     ------
     DataError, FitError
-        If a column or a number that the charge needs is missing, or a column belongs to neither law.
+        If a column or a number that the cost needs is missing, or a column belongs to neither law.
 
     Examples
     --------
@@ -159,61 +163,143 @@ def crossover(
     >>> meeting.verdict, f"{meeting.value:.3g}"
     ('crossing', '4.06e+11')
     """
-    first, second = both_arms(pruned, scratch, parent, at)
-    sizes = [trained_params(a.source.law, a.at) if s is None else s for s, a in ((size, first), (scratch_size, second))]
-    chosen = bill(
-        charge, parent=parent, children=children, size=sizes[1] if sizes[0] is None else sizes[0], scratch_size=sizes[1]
+    first, second = loss_curves(pruned, scratch, parent, at)
+    sizes = [trained_params(c.law, c.at) if s is None else s for s, c in ((size, first), (scratch_size, second))]
+    cost = cost_model(
+        parent_cost,
+        parent=parent,
+        models_per_parent=models_per_parent,
+        size=sizes[1] if sizes[0] is None else sizes[0],
+        scratch_size=sizes[1],
     )
-    tokens = np.geomspace(*limits(first, range), POINTS)
-    met = Meeting(first, second, chosen)
+    tokens, pair = np.geomspace(*token_range(first, range), POINTS), CurvePair(first, second, cost)
 
-    def differences(of: Lookup) -> np.ndarray:
-        return np.append(met.gap(tokens, of), first.floor(of) - second.floor(of))
+    def differences(of: ParamsOf) -> np.ndarray:
+        return np.append(pair.gap(tokens, of), first.floor(of) - second.floor(of))
 
-    found = estimated(differences, (first, second), level=level, method=method)
-    open_ = met.unsupported(tokens)
-    open_ = np.append(open_, open_.any())
-    lower, upper = opened(open_, found.lower, found.upper)
+    found = estimate_from(differences, (*first.sources, *second.sources), level=level, method=method)
+    lost = pair.unsupported(tokens)
+    lower, upper = opened(np.append(lost, lost.any()), found.lower, found.upper)
     table = pd.DataFrame(
         {
             "tokens": tokens,
-            "scratch_tokens": chosen.scratch_tokens(tokens),
-            "total": chosen.total(tokens),
-            "pruned": first.best(tokens),
-            "scratch": second.best(chosen.scratch_tokens(tokens)),
+            "scratch_tokens": cost.scratch_tokens(tokens),
+            "total": cost.total(tokens),
+            "pruned": first.loss(tokens),
+            "scratch": second.loss(cost.scratch_tokens(tokens)),
             "difference": found.value[:-1],
             "lower": lower[:-1],
             "upper": upper[:-1],
         }
     )
-    at_large = winner(found.value[-1], lower[-1], upper[-1])
-    return _judged(met, table, at_large, level, found.method)
+    return _judged(pair, table, _lower_side(found.value[-1], lower[-1], upper[-1]), level, found.method)
 
 
-def winner(gap: float, lower: float = np.nan, upper: float = np.nan) -> Winner:
+@dataclass(frozen=True, eq=False)
+class CurvePair:
+    """Two ways to spend a budget, and what makes budgets equal."""
+
+    pruned: LossCurve
+    scratch: LossCurve
+    cost: CostModel
+
+    def gap(self, tokens: Any, of: ParamsOf = fitted_params) -> np.ndarray:
+        """Loss of the pruned model minus that from scratch at equal cost, in the shape of the retraining tokens."""
+        return self.pruned.loss(tokens, of) - self.scratch.loss(self.cost.scratch_tokens(tokens), of)
+
+    def never(self, tokens: np.ndarray) -> bool:
+        """Whether the fitted curves stay apart far beyond these tokens too, where nothing was measured."""
+        gap = self.gap(np.geomspace(tokens[0] * 1e-6, tokens[-1] * 1e15, 4 * POINTS))
+        return bool(np.all(gap > 0) or np.all(gap < 0))
+
+    def outside(self, tokens: np.ndarray) -> dict[str, dict[str, float]]:
+        """Factors by which each curve is used outside its fitted range; sides within it are left out."""
+        sides = {
+            "pruned": self.pruned.outside(tokens),
+            "scratch": self.scratch.outside(self.cost.scratch_tokens(tokens)),
+        }
+        return {side: factors for side, factors in sides.items() if factors}
+
+    def unsupported(self, tokens: np.ndarray) -> np.ndarray:
+        """At which of these retraining tokens one of the fits says nothing, (points,) of bool."""
+        return self.pruned.unsupported(tokens) | self.scratch.unsupported(self.cost.scratch_tokens(tokens))
+
+    def no_support(self, tokens: np.ndarray) -> dict[str, str]:
+        """Why, for each side of which that is so."""
+        scratch = self.cost.scratch_tokens(tokens)
+        sides = {"pruned": self.pruned.no_support(tokens), "scratch": self.scratch.no_support(scratch)}
+        return {side: reason for side, reason in sides.items() if reason}
+
+
+def roots(gap: Callable[[float], float], tokens: np.ndarray, values: np.ndarray) -> list[float]:
+    """Where a difference, known on a grid, changes its sign."""
+    from scipy.optimize import brentq
+
+    def at(log_tokens: float) -> float:
+        return gap(float(np.exp(log_tokens)))
+
+    out = tokens[values == 0].tolist()
+    for i in np.flatnonzero(values[:-1] * values[1:] < 0):
+        out.append(float(np.exp(brentq(at, np.log(tokens[i]), np.log(tokens[i + 1]), xtol=1e-13, rtol=1e-14))))
+    return sorted(out)
+
+
+def indistinguishable(tokens: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> list[tuple[float, float]]:
+    """Stretches of the grid where an interval holds zero, ends interpolated; 0 and inf where they leave the grid."""
+    within = (lower <= 0) & (upper >= 0)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], within, [False]]).astype(int)))
+    out = []
+    for start, stop in edges.reshape(-1, 2):
+        low = 0.0 if start == 0 else _end(tokens, lower, upper, start - 1, start)
+        high = np.inf if stop == len(tokens) else _end(tokens, lower, upper, stop, stop - 1)
+        out.append((low, high))
+    return sorted(out + _between(tokens, lower, upper))
+
+
+def _between(tokens: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> list[tuple[float, float]]:
+    """Stretches so short that they lie between two neighbours, on either side of which the order is known."""
+    falls, rises = (lower[:-1] > 0) & (upper[1:] < 0), (upper[:-1] < 0) & (lower[1:] > 0)
+    out = []
+    for i in np.flatnonzero(falls | rises).tolist():
+        steps = [ends[i] / (ends[i] - ends[i + 1]) for ends in (lower, upper)]
+        low, high = sorted(float(tokens[i] * (tokens[i + 1] / tokens[i]) ** step) for step in steps)
+        out.append((low, high))
+    return out
+
+
+def _end(tokens: np.ndarray, lower: np.ndarray, upper: np.ndarray, outer: int, inner: int) -> float:
+    """Where, between two neighbours, the end of the interval that is nearer to zero passes it."""
+    nearer = lower if lower[outer] > 0 else upper
+    outside, inside = nearer[outer], nearer[inner]
+    if not np.isfinite(inside):
+        return float(tokens[outer])
+    share = outside / (outside - inside)
+    return float(tokens[outer] ** (1 - share) * tokens[inner] ** share)
+
+
+def _lower_side(gap: float, lower: float = np.nan, upper: float = np.nan) -> Winner:
     """The side with the lower loss; undetermined where the interval holds zero (or there is no difference)."""
     if gap == 0 or lower <= 0 <= upper or not np.isfinite(gap):
         return "undetermined"
     return "pruned" if gap < 0 else "scratch"
 
 
-def _judged(met: Meeting, table: pd.DataFrame, at_large: Winner, level: float, method: str) -> Crossover:
+def _judged(pair: CurvePair, table: pd.DataFrame, at_large: Winner, level: float, method: str) -> Crossover:
     """Put the difference along the range into a verdict."""
     tokens, gap, lower, upper = (table[name].to_numpy() for name in ("tokens", "difference", "lower", "upper"))
     if not np.isfinite(gap).all():
         where = format_quantity(tokens[~np.isfinite(gap)][0])
         raise FitError(f"the difference in loss is not a number at {where} retraining tokens: look at both fits.")
-    open_ = undecided(tokens, lower, upper)
-    at = roots(lambda t: float(met.gap(t)), tokens, gap)
-    crossings = _crossings(at, open_, tokens, gap, met.bill)
-    below, above = winner(gap[0]), winner(gap[-1])
+    stretches = indistinguishable(tokens, lower, upper)
+    at = roots(lambda t: float(pair.gap(t)), tokens, gap)
+    crossings = _crossings(at, stretches, tokens, gap, pair.cost)
+    below, above = _lower_side(gap[0]), _lower_side(gap[-1])
     verdict: Verdict = "crossing" if at else below
-    if open_ == [(0.0, np.inf)]:
+    if stretches == [(0.0, np.inf)]:
         verdict = "undetermined"
-    elif not at and not open_ and at_large == below and met.never(tokens):
+    elif not at and not stretches and at_large == below and pair.never(tokens):
         verdict = "never"
-    between = crossings[["lower", "upper"]].to_numpy()[0] if at else open_[0] if open_ else (np.nan, np.nan)
-    ends = [at[0]] if at else tokens[[0, -1]].tolist()
+    between = crossings[["lower", "upper"]].to_numpy()[0] if at else stretches[0] if stretches else (np.nan, np.nan)
     return Crossover(
         value=at[0] if at else np.nan,
         lower=float(between[0]),
@@ -224,23 +310,24 @@ def _judged(met: Meeting, table: pd.DataFrame, at_large: Winner, level: float, m
         below=below,
         above=above,
         at_large=at_large,
-        beyond=met.beyond(ends),
-        no_support=met.no_support(tokens),
-        bill=met.bill,
+        beyond=pair.outside(np.array(at[:1]) if at else tokens[[0, -1]]),
+        no_support=pair.no_support(tokens),
+        cost=pair.cost,
         _crossings=crossings,
         _table=table,
     )
 
 
 def _crossings(
-    at: list[float], open_: list[tuple[float, float]], tokens: np.ndarray, gap: np.ndarray, chosen: Bill
+    at: list[float], stretches: list[tuple[float, float]], tokens: np.ndarray, gap: np.ndarray, cost: CostModel
 ) -> pd.DataFrame:
+    """Each crossing with its interval, its cost and the better side below and above it."""
     rows = []
     for value in at:
-        stretch = next((s for s in open_ if s[0] <= value <= s[1]), (np.nan, np.nan))
-        sides = winner(-gap[tokens > value][0]) if value < tokens[-1] else winner(gap[tokens < value][-1])
+        stretch = next((s for s in stretches if s[0] <= value <= s[1]), (np.nan, np.nan))
+        sides = _lower_side(-gap[tokens > value][0]) if value < tokens[-1] else _lower_side(gap[tokens < value][-1])
         other = "scratch" if sides == "pruned" else "pruned"
-        rows.append((value, *stretch, float(chosen.total(value)), sides, other))
+        rows.append((value, *stretch, float(cost.total(value)), sides, other))
     return pd.DataFrame(rows, columns=pd.Index(["tokens", "lower", "upper", "total", "below", "above"]))
 
 
@@ -250,70 +337,56 @@ def _crossings(
 _NAMES = {"pruned": "the pruned model", "scratch": "the model from scratch", "undetermined": "neither"}
 
 
-def crossover_status(found: "Crossover") -> str:
-    """See :attr:`p2law.plan.crossover.Crossover.status`."""
-    leader = _NAMES[found.below]
+def _status(found: Crossover) -> str:
+    """See :attr:`Crossover.status`."""
+    used = [f"; the {side} curve has {reason}" for side, reason in found.no_support.items()]
+    used += [f"; extrapolated: {curve_outside(side, factors)}" for side, factors in found.beyond.items()]
     if found.verdict == "never":
-        return f"they never meet: {leader} is better at every budget, also beyond the range{_beyond(found)}."
-    words = {"crossing": _meeting, "undetermined": _nothing, "pruned": _leads, "scratch": _leads}
+        better = f"{_NAMES[found.below]} is better at every budget, also beyond the range"
+        return f"they never meet: {better}{''.join(used)}."
+    words = {"crossing": _meeting, "undetermined": _undetermined}.get(found.verdict, _leading)
     large = f"at large budgets {_NAMES[found.at_large]} tends to the lower loss"
     if found.at_large == "undetermined":
         large = "the order at large budgets is undetermined"
-    return f"{words[found.verdict](found)}; {large}{_beyond(found)}."
+    return f"{words(found)}; {large}{''.join(used)}."
 
 
-def _meeting(found: "Crossover") -> str:
-    row = found.crossings.iloc[0]
+def _meeting(found: Crossover) -> str:
+    row = found._crossings.iloc[0]
     between = f" [{_bound(found.lower)}, {_bound(found.upper)}]" if np.isfinite(found.lower) else ""
-    whole = f" ({total(found.bill, row['total'])} in all)" if found.bill.overhead else ""
-    more = f"; they meet {len(found.crossings)} times" if len(found.crossings) > 1 else ""
+    unit = "tokens" if found.cost.unit == "tokens" else found.cost.unit
+    total = format_quantity(row["total"]) if unit == "tokens" else f"{row['total']:.3g}"
+    whole = f" ({total} {unit} in all)" if found.cost.overhead else ""
+    more = f"; they meet {len(found._crossings)} times" if len(found._crossings) > 1 else ""
     return (
         f"the curves meet at {format_quantity(found.value)} retraining tokens{between}{whole}: below it "
         f"{_NAMES[row['below']]} is better, above it {_NAMES[row['above']]}{more}"
     )
 
 
-def _nothing(found: "Crossover") -> str:
+def _undetermined(found: Crossover) -> str:
     fitted = f" (the fitted curves meet at {format_quantity(found.value)})" if np.isfinite(found.value) else ""
-    return f"undetermined by these data: {_interval(found)} holds zero over the whole range{fitted}"
+    return f"undetermined by these data: the difference is not significant anywhere in the range{fitted}"
 
 
-def _leads(found: "Crossover") -> str:
-    """One curve is the lower throughout: for certain, or with doubts where."""
+def _leading(found: Crossover) -> str:
+    """One curve is the lower throughout; significantly so, or not everywhere."""
     if np.isnan(found.lower):
-        certain = "" if np.isnan(found.table["lower"]).all() else f", and {_interval(found)} holds zero nowhere"
-        return f"{found.below} always better in range{certain}"
+        known = not np.isnan(found._table["lower"]).all()
+        certain = f", and the {100 * found.level:g} % interval excludes zero everywhere" if known else ""
+        return f"{found.below} has lower predicted loss throughout the range{certain}"
     where = f"from {_bound(found.lower)} to {_bound(found.upper)}"
     if found.lower == 0:
         where = f"below {_bound(found.upper)}"
     elif np.isinf(found.upper):
         where = f"above {_bound(found.lower)}"
-    return (
-        f"{found.below} leads over the whole range by the fitted curves, but {_interval(found)} holds zero "
-        f"{where} tokens"
-    )
-
-
-def _interval(found: "Crossover") -> str:
-    return f"the {100 * found.level:g} % interval of the difference"
+    return f"{found.below} has lower predicted loss throughout; {where} tokens the difference is not significant"
 
 
 def _bound(value: float) -> str:
     return "below the range" if value == 0 else "beyond the range" if np.isinf(value) else format_quantity(value)
 
 
-def total(bill: Bill, value: float) -> str:
-    """A bill with its coin."""
-    return f"{format_quantity(value)} tokens" if bill.unit == "tokens" else f"{value:.3g} {bill.unit}"
-
-
-def outside_words(side: str, factors: Mapping[str, float]) -> str:
-    """By how much a curve is used outside its fitted range."""
-    far = " and ".join(f"{name} {factor:.3g} times" for name, factor in factors.items())
-    return f"the {side} curve is used with {far} outside its fitted range"
-
-
-def _beyond(found: "Crossover") -> str:
-    lost = [f"; the {side} curve has {why}" for side, why in found.no_support.items()]
-    far = [f"; extrapolated: {outside_words(side, factors)}" for side, factors in found.beyond.items()]
-    return "".join(lost + far)
+def curve_outside(side: str, factors: Mapping[str, float]) -> str:
+    """By how much the curve of one side is used outside its fitted range."""
+    return f"the {side} curve is used with {describe_outside(factors)}"

@@ -13,7 +13,8 @@ from ..data.control import CONTROL
 from ..data.observations import check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
-from ..fitting.prediction import FAR, as_rows, loss_at, no_support, outside, unsupported
+from ..fitting.prediction import as_rows, describe_outside, loss_at, no_support, outside, unsupported
+from ..fitting.source import is_source
 from ..laws import Law
 
 if TYPE_CHECKING:
@@ -57,9 +58,8 @@ class Extrapolation(Record):
 
 def _place(fit: "Fit", row: Any) -> str:
     """How far outside the fitted range a row lies, and whether the fit says anything there."""
-    out = [(name.removeprefix("outside_"), row[name]) for name in row.index if name.startswith("outside_")]
-    far = [f"{name} {factor:.3g} times outside" for name, factor in out if factor > FAR]
-    where = ", ".join(far) + " the fitted range" if far else "inside the fitted range"
+    factors = {name.removeprefix("outside_"): row[name] for name in row.index if name.startswith("outside_")}
+    where = describe_outside(factors) or "inside the fitted range"
     columns = {v.name: np.array([row[v.name]]) for v in fit.law.variables if v.name in row.index}
     reason = no_support(fit, columns)
     return f"{reason}; {where}" if reason else where
@@ -151,7 +151,7 @@ def _below(fit: "Fit", control: "Fit | None", at: Mapping[str, Any]) -> "Fit | N
     if not moving and base not in at:
         raise DataError(f"extrapolate needs {base}: the new parent's loss, or a fit of a dense law that forecasts it.")
     source = at.get(base)
-    if isinstance(source, str) or not hasattr(source, "law"):
+    if not is_source(source):
         return None
     require_fit(str(base), source)
     return source
@@ -174,7 +174,7 @@ def _check_names(fit: "Fit", below: "Fit | None", at: Mapping[str, Any], parent:
 def _frame(law: Law, at: Mapping[str, Any], parent: Mapping[str, Any]) -> pd.DataFrame:
     """Every model at every number of tokens."""
     tokens, base = str(law.variable("tokens")), law.variable("loss")
-    numbers = {str(base if k == CONTROL else k): v for k, v in at.items() if k != tokens and not hasattr(v, "law")}
+    numbers = {str(base if k == CONTROL else k): v for k, v in at.items() if k != tokens and not is_source(v)}
     numbers |= {f"{PARENT}{k}": v for k, v in parent.items()}
     grid = np.ravel(array(tokens, at[tokens]))
     models = as_rows(numbers)

@@ -1,4 +1,4 @@
-"""What plans share: intervals on a stack of quantities, and sentences on how far an answer can be trusted."""
+"""What plans share: intervals of several quantities at once, and sentences on what an answer rests on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,35 +6,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.arguments import check_level
 from ..data.quantities import format_quantity
-from ..fitting.prediction import FAR, outside
-from ..fitting.uncertainty.estimate import estimate
+from ..fitting.prediction import describe_outside
+from ..fitting.source import Source, estimate_from
 from ..fitting.uncertainty.intervals import Method
-from ..laws import Constants, Law
+from ..laws import Law
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..fitting.result import Fit
+
+PUBLISHED = "from published constants"
+"""What rests on constants without rows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """A quantity with its interval, one entry per row."""
+    """A quantity with its interval, (rows,) each; limits are nan where no interval can be given."""
 
     value: np.ndarray
     lower: np.ndarray
-    """nan where no interval can be given."""
     upper: np.ndarray
 
     def columns(self, name: str) -> dict[str, np.ndarray]:
         """As columns of a table."""
         return {name: self.value, f"{name}_lower": self.lower, f"{name}_upper": self.upper}
 
+    @property
+    def known(self) -> np.ndarray:
+        """Where the interval of a positive quantity is bounded on both sides."""
+        return np.isfinite(self.upper) & (self.lower > 0)
+
 
 def bounds(
-    source: "Fit | Constants",
+    source: Source,
     quantities: Callable[[Mapping[str, float]], Mapping[str, np.ndarray]],
     *,
     level: float,
@@ -45,7 +50,6 @@ def bounds(
 
     Published constants give values only: without the correlations of their errors no interval follows.
     """
-    check_level(level)
     names = list(quantities(source.params))
 
     def stacked(params: Mapping[str, float]) -> np.ndarray:
@@ -53,33 +57,26 @@ def bounds(
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.stack([found[name] if name in plain else np.log(found[name]) for name in names])
 
-    if isinstance(source, Constants):
-        value = stacked(source.params)
-        lower = upper = np.full_like(value, np.nan)
-    else:
-        with np.errstate(invalid="ignore"):  # quantities that do not exist are nan, and stay nan
-            around = estimate(stacked, source, level=level, method=method)
-        value, lower, upper = around.value, around.lower, around.upper
+    with np.errstate(invalid="ignore"):  # quantities that do not exist are nan, and stay nan
+        around = estimate_from(lambda of: stacked(of(source)), [source], level=level, method=method)
     out = {}
-    for name, ends in zip(names, zip(value, lower, upper, strict=True), strict=True):
+    for name, ends in zip(names, zip(around.value, around.lower, around.upper, strict=True), strict=True):
         with np.errstate(over="ignore"):
             out[name] = Bounds(*(end if name in plain else np.exp(end) for end in ends))
     return out
 
 
-def support(source: "Fit | Constants", columns: Mapping[str, np.ndarray], known: np.ndarray) -> list[str]:
-    """A sentence per row on what the answer rests on; ``known`` says where an interval exists."""
-    rows = len(known)
-    if isinstance(source, Constants):
-        return ["from published constants: no interval, the correlations of their errors are unknown"] * rows
-    factors = {name: np.broadcast_to(f, (rows,)) for name, f in outside(source, columns).items()}
-    return [_sentence({name: float(f[i]) for name, f in factors.items()}, bool(known[i])) for i in range(rows)]
-
-
-def _sentence(factors: Mapping[str, float], known: bool) -> str:
-    far = [f"{name} {factor:.3g} times" for name, factor in factors.items() if factor > FAR]
-    where = f"extrapolated: {' and '.join(far)} outside the fitted range" if far else "inside the fitted range"
-    return where if known else f"undetermined: these data leave it free; {where}"
+def support(source: Source, columns: Mapping[str, np.ndarray], known: np.ndarray) -> list[str]:
+    """A sentence per row on what the answer rests on; ``known`` says where an interval exists, (rows,)."""
+    if not source.fits:
+        return [f"{PUBLISHED}: no interval, the correlations of their errors are unknown"] * len(known)
+    factors = {name: np.broadcast_to(f, known.shape) for name, f in source.outside(columns).items()}
+    out = []
+    for i, determined in enumerate(known.tolist()):
+        far = describe_outside({name: float(f[i]) for name, f in factors.items()})
+        where = f"extrapolated: {far}" if far else "inside the fitted range"
+        out.append(where if determined else f"undetermined: these data leave it free; {where}")
+    return out
 
 
 def trained_params(law: Law, at: "Mapping[str, Any] | pd.Series") -> Any:
@@ -88,11 +85,6 @@ def trained_params(law: Law, at: "Mapping[str, Any] | pd.Series") -> Any:
     if size is None:
         return None
     return at[size] * (1 - at[rate] if rate else 1.0)
-
-
-def known(ends: Bounds) -> np.ndarray:
-    """Where an interval is more than all positive numbers."""
-    return np.isfinite(ends.upper) & (ends.lower > 0)
 
 
 def between(value: float, lower: float, upper: float, write: Callable[[float], str] = format_quantity) -> str:

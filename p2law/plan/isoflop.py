@@ -1,7 +1,7 @@
 """IsoFLOP profiles read off the fitted surface: loss against size at a fixed budget."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +12,15 @@ from ..data.arguments import one_positive, positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
+from ..fitting.source import Source, as_source
 from ..fitting.uncertainty.intervals import Method
-from ..laws.published import Constants
-from . import intervals as answer
 from .compute import compute_optimal
+from .intervals import Bounds, between, bounds, nats, support
 from .surface import LARGEST, Surface, allocate, first_true, surface
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
+    from ..laws import Constants
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,9 +117,9 @@ class SizeCost(Record):
 def _line(row: Mapping[Any, Any]) -> str:
     if np.isnan(row["penalty"]):
         return f"  N = {format_quantity(row['N'])}: loss {row['loss']:.4f} nats/token; {row['status']}"
-    penalty = answer.between(row["penalty"], row["penalty_lower"], row["penalty_upper"], answer.nats)
+    penalty = between(row["penalty"], row["penalty_lower"], row["penalty_upper"], nats)
     ends = (row[f"compute_ratio{end}"] for end in ("", "_lower", "_upper"))
-    ratio = f"{answer.between(*ends)} x the budget" if np.isfinite(row["compute_ratio"]) else "no budget"
+    ratio = f"{between(*ends)} x the budget" if np.isfinite(row["compute_ratio"]) else "no budget"
     return (
         f"  N = {format_quantity(row['N'])}: D = {format_quantity(row['D'])} tokens "
         f"({format_quantity(row['tokens_per_param'])} per parameter), loss {row['loss']:.4f}, {penalty} nats above the "
@@ -149,23 +150,24 @@ def overtraining(
         ``compute_ratio`` is infinite for sizes whose own floor lies above the optimum's loss.
     """
     budget, sizes = one_positive("C", C), positives("N", N)
-    base = surface(source, at)
+    origin = as_source("source", source)
+    base = surface(origin, at)
     D = budget / (TRAINING * sizes)
 
     def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
-        on = Surface(base.law, params, base.at)
+        on = replace(base, params=params)
         best = on.loss(*allocate(on, np.array([budget])))
         loss = on.loss(sizes, D)
         ratio = tokens_for(on, sizes, np.broadcast_to(best, sizes.shape)) / D
         return {"loss": loss, "penalty": loss - best, "compute_ratio": ratio}
 
-    ends = answer.bounds(source, found, level=level, method=method, plain=("loss", "penalty"))
+    ends = bounds(origin, found, level=level, method=method, plain=("loss", "penalty"))
     excess = ends["penalty"]  # never negative, though its local interval may reach below zero
-    ends["penalty"] = answer.Bounds(*(np.maximum(v, 0.0) for v in (excess.value, excess.lower, excess.upper)))
+    ends["penalty"] = Bounds(*(np.maximum(v, 0.0) for v in (excess.value, excess.lower, excess.upper)))
     columns: dict[str, Any] = {"N": sizes, "D": D, "tokens_per_param": D / sizes}
     for name, each in ends.items():
         columns |= each.columns(name)
-    said = answer.support(source, base.columns(sizes, D), np.isfinite(ends["loss"].upper))
+    said = support(origin, base.columns(sizes, D), np.isfinite(ends["loss"].upper))
     none = np.isnan(ends["penalty"].value)
     balance = "no optimum: by these constants the loss does not fall with both size and tokens"
     columns["status"] = np.array([balance if n else s for n, s in zip(none, said, strict=True)], dtype=object)
@@ -269,8 +271,9 @@ def parabola_bias(
     DataError
         If C and N do not go together, or no budget has three sizes.
     """
-    on = surface(source, at)
-    budgets, sizes = _grid(source, on, C, N)
+    origin = as_source("source", source)
+    on = surface(origin, at)
+    budgets, sizes = _grid(origin, C, N)
     rows = [row for part in _profiles(budgets, gap) if (row := _profile(on, budgets[part], sizes[part]))]
     if not rows:
         raise DataError(
@@ -290,16 +293,16 @@ def parabola_bias(
     return ParabolaBias(on.law.title, table, said, float(power), float(line[0]))
 
 
-def _grid(source: "Fit | Constants", on: Surface, C: Any, N: Any) -> tuple[np.ndarray, np.ndarray]:
+def _grid(origin: Source, C: Any, N: Any) -> tuple[np.ndarray, np.ndarray]:
     """Budget and size of each run."""
     if (C is None) != (N is None):
         raise DataError("give both C and N, one entry per run, or neither (then the fitted rows are taken).")
     if C is None:
-        if isinstance(source, Constants):
+        seen, law = origin.observations, origin.law
+        if seen is None:
             raise DataError("published constants come without runs: give C and N of the grid, one entry per run.")
-        columns = source.observations.columns
-        sizes = columns[str(on.law.variable("size"))]
-        return TRAINING * sizes * columns[str(on.law.variable("tokens"))], sizes
+        sizes = seen.columns[str(law.variable("size"))]
+        return TRAINING * sizes * seen.columns[str(law.variable("tokens"))], sizes
     budgets, sizes = positives("C", C), positives("N", N)
     if budgets.shape != sizes.shape:
         raise DataError(f"C has {len(budgets)} entries and N has {len(sizes)}: give one of each per run.")

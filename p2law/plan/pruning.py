@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 
 from ..data.answer import Copied, Record, Report
-from ..data.arguments import mapping, number, plain, require_fit
+from ..data.arguments import mapping, number, plain
 from ..data.quantities import format_quantity
-from ..errors import DataError, FitError
-from ..fitting.prediction import opened
-from ..laws import Constants
-from .cost import Architecture, Charge, Parent, bill
-from .curve import Arm, Lookup, arm, estimated
+from ..errors import DataError, FitError, renamed_arguments
+from ..fitting.prediction import describe_outside, opened
+from ..fitting.source import ParamsOf, Source, as_source, estimate_from
+from .cost import Architecture, Parent, ParentCost, cost_model
+from .curve import LossCurve, loss_curve
+from .intervals import PUBLISHED
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
+    from ..laws import Constants
 
 _COLUMNS = ["method", "parent", "rate", "tokens", "loss", "lower", "upper", "behind", "behind_lower", "behind_upper"]
 
@@ -28,7 +30,7 @@ class Ranking(Record):
 
     size: float
     budget: str
-    """The budget with its coin, and who pays for the parent."""
+    """The budget with its unit, and whether the parent counts."""
     level: float
     _table: pd.DataFrame
     table = Copied("_table")
@@ -46,8 +48,8 @@ class Ranking(Record):
     def tied(self) -> list[tuple[str, str]]:
         """(method, parent) of those that the data cannot tell from the best."""
         rows = self._table.iloc[1:]
-        level = rows[(rows["behind_lower"] <= 0) & (rows["behind_upper"] >= 0)]
-        return list(zip(level["method"], level["parent"], strict=True))
+        tied = rows[(rows["behind_lower"] <= 0) & (rows["behind_upper"] >= 0)]
+        return list(zip(tied["method"], tied["parent"], strict=True))
 
     def _report(self) -> Report:
         lines, tied = [], []
@@ -67,14 +69,15 @@ class Ranking(Record):
         return Report(title, rows=lines, sentences=tied)
 
 
+@renamed_arguments(charge="parent_cost", children="models_per_parent")
 def best_pruning(
     methods: "Mapping[str, Fit | Constants]",
     parents: Parent | Mapping[str, Parent],
     *,
     size: float,
     budget: float,
-    charge: Charge = "sunk",
-    children: float = 1,
+    parent_cost: ParentCost = "sunk",
+    models_per_parent: float = 1,
     trained_size: float | Architecture | None = None,
     scratch: "Fit | Constants | None" = None,
     level: float = 0.95,
@@ -92,15 +95,15 @@ def best_pruning(
         Name of a pruning method to its fit (a law with size before pruning and rate). All to losses on the same text.
     parents : Parent or mapping
         The parents there are, by name; each with its size, its loss where the laws want it, and its tokens where they
-        are charged.
+        count.
     size : float
         Parameters of the model wanted, counted as N0 of the fits is.
     budget : float
-        Tokens; FLOPs with ``charge="flops"``.
-    charge, children
+        Tokens; FLOPs with ``parent_cost="flops"``.
+    parent_cost, models_per_parent
         As for :func:`p2law.crossover`.
     trained_size : float or Architecture, optional
-        What a training token costs with ``charge="flops"`` (default: ``size``).
+        What a training token costs with ``parent_cost="flops"`` (default: ``size``).
     scratch : Fit or Constants, optional
         Law of training from scratch, to stand in the same list.
     level, method
@@ -115,7 +118,7 @@ def best_pruning(
     Raises
     ------
     DataError, FitError
-        If there is no method or parent, a law knows no rate, or a number that the charge needs is missing.
+        If there is no method or parent, a law knows no rate, or a number that the cost needs is missing.
     """
     named = {"the parent": parents} if isinstance(parents, Parent) else parents
     if not isinstance(named, Mapping) or not all(isinstance(p, Parent) for p in named.values()):
@@ -125,51 +128,43 @@ def best_pruning(
         raise FitError("best_pruning needs one method and one parent or more.")
     for what, value in (("size", size), ("budget", budget)):
         number(what, value, low=0, error=DataError)
-    for label, source in methods.items():
-        require_fit(f"method {label!r}", source, constants=True)
-    _check_columns(at, [*methods.values()])
+    sources = {label: as_source(f"method {label!r}", source) for label, source in methods.items()}
+    known = {v.name for source in sources.values() for v in source.law.variables}
+    unknown = sorted(set(at) - known)
+    if unknown:
+        raise DataError(f"no law of these methods has a column {unknown[0]!r}; theirs are {', '.join(sorted(known))}.")
     trained = size if trained_size is None else trained_size
     ways: list[_Way] = []
-    for label, source in methods.items():
+    for label, source in sources.items():
         for name, parent in named.items():
-            cost = bill(charge, parent=parent, children=children, size=trained)
+            cost = cost_model(parent_cost, parent=parent, models_per_parent=models_per_parent, size=trained)
             ways.append(_way(label, source, name, parent, size, float(cost.retraining_tokens(budget / cost.price)), at))
     if scratch is not None:
-        require_fit("scratch", scratch, constants=True)
-        price = bill(charge, parent=next(iter(named.values())), size=trained).price
-        column = scratch.law.variable("size")
-        side = arm(scratch, {column: size} if column else {}, name="scratch")
+        origin = as_source("scratch", scratch)
+        price = cost_model(parent_cost, parent=next(iter(named.values())), size=trained).price
+        column = origin.law.variable("size")
+        side = loss_curve("scratch", origin, {column: size} if column else {})
         ways.append(_Way("scratch", "", np.nan, budget / price, side, _support(side, budget / price)))
-    coin = f"{budget:.3g} FLOPs" if charge == "flops" else f"{format_quantity(budget)} tokens"
-    paid = "parent free" if charge == "sunk" else "parent charged"
-    return Ranking(size, f"{coin} ({paid})", level, _ranked(ways, level, method))
+    spent = f"{budget:.3g} FLOPs" if parent_cost == "flops" else f"{format_quantity(budget)} tokens"
+    paid = "parent free" if parent_cost == "sunk" else "parent charged"
+    return Ranking(size, f"{spent} ({paid})", level, _ranked(ways, level, method))
 
 
 @dataclass(frozen=True, eq=False)
 class _Way:
+    """One row of the ranking."""
+
     method: str
     parent: str
     rate: float
     tokens: float
-    arm: Arm | None
+    curve: LossCurve | None
+    """None where this way is impossible."""
     status: str = ""
 
 
-def _check_columns(at: Mapping[str, Any], sources: "list[Fit | Constants]") -> None:
-    known = {v.name for source in sources for v in source.law.variables}
-    unknown = sorted(set(at) - known)
-    if unknown:
-        raise DataError(f"no law of these methods has a column {unknown[0]!r}; theirs are {', '.join(sorted(known))}.")
-
-
 def _way(
-    label: str,
-    source: "Fit | Constants",
-    name: str,
-    parent: Parent,
-    size: float,
-    tokens: float,
-    at: Mapping[str, Any],
+    label: str, source: Source, name: str, parent: Parent, size: float, tokens: float, at: Mapping[str, Any]
 ) -> _Way:
     """One method from one parent, or why that is impossible."""
     column = source.law.variable("rate")
@@ -184,38 +179,38 @@ def _way(
     if tokens <= 0:
         why = "impossible: its share of the parent costs the whole budget or more"
         return _Way(label, name, rate, np.nan, None, why)
-    side = arm(source, {**at, column: rate}, parent=parent, name=f"method {label!r}")
-    return _Way(label, name, rate, tokens, side, _support(side, tokens))
+    curve = loss_curve(f"method {label!r}", source, {**at, column: rate}, parent=parent)
+    return _Way(label, name, rate, tokens, curve, _support(curve, tokens))
 
 
 def _ranked(ways: list[_Way], level: float, method: Any) -> pd.DataFrame:
     """The ways with their losses, lowest first (those without support after the others), compared with the best."""
     table = pd.DataFrame([{name: getattr(way, name) for name in (*_COLUMNS[:4], "status")} for way in ways])
     table = table.reindex(columns=[*_COLUMNS, "status"])
-    where = [i for i, way in enumerate(ways) if way.arm is not None]
-    arms = [(way.arm, way.tokens) for way in ways if way.arm is not None]
-    open_ = np.array([bool(each.unsupported(tokens)) for each, tokens in arms], dtype=bool)
-    if arms:
-        losses = np.array([float(each.best(tokens)) for each, tokens in arms])
-        best = int(np.lexsort((losses, open_))[0])
+    where = [i for i, way in enumerate(ways) if way.curve is not None]
+    curves = [(way.curve, way.tokens) for way in ways if way.curve is not None]
+    lost = np.array([bool(curve.unsupported(tokens)) for curve, tokens in curves], dtype=bool)
+    if curves:
+        losses = np.array([float(curve.loss(tokens)) for curve, tokens in curves])
+        best = int(np.lexsort((losses, lost))[0])
 
-        def compared(of: Lookup) -> np.ndarray:
-            loss = np.array([float(each.loss(tokens, of)) for each, tokens in arms])
+        def compared(of: ParamsOf) -> np.ndarray:
+            loss = np.array([float(curve.loss(tokens, of)) for curve, tokens in curves])
             return np.stack([loss, loss - loss[best]], axis=1)
 
-        found = estimated(compared, tuple(each for each, _ in arms), level=level, method=method)
+        sources = [source for curve, _ in curves for source in curve.sources]
+        found = estimate_from(compared, sources, level=level, method=method)
         for k, names in enumerate((_COLUMNS[4:7], _COLUMNS[7:])):
-            ends = opened(open_, found.lower[:, k], found.upper[:, k])
+            ends = opened(lost, found.lower[:, k], found.upper[:, k])
             table.loc[where, names] = np.stack([found.value[:, k], *ends], axis=1)
     last = np.zeros(len(table), dtype=bool)
-    last[where] = open_
+    last[where] = lost
     return table.iloc[np.lexsort((table["loss"], last))].reset_index(drop=True)
 
 
-def _support(made: Arm, tokens: float) -> str:
-    """Which columns lie outside the fitted range."""
-    if isinstance(made.source, Constants):
-        return "from published constants"
-    far = [f"{k} {factor:.3g} times outside the fitted range" for k, factor in made.beyond(tokens).items()]
-    where = "extrapolated: " + ", ".join(far) if far else ""
-    return "; ".join(said for said in (made.no_support(tokens), where) if said)
+def _support(curve: LossCurve, tokens: float) -> str:
+    """What the loss of a way rests on."""
+    if not curve.source.fits:
+        return PUBLISHED
+    far = describe_outside(curve.outside(tokens))
+    return "; ".join(said for said in (curve.no_support(tokens), f"extrapolated: {far}" if far else "") if said)

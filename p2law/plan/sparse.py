@@ -17,10 +17,11 @@ from ..data.arguments import number, one_positive
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
 from ..errors import DataError
+from ..fitting.source import as_source
 from ..fitting.uncertainty.intervals import Method
 from ..schedules import PruningSchedule
-from . import intervals as answer
-from .surface import Surface, allocate, first_true, surface
+from .intervals import between, bounds, nats, support
+from .surface import allocate, first_true, surface
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
@@ -85,7 +86,7 @@ class SparsePlan(Record):
         sizes = {n: format_quantity(getattr(self, n)) for n in ("N_start", "N_avg", "N_final", "D")}
 
         def ends(name: str, value: float, write: Any = format_quantity) -> str:
-            return answer.between(value, *self.intervals[name], write)
+            return between(value, *self.intervals[name], write)
 
         return Report(
             f"Sparse pre-training for {sizes['N_final']} parameters with C = {self.C:.4g} FLOPs by {self.law}",
@@ -94,7 +95,7 @@ class SparsePlan(Record):
                 f"{ends('N_start', self.N_start)} parameters, {ends('N_avg', self.N_avg)} on average, "
                 f"{ends('D', self.D)} tokens",
                 f"  loss {self.loss:.4f} nats/token, as a dense model of {sizes['N_avg']} on the same tokens; "
-                f"{ends('gain', self.gain, answer.nats)} below a dense {sizes['N_final']} of the same compute",
+                f"{ends('gain', self.gain, nats)} below a dense {sizes['N_final']} of the same compute",
                 f"  {self.status}",
             ],
         )
@@ -138,18 +139,19 @@ def sparse_pretraining(
     number("most", most, low=0, high=1, must="the largest sparsity to consider, between 0 and 1", error=DataError)
     if not isinstance(schedule, PruningSchedule | None):
         raise DataError(f"schedule={schedule!r}: give a p2law.schedules.PruningSchedule.")
-    base, plan = surface(source, at), schedule or PruningSchedule()
+    origin, plan = as_source("source", source), schedule or PruningSchedule()
+    base = surface(origin, at)
     reachable = average_at(plan, target, np.array([0.0, most]))
 
     def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
-        on = Surface(base.law, params, base.at)
+        on = replace(base, params=params)
         wanted = allocate(on, np.array([budget]))[0]
         average = np.clip(wanted, *reachable)
         loss = on.loss(average, budget / (TRAINING * average))
         dense = on.loss(np.array([target]), np.array([budget / (TRAINING * target)]))
         return {"wanted": wanted, "loss": loss, "gain": dense - loss}
 
-    ends = answer.bounds(source, found, level=level, method=method, plain=("loss", "gain"))
+    ends = bounds(origin, found, level=level, method=method, plain=("loss", "gain"))
     wanted, loss, gain = (ends[name] for name in ("wanted", "loss", "gain"))
     if np.isnan(wanted.value[0]):
         raise DataError(
@@ -165,7 +167,7 @@ def sparse_pretraining(
     value = {name: float(v[0]) for name, v in chosen.items()}
     value |= {"loss": float(loss.value[0]), "gain": float(gain.value[0])}
     place = base.columns(sizes[:1], chosen["D"][:1])
-    said = answer.support(source, place, answer.known(wanted))
+    said = support(origin, place, wanted.known)
     status = "; ".join([_within(wanted.value[0], reachable, most), *said])
     table = _runs(value, target, budget, intervals["loss"])
     found_schedule = replace(plan, sparsity=value["sparsity"])

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from ..data.arguments import number, require_fit
+from ..data.arguments import number
 from ..data.flops import INFERENCE, TRAINING
 from ..errors import DataError, FitError
+from ..fitting.source import Source, as_source
 from ..laws import Law, average_params, chinchilla
 from ..laws.precision import float64
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
-    from ..laws.published import Constants
+    from ..laws import Constants
 
 
 SUMS_OF_POWERS = (chinchilla, average_params)
@@ -81,7 +82,7 @@ class Surface:
         return {str(self.law.variable("size")): N, str(self.law.variable("tokens")): D, **self.at}
 
 
-def surface(source: "Fit | Constants", at: Mapping[str, float]) -> Surface:
+def surface(source: "Source | Fit | Constants", at: Mapping[str, float]) -> Surface:
     """The surface of a fit or of published constants.
 
     Raises
@@ -91,7 +92,7 @@ def surface(source: "Fit | Constants", at: Mapping[str, float]) -> Surface:
     DataError
         If one of its other columns is missing or unknown.
     """
-    require_fit("source", source, constants=True)
+    source = as_source("source", source)
     law = source.law
     size, tokens = law.variable("size"), law.variable("tokens")
     if size is None or tokens is None:

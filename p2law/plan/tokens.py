@@ -1,6 +1,6 @@
 """How many tokens are enough: for one model or many, with an interval and a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -13,19 +13,19 @@ from ..data.control import CONTROL
 from ..data.observations import check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
-from ..fitting.prediction import FAR, as_rows, outside, unsupported
-from ..fitting.uncertainty.estimate import estimate
+from ..fitting.prediction import as_rows, describe_outside
+from ..fitting.source import ParamsOf, Source, as_source, estimate_from, fitted_params
 from ..fitting.uncertainty.intervals import Method, draws_of, method_of
 from ..laws import Law
-from ..laws.published import Constants
 from .criteria import Criterion, Price, Target
-from .curve import Curve, enough
-from .intervals import trained_params
+from .curve import LossCurve, tokens_needed
+from .intervals import PUBLISHED, trained_params
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
+    from ..laws import Constants
 
-VAGUE = 1e4
+UNDETERMINED_RATIO = 1e4
 """Upper over lower limit from which on an answer is called hardly determined."""
 ANSWERS = ("tokens", "lower", "upper", "loss", "cost", "met", "status")
 
@@ -41,7 +41,7 @@ class TokenPlan(Record):
     """``"wald"``, ``"bootstrap"``, or ``"none"`` for published constants."""
     _table: pd.DataFrame
     source: "Fit | Constants"
-    curve: Curve
+    curve: LossCurve
     """The fitted curves of the models."""
     table = Copied("_table")
     """The models asked about with columns tokens, lower, upper, loss, cost (for ``Price``), met (share of the draws in
@@ -141,49 +141,48 @@ def optimal_tokens(
     >>> f"{plan.value:.3g}"
     '4.27e+12'
     """
-    require_fit("source", source, constants=True)
+    origin = as_source("source", source)
     if control is not None:
         require_fit("control", control)
-    law = source.law
+    law = origin.law
     if law.variable("tokens") is None:
         raise FitError(f"{law.name} has no column of tokens to plan.")
     if not isinstance(criterion, get_args(Criterion)):
         raise FitError(f"criterion={criterion!r}: give Slope, Remaining, Recovered, Target or Price from p2law.plan.")
     check_level(level)
-    models = _models(source, criterion, control, at)
-    curve = curve_of(source, models, control)
-    tokens = enough(criterion, curve)
-    chosen, limits = _interval(source, criterion, curve, tokens, level, method, control)
+    under = None if control is None else as_source("control", control)
+    models = _models(origin, criterion, under, at)
+    curve = curve_of(origin, models, under)
+    tokens = tokens_needed(criterion, curve)
+    chosen, limits = _interval(criterion, curve, tokens, level, method)
     table = models[[name for name in models.columns if name in at]].assign(tokens=tokens, **limits)
     known = law.variable("loss") in (None, *at) or CONTROL in at or control is not None
     ends = np.where(np.isfinite(tokens), curve.loss(np.where(np.isfinite(tokens), tokens, 1.0)), curve.floor())
-    table["loss"] = ends if known else np.nan  # the level is unknown without L0, the tokens are not
+    table["loss"] = ends if known else np.nan  # unknown without L0; the tokens do not depend on it
     if isinstance(criterion, Price):
         table["cost"] = tokens * criterion.token_cost(trained_params(law, curve.at))
-    table["status"] = [_status(source, criterion, curve, row) for row in table.reset_index().to_dict("records")]
-    return TokenPlan(criterion, level, chosen, table[_order(table)], source, curve)
+    table["status"] = [_status(criterion, curve.some([i]), row) for i, row in enumerate(table.to_dict("records"))]
+    order = [c for c in table.columns if c not in ANSWERS] + [c for c in ANSWERS if c in table.columns]
+    return TokenPlan(criterion, level, chosen, table[order], source, curve)
 
 
-def _order(table: pd.DataFrame) -> list[str]:
-    return [c for c in table.columns if c not in ANSWERS] + [c for c in ANSWERS if c in table.columns]
-
-
-def curve_of(source: "Fit | Constants", models: pd.DataFrame, control: "Fit | None" = None) -> Curve:
-    """The fitted curves of some models."""
-    law, tokens = source.law, source.law.variable("tokens")
+def curve_of(source: Source, models: pd.DataFrame, control: Source | None = None) -> LossCurve:
+    """The fitted curves of some models, one per row."""
+    law, count = source.law, len(models)
     columns = {str(name): models[name].to_numpy(dtype=float) for name in models.columns}
-    mine = [v.name for v in law.variables if v.name != tokens]
+    if control is None and CONTROL in columns:
+        columns[str(law.variable("loss"))] = columns[CONTROL]
+    moving = (law.variable("tokens"), None if control is None else law.variable("loss"))
+    at = {v.name: columns[v.name] for v in law.variables if v.name in columns and v.name not in moving}
     if control is None:
-        base = {str(law.variable("loss")): columns[CONTROL]} if CONTROL in columns else {}
-        return Curve(law, {**{n: columns[n] for n in mine if n in columns}, **base}, source.params)
+        return LossCurve(source, at, models=count)
     others = [v.name for v in control.law.variables if v.name != control.law.variable("tokens")]
-    under = Curve(control.law, {n: columns[n] for n in others}, control.params)
-    return Curve(law, {n: columns[n] for n in mine if n != law.variable("loss")}, source.params, under)
+    return LossCurve(source, at, LossCurve(control, {name: columns[name] for name in others}, models=count), count)
 
 
-def _models(source: "Fit | Constants", criterion: Criterion, control: "Fit | None", at: dict[str, Any]) -> pd.DataFrame:
+def _models(source: Source, criterion: Criterion, control: Source | None, at: dict[str, Any]) -> pd.DataFrame:
     """The other columns, one row per model, inside their domains."""
-    law, moving = source.law, getattr(source, "baseline", "fixed") == "control"
+    law, moving = source.law, source.baseline == "control"
     tokens, base = law.variable("tokens"), law.variable("loss")
     if control is not None and not moving:
         raise FitError("control= is for fits with baseline='control'; this one measures from a fixed parent.")
@@ -224,85 +223,58 @@ def _table(law: Law, given: dict[str, Any]) -> pd.DataFrame:
 
 
 def _interval(
-    source: "Fit | Constants",
-    criterion: Criterion,
-    curve: Curve,
-    tokens: np.ndarray,
-    level: float,
-    method: Method | None,
-    control: "Fit | None",
+    criterion: Criterion, curve: LossCurve, tokens: np.ndarray, level: float, method: Method | None
 ) -> tuple[str, dict[str, Any]]:
     """Limits of the tokens, and for draws the share of them in which the criterion is ever met."""
     nothing = np.full(len(tokens), np.nan)
-    if isinstance(source, Constants):
+    if not curve.source.fits:
         return "none", {"lower": nothing, "upper": nothing}
-    fits = [source] if control is None else [source, control]
+    fits = [fit for source in curve.sources for fit in source.fits]
     drawn = method_of(method, *fits) == "bootstrap"
     some = np.flatnonzero(~np.isnan(tokens) if drawn else np.isfinite(tokens))
-    picked, under = {k: v[some] for k, v in curve.at.items()}, curve.control
-    below = {k: v[some] for k, v in under.at.items()} if under else {}
-
-    def rate(params: Mapping[str, float], *other: Mapping[str, float]) -> np.ndarray:
-        """Inverse tokens: zero, not infinite, where the criterion is never met."""
-        lower = Curve(under.law, below, other[0]) if under else None
-        return 1 / enough(criterion, Curve(curve.law, picked, params, lower))
-
     limits = {"lower": nothing.copy(), "upper": nothing.copy()} | ({"met": nothing.copy()} if drawn else {})
     if some.size:
-        found = estimate(rate, *fits, level=level, method=method, log=True)
+        part = curve.some(some)
+
+        def rate(of: ParamsOf) -> np.ndarray:
+            """Inverse tokens: zero, not infinite, where the criterion is never met."""
+            return 1 / tokens_needed(criterion, part, of)
+
+        found = estimate_from(rate, curve.sources, level=level, method=method, log=True)
         with np.errstate(divide="ignore"):
             limits["lower"][some], limits["upper"][some] = np.maximum(1 / found.upper, 1.0), 1 / found.lower
-        held = _unsupported(source, curve, some)
-        limits["lower"][held], limits["upper"][held] = 1.0, np.inf
+        at, _ = part.fitted_tokens() or (1.0, 1.0)
+        lost = some[part.unsupported(np.full(len(some), at))]
+        limits["lower"][lost], limits["upper"][lost] = 1.0, np.inf
         if drawn:
-            limits["met"][some] = _met(source, control, rate)
+            limits["met"][some] = _met(curve.source, rate)
     return "bootstrap" if drawn else "wald", limits
 
 
-def _unsupported(fit: "Fit", curve: Curve, some: np.ndarray) -> np.ndarray:
-    """Numbers of the models at another value of a column whose constants were held for want of a second one."""
-    at = {k: np.asarray(v)[some] for k, v in curve.at.items()}
-    tokens = fit.observations.columns[curve.tokens][:1]
-    columns = {
-        v.name: at[v.name] if v.name in at else np.repeat(tokens if v.name == curve.tokens else 1.0, len(some))
-        for v in fit.law.variables
-    }
-    return some[unsupported(fit, columns)]
+def _met(source: Source, rate: Callable[[ParamsOf], np.ndarray]) -> np.ndarray:
+    """Share of the draws of the law's own fit in which the criterion is ever met."""
+    names = [p.name for p in source.law.parameters]
+    draws: list[Any] = draws_of(source.fits[0])[names].to_dict("records")
+    under = (lambda each, draw=draw: draw if each is source else fitted_params(each) for draw in draws)
+    return np.mean([rate(of) > 0 for of in under], axis=0)
 
 
-def _met(source: "Fit", control: "Fit | None", rate: Any) -> np.ndarray:
-    """Share of the draws in which the criterion is ever met."""
-    names, other = [p.name for p in source.law.parameters], () if control is None else (control.params,)
-    records: list[Any] = draws_of(source)[names].to_dict("records")
-    return np.mean([rate(record, *other) > 0 for record in records], axis=0)
-
-
-def _status(source: "Fit | Constants", criterion: Criterion, curve: Curve, row: Mapping[Any, Any]) -> str:
-    sometimes = f"; met in {100 * row['met']:.3g} % of the draws" if row.get("met", 1.0) < 1 else ""
-    if np.isnan(row["tokens"]):
+def _status(criterion: Criterion, curve: LossCurve, row: Mapping[Any, Any]) -> str:
+    """What the answer for one model rests on, or why there is none."""
+    tokens, sometimes = row["tokens"], ""
+    if row.get("met", 1.0) < 1:
+        sometimes = f"; met in {100 * row['met']:.3g} % of the draws"
+    if np.isnan(tokens):
         return "no answer: the fitted curve does not fall with tokens"
-    if np.isinf(row["tokens"]):
+    if np.isinf(tokens):
         if isinstance(criterion, Target):
-            return f"never: the target lies below the level {row['loss']:.4g} that this model tends to{sometimes}"
+            return f"never: the target lies below the loss {row['loss']:.4g} that this model tends to{sometimes}"
         return f"never within any number of tokens{sometimes}"
-    if isinstance(source, Constants):
-        return "from published constants"
-    if row["upper"] > VAGUE * row["lower"]:
+    if not curve.source.fits:
+        return PUBLISHED
+    if row["upper"] > UNDETERMINED_RATIO * row["lower"]:
         sometimes += "; these data hardly determine it"
-    return _place(source, {k: v[int(row["index"])] for k, v in curve.at.items()}, row["tokens"]) + sometimes
-
-
-def _place(fit: "Fit", at: Mapping[str, float], tokens: float) -> str:
-    """Where the answer lies, held against the fitted range."""
     if tokens <= 1.0:
-        return "met from the first token on"
-    name = fit.law.variable("tokens")
-    values = {k: np.array([v]) for k, v in at.items()} | {str(name): np.array([tokens])}
-    base = fit.law.variable("loss")
-    factors = {k: float(v[0]) for k, v in outside(fit, {**values, **({base: np.ones(1)} if base else {})}).items()}
-    said = [f"{k} lies {f:.3g} times outside the fitted range" for k, f in factors.items() if k != name and f > FAR]
-    if factors[str(name)] > FAR:
-        beyond = tokens > fit.observations.columns[str(name)].max()
-        side = "times the longest fitted run" if beyond else "times below the shortest fitted checkpoint"
-        said.append(f"{factors[str(name)]:.3g} {side}")
-    return "extrapolated: " + "; ".join(said) if said else "inside the fitted range"
+        return f"met from the first token on{sometimes}"
+    far = describe_outside(curve.outside(tokens))
+    return (f"extrapolated: {far}" if far else "inside the fitted range") + sometimes

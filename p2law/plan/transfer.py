@@ -15,10 +15,10 @@ from ..data.answer import Copied, Record, Report
 from ..data.arguments import positives
 from ..data.quantities import format_quantity
 from ..fitting.prediction import opened
+from ..fitting.source import ParamsOf, estimate_from
 from .cost import Parent
-from .crossover import outside_words
-from .curve import Arm, Lookup, both_arms, estimated, limits
-from .meeting import roots, undecided
+from .crossover import curve_outside, indistinguishable, roots
+from .curve import LossCurve, loss_curves, token_range
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
@@ -81,16 +81,16 @@ def effective_tokens(
     DataError, FitError
         If tokens are not positive, or a column is missing or unknown.
     """
-    first, second = both_arms(pruned, scratch, parent, at)
-    asked = np.geomspace(*limits(first, None), 5) if tokens is None else positives("tokens", tokens)
+    first, second = loss_curves(pruned, scratch, parent, at)
+    asked = np.geomspace(*token_range(first, None), 5) if tokens is None else positives("tokens", tokens)
     grids = asked[:, None] * np.geomspace(*REACH, POINTS)
 
-    def gaps(of: Lookup) -> np.ndarray:
+    def gaps(of: ParamsOf) -> np.ndarray:
         return second.loss(grids, of) - first.loss(asked[:, None], of)
 
-    found = estimated(gaps, (first, second), level=level, method=method)
-    open_ = first.unsupported(asked)[:, None] | second.unsupported(grids)
-    lower, upper = opened(open_, found.lower, found.upper)
+    found = estimate_from(gaps, (*first.sources, *second.sources), level=level, method=method)
+    lost = first.unsupported(asked)[:, None] | second.unsupported(grids)
+    lower, upper = opened(lost, found.lower, found.upper)
     each = zip(asked.tolist(), grids, found.value, lower, upper, strict=True)
     rows = [_row(first, second, *row) for row in each]
     columns = pd.Index(["tokens", "loss", "effective", "lower", "upper", "transferred", "status"])
@@ -98,19 +98,25 @@ def effective_tokens(
 
 
 def _row(
-    first: Arm, second: Arm, tokens: float, grid: np.ndarray, gap: np.ndarray, lower: np.ndarray, upper: np.ndarray
+    first: LossCurve,
+    second: LossCurve,
+    tokens: float,
+    grid: np.ndarray,
+    gap: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
 ) -> tuple[Any, ...]:
-    """Where training from scratch comes down to the loss of the pruned model."""
-    loss = float(first.best(tokens))
-    met = roots(lambda t: float(second.best(t)) - loss, grid, gap)
+    """Where training from scratch comes down to the loss of the pruned model: a row of the table."""
+    loss = float(first.loss(tokens))
+    met = roots(lambda t: float(second.loss(t)) - loss, grid, gap)
     effective = met[0] if met else np.inf if gap[-1] > 0 else np.nan
-    stretches = undecided(grid, lower, upper)
+    stretches = indistinguishable(grid, lower, upper)
     low, high = _around(effective, stretches, known=not np.isnan(lower).all())
     return tokens, loss, effective, low, high, effective - tokens, _status(first, second, tokens, effective)
 
 
 def _around(value: float, stretches: list[tuple[float, float]], *, known: bool) -> tuple[float, float]:
-    """The undecided stretch around a value; one that is never reached is bounded from below alone."""
+    """The stretch around a value; one that is never reached is bounded from below alone."""
     if not known or np.isnan(value):
         return np.nan, np.nan
     if np.isinf(value):
@@ -118,20 +124,17 @@ def _around(value: float, stretches: list[tuple[float, float]], *, known: bool) 
     return next((s for s in stretches if s[0] <= value <= s[1]), (np.nan, np.nan))
 
 
-def _status(first: Arm, second: Arm, tokens: float, effective: float) -> str:
-    """What the answer rests on: support, then how the curves meet and how far outside."""
+def _status(first: LossCurve, second: LossCurve, tokens: float, effective: float) -> str:
+    """What the answer rests on: support, then how the curves meet and how far outside the fitted ranges."""
     used = effective if np.isfinite(effective) else tokens
     sides = {"pruned": first.no_support(tokens), "scratch": second.no_support(used)}
-    lost = [f"the {side} curve has {why}" for side, why in sides.items() if why]
-    return "; ".join([*lost, *filter(None, [_met(first, second, tokens, effective)])])
-
-
-def _met(first: Arm, second: Arm, tokens: float, effective: float) -> str:
-    """How the curves meet, and how far outside the fitted ranges."""
+    parts = [f"the {side} curve has {reason}" for side, reason in sides.items() if reason]
     if np.isinf(effective):
-        return "the fitted scratch curve never gets there"
-    if np.isnan(effective):
-        return "no answer: training from scratch starts below this loss"
-    sides = {"pruned": first.beyond(tokens), "scratch": second.beyond(effective)}
-    parts = [outside_words(side, factors) for side, factors in sides.items() if factors]
-    return f"extrapolated: {' and '.join(parts)}" if parts else ""
+        parts.append("the fitted scratch curve never gets there")
+    elif np.isnan(effective):
+        parts.append("no answer: training from scratch starts below this loss")
+    else:
+        factors = {"pruned": first.outside(tokens), "scratch": second.outside(effective)}
+        far = [curve_outside(side, each) for side, each in factors.items() if each]
+        parts += [f"extrapolated: {' and '.join(far)}"] if far else []
+    return "; ".join(parts)

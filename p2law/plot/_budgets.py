@@ -17,7 +17,7 @@ from ..fitting.prediction import FAR, outside
 from ..laws.published import Constants
 from ..plan.compute import compute_optimal
 from ..plan.isoflop import isoflop as profiles
-from ..plan.meeting import undecided
+from ..plan.crossover import indistinguishable
 from ..plan.surface import surface
 from . import _style as style
 
@@ -237,7 +237,7 @@ def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True
     tokens, gap, lower, upper = (found.table[c].to_numpy() for c in ("tokens", "difference", "lower", "upper"))
     ink, grey, colours = style.foreground(ax), style.grey(ax), style.palette(ax)
     ax.axhline(0.0, color=ink, linewidth=0.8)
-    stretches = undecided(tokens, lower, upper)
+    stretches = indistinguishable(tokens, lower, upper)
     for stretch in stretches:
         ax.axvspan(*np.clip(stretch, tokens[0], tokens[-1]), edgecolor=ink, **UNDECIDED)
     ax.fill_between(tokens, lower, upper, color=grey, alpha=0.25, linewidth=0)
@@ -259,5 +259,5 @@ def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True
         (len(stretches) > 0, Patch(edgecolor=ink, label="the data cannot tell", **UNDECIDED)),
     ]
     handles = [handle for drawn, handle in entries if drawn]
-    style.finish(ax, f"Prune or train from scratch · {found.bill}", legend=legend, handles=handles)
+    style.finish(ax, f"Prune or train from scratch · {found.cost}", legend=legend, handles=handles)
     return ax

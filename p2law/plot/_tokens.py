@@ -74,7 +74,7 @@ def tokens(
     inside = (x >= measured[0] / FAR) & (x <= measured[1] * FAR)
     known = bool(table["loss"].notna().any())
     base = 0.0 if known or plan.source.law.variable("loss") is None else 1.0  # the placeholder for an unknown parent
-    losses = curve.loss(np.broadcast_to(x, (curve.models, len(x)))) - base
+    losses = curve.loss(np.broadcast_to(x, (len(plan.table), len(x)))) - base
     answers = curve.loss(np.where(np.isfinite(table["tokens"]), table["tokens"], 1.0)) - base
     colours = _model_colours(ax, len(table))
     interval = f"{100 * plan.level:g} % interval" if single else None
@@ -162,7 +162,7 @@ def _draw_fall(ax: Axes, plan: TokenPlan, x: np.ndarray) -> None:
     right = ax.twinx()
     ax.set_zorder(right.get_zorder() + 1)  # text stays above the dotted line
     ax.patch.set_visible(False)
-    fall = plan.curve.measure("doubling", np.broadcast_to(x, (1, len(x))))[0]
+    fall = plan.curve.metric("doubling", np.broadcast_to(x, (1, len(x))))[0]
     right.plot(x, fall, color=style.grey(ax), linestyle=style.DOTTED, linewidth=1.2)
     right.set_ylim(0.0, 2 * float(fall.max()))
     right.set_ylabel("fall per doubling (nats/token), dotted", color=style.grey(ax), fontsize="small")

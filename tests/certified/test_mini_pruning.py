@@ -63,7 +63,7 @@ def test_no_constant_sends_a_larger_parent_off(method, baseline):
     fit = fit_method(method, baseline)
     largest = fit.table[fit.table["N0"] == fit.table["N0"].max()]
     base = {"L_control": largest["L0"]} if baseline == "control" else {}
-    with pytest.warns(p2law.ExtrapolationWarning, match="N0 = .* is 2 times above"):
+    with pytest.warns(p2law.ExtrapolationWarning, match="N0 = .* is 2× the largest fitted"):
         larger = fit.predict(largest.assign(N0=2 * largest["N0"], **base))
     assert np.abs(larger - fit.predict(largest.assign(**base))).max() < 0.3
 

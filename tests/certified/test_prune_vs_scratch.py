@@ -66,7 +66,7 @@ def test_free_parent_pruning_leads_over_the_whole_measured_range(curves, method)
 
 
 def test_depth_with_its_parent_charged_meets_near_200_billion(curves):
-    found = crossover(*curves["depth"], charge="tokens", parent=PARENT)
+    found = crossover(*curves["depth"], parent_cost="tokens", parent=PARENT)
     assert found.verdict == "crossing"
     assert 150e9 < found.value < 230e9
     assert found.total == pytest.approx(found.value + 200e9)
@@ -77,7 +77,7 @@ def test_depth_with_its_parent_charged_meets_near_200_billion(curves):
 
 
 def test_width_with_its_parent_charged_meets_between_30_and_60_billion(curves):
-    found = crossover(*curves["width"], charge="tokens", parent=PARENT, level=0.8)
+    found = crossover(*curves["width"], parent_cost="tokens", parent=PARENT, level=0.8)
     assert found.verdict == "crossing"
     assert 30e9 < found.value < 60e9
     assert 15e9 < found.lower < 30e9
@@ -89,15 +89,15 @@ def test_width_with_its_parent_charged_meets_between_30_and_60_billion(curves):
 @both
 def test_charging_flops_puts_the_crossing_further_out(curves, method):
     """A token of the parent costs 1.8 tokens of the model pruned from it."""
-    tokens = crossover(*curves[method], charge="tokens", parent=PARENT)
-    flops = crossover(*curves[method], charge="flops", parent=PARENT, size=SIZE[method])
+    tokens = crossover(*curves[method], parent_cost="tokens", parent=PARENT)
+    flops = crossover(*curves[method], parent_cost="flops", parent=PARENT, size=SIZE[method])
     assert flops.value > 1.5 * tokens.value
     assert flops.total == pytest.approx(6 * 8.03e9 * 200e9 + 6 * SIZE[method] * flops.value)
 
 
 def test_children_share_the_price_of_the_parent(curves):
-    alone = crossover(*curves["width"], charge="tokens", parent=PARENT)
-    shared = crossover(*curves["width"], charge="tokens", parent=PARENT, children=4)
+    alone = crossover(*curves["width"], parent_cost="tokens", parent=PARENT)
+    shared = crossover(*curves["width"], parent_cost="tokens", parent=PARENT, models_per_parent=4)
     assert shared.verdict == "pruned"
     assert (shared.table["difference"] < alone.table["difference"]).all()
 

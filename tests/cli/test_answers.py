@@ -41,7 +41,7 @@ PLANS = {
     ),
     "crossover fit.json dense.json --at rho=0.3 --parent size=27M,tokens=160M,loss=3.2 --charge flops --children 2": (
         lambda f: p2law.crossover(
-            f["fit"], f["dense"], rho=0.3, parent=Parent(160e6, 27e6, 3.2), charge="flops", children=2
+            f["fit"], f["dense"], rho=0.3, parent=Parent(160e6, 27e6, 3.2), parent_cost="flops", models_per_parent=2
         )
     ),
     "worth moving.json dense.json --at N0=27M,rho=0.3 --parent loss=control.json --tokens 1M": (

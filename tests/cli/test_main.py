@@ -87,7 +87,7 @@ def test_extrapolation_is_a_sentence_on_stderr(folder, dense_fit, capsys):
     assert main(["predict", "fit.json", "--at", "N=100B,D=2T"]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 1
-    assert err.startswith("p2law: warning: Extrapolation with chinchilla: N = 1e+11 is 10 times above")
+    assert err.startswith("p2law: warning: Extrapolation with chinchilla: N = 100B is 10× the largest fitted")
     assert ".py" not in err
 
 

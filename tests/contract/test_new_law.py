@@ -82,7 +82,7 @@ def test_it_is_saved_and_loaded(sparse, fit, tmp_path):
 
 def test_it_predicts_and_warns_outside(sparse, fit, table):
     np.testing.assert_array_equal(fit.predict(table), fit.fitted)
-    with pytest.warns(p2law.ExtrapolationWarning, match=r"rho = 0\.9 is 1\.29 times above"):
+    with pytest.warns(p2law.ExtrapolationWarning, match=r"rho = 0\.9 is 1\.29× the largest fitted"):
         fit.predict(N=1e9, D=1e10, rho=0.9)
     assert sparse(N=1e9, D=1e10, rho=0.5, **TRUTH) == pytest.approx(fit.predict(N=1e9, D=1e10, rho=0.5), rel=0.01)
 

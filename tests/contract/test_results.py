@@ -52,5 +52,5 @@ def test_prediction_by_keyword_gives_one_number(law, fit, table):
 def test_extrapolation_warns_with_variable_and_factor(law, fit, table):
     for variable in (v.name for v in law.variables if v.kind.role != "loss"):
         row = {v.name: table[v.name].median() for v in law.variables} | {variable: 1.5 * table[variable].max()}
-        with pytest.warns(p2law.ExtrapolationWarning, match=rf"{variable} = \S+ is 1\.5 times above the fitted range"):
+        with pytest.warns(p2law.ExtrapolationWarning, match=rf"{variable} = \S+ is 1\.5× the largest fitted"):
             fit.predict(**row)

@@ -5,19 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import p2law
+from p2law.fitting.source import Published
 from p2law.plan import Recovered, Remaining, Slope, Target
-from p2law.plan.curve import Curve, level, meets, meets_numerically
+from p2law.plan.curve import LossCurve, metric_target, tokens_until, tokens_until_numerically
 from tests.contract.designs import truths
 
 MODELS = {"size": [1e7, 3e8, 1e10], "rate": [0.15, 0.3, 0.6], "loss": [3.2, 2.6, 2.1], "number": [0.5, 1.0, 2.0]}
 
 
-def curve_of(law: p2law.Law, params: dict[str, float]) -> Curve:
+def curve_of(law: p2law.Law, params: dict[str, float]) -> LossCurve:
     at = {v.name: np.array(MODELS[v.kind.role]) for v in law.variables if v.kind.role != "tokens"}
-    return Curve(law, at, params)
+    return LossCurve(Published(p2law.laws.Constants("drawn", law, params, "", "")), at, models=3)
 
 
-def criteria(curve: Curve) -> list[Slope | Remaining | Recovered | Target]:
+def criteria(curve: LossCurve) -> list[Slope | Remaining | Recovered | Target]:
     """Criteria that the curve meets somewhere beyond its first token."""
     fall = float((curve.loss(1e6) - curve.floor()).max())
     return [
@@ -34,10 +35,10 @@ def criteria(curve: Curve) -> list[Slope | Remaining | Recovered | Target]:
 def test_first_order_conditions_hold_and_closed_forms_agree_with_numerics(law, data):
     curve = curve_of(law, data.draw(truths(law)))
     for criterion in criteria(curve):
-        kind, height = level(criterion, curve)
-        numerical, found = meets_numerically(curve, kind, height), meets(curve, kind, height)
+        kind, height = metric_target(criterion, curve)
+        numerical, found = tokens_until_numerically(curve, kind, height), tokens_until(curve, kind, height)
         np.testing.assert_allclose(found, numerical, rtol=1e-8)
         inside = np.isfinite(found) & (found > 1.0)
         assert inside.any()
-        reached = curve.measure(kind, np.where(inside, found, 1.0))
+        reached = curve.metric(kind, np.where(inside, found, 1.0))
         np.testing.assert_allclose(reached[inside], height[inside], rtol=1e-8)

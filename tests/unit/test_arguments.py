@@ -35,7 +35,7 @@ NOT_NUMBERS = ["1e9", None, True, [1.0], 1 + 2j, float("nan"), object()]
         lambda v: Price(per_nat=1.0, per_gpu_hour=2.0, mfu=v, peak=1e15),
         lambda v: PruningSchedule(sparsity=v),
         lambda v: PruningSchedule().at_steps(v),
-        lambda v: plan.bill("sunk", children=v),
+        lambda v: plan.cost_model("sunk", models_per_parent=v),
         lambda v: p2law.compute_optimal(PUBLISHED, 1e21, level=v),
         lambda v: plan.sparse_pretraining(PUBLISHED, N_final=2e9, C=1e21, most=v),
         lambda v: p2law.best_pruning({"p2": PUBLISHED}, Parent(size=8e9), size=v, budget=1e9),

@@ -14,7 +14,7 @@ from scipy.stats import binom
 import p2law
 from p2law import DataError, FitError
 from p2law.laws.published import BESIROGLU_2024, HOFFMANN_2022, Constants
-from p2law.plan.cost import Architecture, Bill, Parent, bill, flops_per_token
+from p2law.plan.cost import Architecture, CostModel, Parent, cost_model, flops_per_token
 from p2law.plan.crossover import crossover
 from p2law.plan.pruning import best_pruning
 from p2law.plan.transfer import effective_tokens
@@ -52,15 +52,15 @@ def methods(pruned_fit) -> dict[str, p2law.Fit]:
 class TestBills:
     def test_who_pays(self):
         parent = Parent(tokens=200e9, size=8e9)
-        assert bill("sunk").scratch_tokens(5e9) == 5e9
-        assert bill("tokens", parent=parent).scratch_tokens(5e9) == 205e9
-        assert bill("tokens", parent=parent, children=4).scratch_tokens(5e9) == 55e9
-        flops = bill("flops", parent=parent, size=4e9, children=2)
+        assert cost_model("sunk").scratch_tokens(5e9) == 5e9
+        assert cost_model("tokens", parent=parent).scratch_tokens(5e9) == 205e9
+        assert cost_model("tokens", parent=parent, models_per_parent=4).scratch_tokens(5e9) == 55e9
+        flops = cost_model("flops", parent=parent, size=4e9, models_per_parent=2)
         assert flops.total(5e9) == pytest.approx(6 * 8e9 * 200e9 / 2 + 6 * 4e9 * 5e9)
         assert flops.scratch_tokens(5e9) * 6 * 4e9 == pytest.approx(flops.total(5e9))
 
     def test_a_smaller_scratch_model_gets_more_tokens(self):
-        made = bill("flops", parent=Parent(tokens=1e9, size=8e9), size=4e9, scratch_size=2e9)
+        made = cost_model("flops", parent=Parent(tokens=1e9, size=8e9), size=4e9, scratch_size=2e9)
         assert made.scratch_tokens(3e9) == pytest.approx(4 * 1e9 + 2 * 3e9)
         assert made.retraining_tokens(made.scratch_tokens(3e9)) == pytest.approx(3e9)
 
@@ -76,18 +76,18 @@ class TestBills:
             ("tokens", {}, "needs the parent's training tokens"),
             ("flops", {"parent": Parent(tokens=1e9)}, "needs the parent's size"),
             ("flops", {"parent": Parent(tokens=1e9, size=1e9)}, "needs the size of the model trained"),
-            ("tokens", {"parent": Parent(tokens=1e9), "children": 0}, "children=0"),
+            ("tokens", {"parent": Parent(tokens=1e9), "models_per_parent": 0}, "models_per_parent=0"),
         ],
     )
     def test_what_is_missing_is_named(self, charge, more, says):
         with pytest.raises((DataError, FitError), match=says):
-            bill(charge, **more)
+            cost_model(charge, **more)
 
     @pytest.mark.parametrize(
         "make",
         [
-            lambda: Bill(overhead=-1.0),
-            lambda: Bill(per_token=0.0),
+            lambda: CostModel(overhead=-1.0),
+            lambda: CostModel(per_token=0.0),
             lambda: Parent(tokens=-3.0),
             lambda: Parent(loss=0.0),
             lambda: Architecture(linear=0.0, layers=1, width=1, sequence=1),
@@ -106,8 +106,8 @@ class TestCrossing:
         per_token=st.floats(0.3, 3.0),
     )
     def test_losses_are_equal_there(self, floor, overhead, per_token):
-        pruned, way = power(floor, 500.0, 0.33), Bill(overhead, per_token)
-        found = crossover(pruned, SCRATCH, charge=way, range=(1e8, 1e14))
+        pruned, way = power(floor, 500.0, 0.33), CostModel(overhead, per_token)
+        found = crossover(pruned, SCRATCH, parent_cost=way, range=(1e8, 1e14))
         for row in found.crossings.to_dict("records"):
             at = row["tokens"]
             scratch = SCRATCH.predict(D=overhead + per_token * at)
@@ -120,14 +120,14 @@ class TestCrossing:
         def gap(tokens: float) -> float:
             return PRUNED.predict(D=tokens) - SCRATCH.predict(D=tokens + 200e9)
 
-        found = crossover(PRUNED, SCRATCH, charge="tokens", parent=Parent(tokens=200e9), range=(5e9, 1e12))
+        found = crossover(PRUNED, SCRATCH, parent_cost="tokens", parent=Parent(tokens=200e9), range=(5e9, 1e12))
         assert found.value == pytest.approx(brentq(gap, 5e9, 1e12, xtol=1, rtol=1e-14), rel=1e-10)
         assert np.isnan(found.lower)
         assert found.method == "published constants"
         assert "below it the model from scratch is better, above it the pruned model" in found.status
 
     def test_interval_is_where_the_difference_is_undecided(self, fits):
-        found = crossover(*fits, charge="tokens", parent=Parent(tokens=200e9))
+        found = crossover(*fits, parent_cost="tokens", parent=Parent(tokens=200e9))
         assert found.verdict == "crossing"
         assert found.lower < found.value < found.upper < np.inf
 
@@ -143,13 +143,13 @@ class TestCrossing:
 
     def test_draws_and_local_errors_agree(self, fits):
         drawn = [fit.bootstrap(400, rng=i, scheme="wild") for i, fit in enumerate(fits)]
-        local, percentile = (crossover(*f, charge="tokens", parent=Parent(tokens=200e9)) for f in (fits, drawn))
+        local, percentile = (crossover(*f, parent_cost="tokens", parent=Parent(tokens=200e9)) for f in (fits, drawn))
         assert percentile.method == "bootstrap"
         assert np.log(percentile.lower / local.lower) == pytest.approx(0, abs=0.5)
         assert np.log(percentile.upper / local.upper) == pytest.approx(0, abs=0.7)
 
     def test_several_crossings_are_all_listed(self):
-        found = crossover(PRUNED, SCRATCH, charge="tokens", parent=Parent(tokens=200e9), range=(5e9, 1e15))
+        found = crossover(PRUNED, SCRATCH, parent_cost="tokens", parent=Parent(tokens=200e9), range=(5e9, 1e15))
         assert len(found.crossings) == 2
         assert found.crossings["below"].tolist() == ["scratch", "pruned"]
         assert "they meet 2 times" in found.status
@@ -165,7 +165,7 @@ class TestCrossing:
     def test_scratch_always_better_in_range(self, fits):
         found = crossover(sampled(power(2.32, 9000.0, 0.36), seed=4), fits[1])
         assert found.verdict == "scratch"
-        assert "scratch always better in range" in found.status
+        assert "scratch has lower predicted loss throughout the range" in found.status
 
     def test_undetermined_by_these_data(self):
         found = crossover(sampled(SCRATCH, noise=0.02, seed=5), sampled(SCRATCH, noise=0.02, seed=6))
@@ -183,9 +183,9 @@ class TestLaws:
 
     def test_parent_gives_size_loss_and_price(self, pruned_fit, dense_fit):
         parent = Parent(tokens=1e10, size=2e9, loss=2.4)
-        found = crossover(pruned_fit, dense_fit, charge="flops", parent=parent, rho=0.5)
-        assert found.bill.overhead == pytest.approx(2e10)
-        by_hand = crossover(pruned_fit, dense_fit, charge=Bill(2e10), N0=2e9, rho=0.5, L0=2.4)
+        found = crossover(pruned_fit, dense_fit, parent_cost="flops", parent=parent, rho=0.5)
+        assert found.cost.overhead == pytest.approx(2e10)
+        by_hand = crossover(pruned_fit, dense_fit, parent_cost=CostModel(2e10), N0=2e9, rho=0.5, L0=2.4)
         pd.testing.assert_series_equal(found.table["difference"], by_hand.table["difference"])
 
     def test_control_that_moves_comes_as_a_curve(self):
@@ -220,7 +220,7 @@ class TestLaws:
     def test_extrapolation_is_said(self, pruned_fit, dense_fit):
         found = crossover(pruned_fit, dense_fit, N0=2e9, rho=0.5, L0=2.4)
         assert found.beyond == {"scratch": {"D": pytest.approx(100.0)}}  # fitted from 1e8 tokens on, asked from 1e6
-        assert "the scratch curve is used with D 100 times outside its fitted range" in found.status
+        assert "the scratch curve is used with D 100× outside the fitted range" in found.status
 
 
 class TestWorth:
@@ -242,7 +242,7 @@ class TestWorth:
         found = crossover(pruned_fit, dense_fit, **at)
         assert set(found.beyond["pruned"]) == {"N0", "rho"}
         assert set(found.beyond["scratch"]) == {"N", "D"}
-        assert f"N0 {found.beyond['pruned']['N0']:.3g} times and rho" in found.status
+        assert f"N0 {found.beyond['pruned']['N0']:.3g}× and rho" in found.status
         assert "the pruned curve is used with N0" in effective_tokens(pruned_fit, dense_fit, **at).summary()
 
     def test_beyond_all_training_from_scratch(self):
@@ -276,11 +276,11 @@ class TestBest:
         assert table["behind_upper"].iloc[1] - table["behind_lower"].iloc[1] < wide
 
     def test_budget_pays_for_the_parent(self, methods):
-        found = best_pruning(methods, PARENTS["2B"], size=1e9, budget=3e20, charge="flops", children=2)
+        found = best_pruning(methods, PARENTS["2B"], size=1e9, budget=3e20, parent_cost="flops", models_per_parent=2)
         assert found.best["tokens"] == pytest.approx((3e20 - 6 * 2e9 * 2e10 / 2) / 6e9)
 
     def test_impossible_ways_are_named_and_come_last(self, methods, dense_fit):
-        found = best_pruning(methods, PARENTS, size=2e9, budget=1e10, charge="tokens", scratch=dense_fit)
+        found = best_pruning(methods, PARENTS, size=2e9, budget=1e10, parent_cost="tokens", scratch=dense_fit)
         table = found.to_frame()
         assert found.best["method"] == "scratch"
         assert found.best["loss"] == pytest.approx(dense_fit.predict(N=2e9, D=1e10))
@@ -309,7 +309,7 @@ class TestBest:
 
 
 def test_records_read_well(fits, pruned_fit):
-    meeting = crossover(*fits, charge="tokens", parent=Parent(tokens=200e9))
+    meeting = crossover(*fits, parent_cost="tokens", parent=Parent(tokens=200e9))
     ranking = best_pruning({"width": pruned_fit}, Parent(size=2e9, loss=2.4), size=1e9, budget=5e8)
     for record in (meeting, effective_tokens(*fits), ranking):
         assert str(record) == record.summary()
@@ -321,7 +321,7 @@ def test_records_read_well(fits, pruned_fit):
 
 @pytest.mark.parametrize("charge", ["sunk", "tokens"])
 def test_plot_draws_the_difference_with_its_interval(fits, charge):
-    found = crossover(*fits, charge=charge, parent=Parent(tokens=200e9))
+    found = crossover(*fits, parent_cost=charge, parent=Parent(tokens=200e9))
     _, ax = pyplot.subplots()
     assert plot_crossover(found, ax) is ax
     drawn = np.nanmax([line.get_ydata()[:241] for line in ax.lines if len(line.get_ydata()) == 241], axis=0)
@@ -349,7 +349,7 @@ def test_plot_of_worth_draws_open_intervals_as_arrows(fits):
 @pytest.mark.slow
 def test_interval_covers():
     """60 simulated pairs; the bands are those of a binomial count. More in benchmarks/crossover_coverage.py."""
-    options = {"charge": "tokens", "parent": Parent(tokens=200e9), "range": (5e9, 1e12)}
+    options = {"parent_cost": "tokens", "parent": Parent(tokens=200e9), "range": (5e9, 1e12)}
     truth = crossover(PRUNED, SCRATCH, **options).value
     covered = {0.8: 0, 0.95: 0}
     for seed in range(60):
@@ -360,3 +360,13 @@ def test_interval_covers():
     for level, count in covered.items():
         low, high = binom.interval(0.99, 60, level)
         assert low <= count <= high
+
+
+def test_old_names_still_work_and_warn(fits):
+    parent = Parent(tokens=200e9)
+    with pytest.warns(DeprecationWarning, match="use parent_cost="):
+        found = crossover(*fits, charge="tokens", parent=parent)
+    with pytest.warns(DeprecationWarning, match=r"use \.cost"):
+        assert found.bill == cost_model("tokens", parent=parent)
+    with pytest.warns(DeprecationWarning, match="use CostModel"):
+        assert p2law.plan.Bill is CostModel

@@ -62,7 +62,7 @@ def test_intervals_widen_with_the_distance_and_nest(fit):
     assert list(t["outside_N0"].unique()) == pytest.approx([1, 4, 62.5])
     assert t["outside_D"].max() == pytest.approx(10)
     assert (t["outside_rho"] == 1).all()
-    assert "N0 62.5 times outside" in plan.summary()
+    assert "N0 62.5×" in plan.summary()
 
 
 def test_the_parents_own_uncertainty_is_carried(fit, parents):

@@ -72,10 +72,10 @@ def test_inside_the_range_nothing_is_said(dense_fit):
 @pytest.mark.parametrize(
     ("at", "said"),
     [
-        ({"N": 8e10, "D": 1e9}, r"N = 8e\+10 is 8 times above the fitted range \(1e\+10\)\."),
-        ({"N": 1e6, "D": 1e9}, r"N = 1e\+06 is 10 times below the fitted range \(1e\+07\)\."),
-        ({"N": [1e9, 2e10, 4e10], "D": 1e9}, r"N = 4e\+10 is 4 times above"),
-        ({"N": 2e10, "D": 5e11}, r"N = 2e\+10 is 2 times above .*; D = 5e\+11 is 5 times above"),
+        ({"N": 8e10, "D": 1e9}, r"N = 80B is 8× the largest fitted \(10B\)\."),
+        ({"N": 1e6, "D": 1e9}, r"N = 1M is 10× below the least fitted \(10M\)\."),
+        ({"N": [1e9, 2e10, 4e10], "D": 1e9}, r"N = 40B is 4× the largest"),
+        ({"N": 2e10, "D": 5e11}, r"N = 20B is 2× the largest .*; D = 500B is 5× the largest"),
     ],
 )
 def test_outside_the_range_every_variable_is_named_with_its_factor(dense_fit, at, said):
@@ -111,11 +111,11 @@ def isoflop_fit():
 
 
 def test_more_compute_than_any_run_had_is_said(isoflop_fit):
-    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 N D = 1e\+23 is 100 times above .* \(1e\+21\)"):
+    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 N D = 1e\+23 is 100× the largest .* \(1e\+21\)"):
         isoflop_fit.predict(N=1e10, D=1e23 / 6e10)
-    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 N D = 1e\+18 is 100 times below .* \(1e\+20\)"):
+    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 N D = 1e\+18 is 100× below .* \(1e\+20\)"):
         isoflop_fit.predict(N=1e8, D=1e18 / 6e8)
-    assert "C 100 times outside the fitted range" in p2law.compute_optimal(isoflop_fit, 1e23).status
+    assert "C 100× outside the fitted range" in p2law.compute_optimal(isoflop_fit, 1e23).status
     assert p2law.compute_optimal(isoflop_fit, 5e20).status == "inside the fitted range"
 
 
@@ -133,5 +133,5 @@ def test_a_column_named_as_compute_keeps_its_own_range(dense):
 
     fit = p2law.fit(own, dense.assign(C=np.linspace(1, 2, len(dense))))
     seen = fit.observations.columns
-    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 is 3 times above the fitted range \(2\)"):
+    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 is 3× the largest fitted \(2\)"):
         fit.predict(N=seen["N"].max(), D=seen["D"].max(), C=6.0)

@@ -5,10 +5,11 @@ import pytest
 from matplotlib import pyplot
 
 import p2law
+from p2law.fitting.source import Published
 from p2law.laws import Amplitude, Exponent, Positive
 from p2law.laws.published import BESIROGLU_2024
 from p2law.plan import Price, Recovered, Remaining, Slope, Target
-from p2law.plan.curve import Curve, enough
+from p2law.plan.curve import LossCurve, tokens_needed
 from p2law.plan.tokens import optimal_tokens
 from p2law.plot._tokens import tokens as plot_tokens
 
@@ -84,11 +85,11 @@ def test_answers_beyond_the_data_and_impossible_ones_are_named(pruned_fit):
     at = {"N0": 2e9, "rho": 0.25, "L0": 2.3}
     assert optimal_tokens(pruned_fit, criterion=Target(2.34), **at).status == "inside the fitted range"
     far = optimal_tokens(pruned_fit, criterion=Remaining(0.001), N0=3.2e10, rho=0.25)
-    assert "N0 lies 4 times outside" in far.status
-    assert "times the longest fitted run" in far.status
+    assert "extrapolated: N0 4× and D " in far.status
+    assert "outside the fitted range" in far.status
     never = optimal_tokens(pruned_fit, criterion=Target(2.2), **at)
     assert never.value == np.inf
-    assert never.status.startswith("never: the target lies below the level")
+    assert never.status.startswith("never: the target lies below the loss")
     assert "first token" in optimal_tokens(pruned_fit, criterion=Remaining(1e9), N0=2e9, rho=0.25).status
     rising = p2law.laws.Constants("rising", p2law.laws.get("power"), {"E": 3.0, "B": -1.0, "beta": 0.5}, "", "")
     assert "does not fall" in optimal_tokens(rising, criterion=Remaining(0.1)).status
@@ -153,9 +154,9 @@ def test_a_law_of_ones_own_needs_no_closed_form():
         return E + B * (D + shift) ** -beta
 
     params = {"E": 2.0, "B": 30.0, "beta": 0.3, "shift": 1e6}
-    curve = Curve(shifted, {}, params)
+    curve = LossCurve(Published(p2law.laws.Constants("mine", shifted, params, "", "")), {}, models=1)
     exact = (30.0 / 0.05) ** (1 / 0.3) - 1e6
-    assert enough(Remaining(0.05), curve)[0] == pytest.approx(exact, rel=1e-9)
+    assert tokens_needed(Remaining(0.05), curve)[0] == pytest.approx(exact, rel=1e-9)
 
 
 def test_records_can_be_read_by_people(pruned_fit):

@@ -6,8 +6,9 @@ import pytest
 from scipy.stats import binom
 
 import p2law
+from p2law.fitting.source import Published
 from p2law.plan import Remaining, Slope
-from p2law.plan.curve import Curve, enough
+from p2law.plan.curve import LossCurve, tokens_needed
 from p2law.plan.tokens import optimal_tokens
 
 TRUTH = {"E": 1.7, "A": 400.0, "B": 900.0, "alpha": 0.34, "beta": 0.3}
@@ -25,12 +26,13 @@ def simulated(seed: int) -> pd.DataFrame:
 
 @pytest.mark.slow
 def test_token_intervals_cover():
-    curve = Curve(p2law.laws.get("chinchilla"), {"N": np.array([7e9])}, TRUTH)
+    truth = p2law.laws.Constants("truth", p2law.laws.get("chinchilla"), TRUTH, "", "")
+    curve = LossCurve(Published(truth), {"N": np.array([7e9])}, models=1)
     hits = np.zeros((REPLICATES, len(CRITERIA), len(LEVELS)), dtype=bool)
     for i in range(REPLICATES):
         fit = p2law.fit("chinchilla", simulated(i), objective=p2law.Squared())
         for j, criterion in enumerate(CRITERIA):
-            exact = enough(criterion, curve)[0]
+            exact = tokens_needed(criterion, curve)[0]
             for k, level in enumerate(LEVELS):
                 plan = optimal_tokens(fit, criterion=criterion, level=level, N=7e9)
                 hits[i, j, k] = plan.lower <= exact <= plan.upper

@@ -80,7 +80,8 @@ def _asked(options: Namespace) -> tuple[tuple[arguments.Source, arguments.Source
 
 def _crossover(options: Namespace) -> Answer:
     fits, how, curve = _asked(options)
-    names = ("charge", "children", "size", "scratch_size", "range")
+    names = ("size", "scratch_size", "range")
+    how |= {"parent_cost": options.charge, "models_per_parent": options.children}
     found = p2law.crossover(*fits, **{name: getattr(options, name) for name in names}, **how)
     return told(found, *fits, curve, draw=lambda record, ax: p2law.plot.crossover(record, ax))
 
@@ -145,8 +146,8 @@ def _best(options: Namespace) -> Answer:
         dict(zip(names, parents, strict=True)),
         size=options.size,
         budget=options.budget,
-        charge=options.charge,
-        children=options.children,
+        parent_cost=options.charge,
+        models_per_parent=options.children,
         scratch=scratch,
         level=options.level,
         method=options.method,

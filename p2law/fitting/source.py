@@ -1,0 +1,156 @@
+"""Laws with constants, whether fitted or published: what plans, pictures and the command line ask of either.
+
+A fit (or one group of a joint fit) knows its rows, its range and its errors. Published constants come without all
+three: no interval follows from them, since the correlations of their errors are unknown, and nothing lies outside.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data.arguments import check_level, require_fit
+from ..data.observations import Observations
+from ..laws import Constants, Law
+from . import prediction
+from .uncertainty.estimate import Estimate, estimate
+
+if TYPE_CHECKING:
+    from .result import Fit
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fit, or a group of a joint fit."""
+
+    origin: "Fit"
+
+    @property
+    def law(self) -> Law:
+        return self.origin.law
+
+    @property
+    def params(self) -> Mapping[str, float]:
+        """The constants, raw units."""
+        return self.origin.params
+
+    @property
+    def baseline(self) -> str:
+        """What the excess is measured from: ``"fixed"`` or ``"control"``."""
+        return self.origin.baseline
+
+    @property
+    def fits(self) -> "tuple[Fit, ...]":
+        """The fit whose errors give intervals; none behind published constants."""
+        return (self.origin,)
+
+    @property
+    def observations(self) -> Observations | None:
+        """The rows fitted."""
+        return self.origin.observations
+
+    def outside(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Per column, the factor by which each row lies outside the fitted range (1 inside)."""
+        return prediction.outside(self.origin, columns)
+
+    def unsupported(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Rows of which the fit says nothing, (rows,) of bool; see :func:`p2law.fitting.prediction.unsupported`."""
+        return prediction.unsupported(self.origin, columns)
+
+    def no_support(self, columns: Mapping[str, np.ndarray]) -> str:
+        """Why there are such rows; empty if there are none."""
+        return prediction.no_support(self.origin, columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """Constants from the literature."""
+
+    origin: Constants
+
+    @property
+    def law(self) -> Law:
+        return self.origin.law
+
+    @property
+    def params(self) -> Mapping[str, float]:
+        """The constants, raw units."""
+        return self.origin.params
+
+    @property
+    def baseline(self) -> str:
+        """Always ``"fixed"``."""
+        return "fixed"
+
+    @property
+    def fits(self) -> "tuple[Fit, ...]":
+        """None."""
+        return ()
+
+    @property
+    def observations(self) -> Observations | None:
+        """None: constants come without rows."""
+        return None
+
+    def outside(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Nothing: where the rows behind the constants lie is not known."""
+        return {}
+
+    def unsupported(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """No row, (rows,) of False."""
+        return np.zeros(len(next(iter(columns.values()))), dtype=bool)
+
+    def no_support(self, columns: Mapping[str, np.ndarray]) -> str:
+        """Empty."""
+        return ""
+
+
+Source = Fitted | Published
+ParamsOf = Callable[[Source], Mapping[str, float]]
+"""The constants of a source: as fitted (or published), or those of a draw."""
+
+
+def as_source(name: str, value: "Fit | Constants | Source") -> Source:
+    """What an argument of this name gives; refuses all but fits and published constants."""
+    if isinstance(value, Fitted | Published):
+        return value
+    if isinstance(value, Constants):
+        return Published(value)
+    require_fit(name, value, constants=True)
+    return Fitted(value)
+
+
+def is_source(value: Any) -> bool:
+    """Whether an argument is a law with constants rather than a number."""
+    return hasattr(value, "law") and hasattr(value, "params")
+
+
+def fitted_params(source: Source) -> Mapping[str, float]:
+    """The constants as fitted or published."""
+    return source.params
+
+
+def estimate_from(
+    quantity: Callable[[ParamsOf], Any],
+    sources: Sequence[Source],
+    *,
+    level: float,
+    method: Any = None,
+    log: bool = False,
+) -> Estimate:
+    """Interval of a quantity of several sources; limits are nan where all of them are published constants."""
+    check_level(level)
+    origins = {id(source.origin): source for source in sources}
+    fits = {id(fit): fit for source in sources for fit in source.fits}
+    fixed = {key: source.params for key, source in origins.items()}
+
+    def under(*constants: Mapping[str, float]) -> Any:
+        drawn = fixed | dict(zip(fits, constants, strict=True))
+        return quantity(lambda source: drawn[id(source.origin)])
+
+    if fits:
+        return estimate(under, *fits.values(), level=level, method=method, log=log)
+    value = np.asarray(under())
+    nothing = np.full(value.shape, np.nan)
+    return Estimate(value, nothing, nothing, level, "published constants")
