@@ -16,8 +16,8 @@ from ..data.quantities import format_quantity
 from ..fitting.prediction import FAR, outside
 from ..laws.published import Constants
 from ..plan.compute import compute_optimal
-from ..plan.isoflop import isoflop as profiles
 from ..plan.crossover import indistinguishable
+from ..plan.isoflop import isoflop as profiles
 from ..plan.surface import surface
 from . import _style as style
 
