@@ -96,6 +96,5 @@ def starts(parameter: Parameter) -> str:
 
 
 def source(law: Law) -> str:
-    """The file of the law."""
-    module = inspect.getmodule(law.function)
-    return inspect.getsource(module if module is not None else law.function)
+    """The function that is the law."""
+    return inspect.getsource(law.function)

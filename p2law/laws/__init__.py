@@ -1,11 +1,12 @@
-"""Scaling laws, one file each; this is the only registry.
+"""Scaling laws and their registry: ``names()`` lists them, ``get(name)`` returns one.
 
-``names()`` lists them, ``get(name)`` returns one; each is callable as a plain function of its columns and constants.
+A law is callable as a plain function of its columns and constants. JAX loads when a law is first evaluated. This room
+imports only ``errors``.
 """
 
 from ..errors import LawError
-from .average_params import average_params
-from .chinchilla import chinchilla
+from .dense import average_params, chinchilla, power
+from .frozen import FrozenDict as FrozenDict
 from .kinds import Amplitude as Amplitude
 from .kinds import Exponent as Exponent
 from .kinds import Loss as Loss
@@ -24,12 +25,7 @@ from .law import Law as Law
 from .law import Parameter as Parameter
 from .law import Variable as Variable
 from .law import law as law
-from .p2 import p2
-from .p2_additive import p2_additive
-from .p2_log_rate import p2_log_rate
-from .p2_with_floor import p2_with_floor
-from .p2_without_size_term import p2_without_size_term
-from .power import power
+from .p2 import p2, p2_additive, p2_log_rate, p2_with_floor, p2_without_size_term
 from .published import PUBLISHED as PUBLISHED
 from .published import Constants as Constants
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-import jax.numpy as jnp
-
 from .kinds import NUMBER
 from .law import Law, Parameter, Variable
 
@@ -22,6 +20,8 @@ def joint_law(law: Law, groups: tuple[str, ...], shared: tuple[str, ...]) -> Law
     """The law with a column more, the number of the group, and a constant per group for what is not shared."""
 
     def function(*columns: Any, **named: Any) -> Any:
+        import jax.numpy as jnp
+
         values = dict(zip((*(v.name for v in law.variables), GROUP), columns, strict=False)) | named
         place = jnp.asarray(values[GROUP])
 
@@ -38,7 +38,7 @@ def joint_law(law: Law, groups: tuple[str, ...], shared: tuple[str, ...]) -> Law
     parameters += [
         Parameter(own_name(p.name, g, shared), p.kind) for g in groups for p in law.parameters if p.name not in shared
     ]
-    return Law(
+    made = Law(
         name=f"{law.name}_joint",
         title=f"{law.title}, joint",
         reference=law.reference,
@@ -47,3 +47,5 @@ def joint_law(law: Law, groups: tuple[str, ...], shared: tuple[str, ...]) -> Law
         parameters=tuple(parameters),
         response=law.response,
     )
+    object.__setattr__(made, "remake", (joint_law, (law, groups, shared)))
+    return made

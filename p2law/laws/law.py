@@ -1,13 +1,16 @@
 """A law is one function: columns are positional, parameters keyword-only, kinds in the annotations."""
 
+import functools
+import importlib
 import inspect
 import itertools
+import pickle
+import sys
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-import jax
 import numpy as np
 
 from ..errors import LawError
@@ -31,11 +34,12 @@ class Parameter:
     kind: ParameterKind
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Law:
     """A scaling law: a function with its columns, parameters and their kinds. Callable like the function itself.
 
-    Compared and hashed by identity: a law redefined in a notebook cell is a new law.
+    Compared and hashed by identity: a law redefined in a notebook cell is a new law. A law of a module is pickled by
+    its name there; one of a notebook, a script or a function by value, which needs cloudpickle.
     """
 
     name: str
@@ -48,6 +52,8 @@ class Law:
     reduced: str | None = None
     """Name of a law with fewer constants, offered where the data cannot carry this one."""
     closed_forms: dict[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
+    remake: "tuple[Callable[..., Law], tuple[Any, ...]] | None" = field(default=None, init=False)
+    """Function and arguments that make this law again, where it was made from another one."""
 
     def __call__(self, *columns: Any, **named: Any) -> Any:
         """Evaluate at columns (positional or by name) and parameters (by name).
@@ -55,7 +61,8 @@ class Law:
         JAX arrays in, JAX arrays out, in your own precision, to jit and differentiate as you like. Anything else is
         computed in float64 and comes back as NumPy.
         """
-        if any(isinstance(x, jax.Array) for x in (*columns, *named.values())):
+        jax_array = _jax_array()
+        if jax_array and any(isinstance(x, jax_array) for x in (*columns, *named.values())):
             return self.function(*columns, **named)
         with float64():
             return np.asarray(self.function(*map(_array, columns), **{k: _array(v) for k, v in named.items()}))[()]
@@ -78,7 +85,45 @@ class Law:
 
     @property
     def doc(self) -> str:
+        """The docstring of the function."""
         return inspect.getdoc(self.function) or ""
+
+    def __repr__(self) -> str:
+        columns, constants = (", ".join(x.name for x in each) for each in (self.variables, self.parameters))
+        return f"<Law {self.name}({columns}, *, {constants})>"
+
+    def __copy__(self) -> "Law":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Law":
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., "Law"], tuple[Any, ...]]:
+        if self.remake is not None:
+            return self.remake
+        home = self._home()
+        if home and home[0] != "__main__":
+            return _by_name, home
+        try:
+            import cloudpickle  # pyright: ignore[reportMissingImports]
+        except ImportError:
+            if home:  # in a script: the processes that it starts find it there
+                return _by_name, home
+            raise pickle.PicklingError(
+                f"law {self.name} was made in a notebook or inside a function, where no other process finds it: put "
+                "it into a module that can be imported, or install cloudpickle."
+            ) from None
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        return _by_value, (cloudpickle.dumps(values),)
+
+    def _home(self) -> tuple[str, str] | None:
+        """Module and name under which this very law is found, if there are such."""
+        module, name = self.function.__module__, getattr(self.function, "__qualname__", self.name)
+        module = "p2law.laws" if _is_ours(module) else module.replace("__mp_main__", "__main__")
+        try:
+            return (module, name) if _by_name(module, name) is self else None
+        except (ImportError, AttributeError):
+            return None
 
 
 def law(
@@ -137,11 +182,30 @@ def law(
             response=Variable(response, kind),
             reduced=reduced,
         )
-        if not function.__module__.startswith(__package__ or "-"):
+        if not _is_ours(function.__module__):
             _check_author(made)  # the package's own laws are checked by its tests: importing must not start JAX
         return made
 
     return build(title) if callable(title) else build
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith("p2law.laws.")
+
+
+def _by_name(module: str, name: str) -> Law:
+    return functools.reduce(getattr, name.split("."), importlib.import_module(module))  # type: ignore[return-value]
+
+
+@functools.lru_cache(maxsize=64)
+def _by_value(pickled: bytes) -> Law:
+    """The law in these bytes, one object however often a worker is sent it: what is compiled for a law is kept."""
+    return Law(**pickle.loads(pickled))
+
+
+def _jax_array() -> type | None:
+    """The type of JAX's arrays and tracers; None where JAX is not loaded, so that there are none."""
+    return sys.modules["jax"].Array if "jax" in sys.modules else None
 
 
 def _array(value: Any) -> np.ndarray:
@@ -181,7 +245,7 @@ def _variable_kind(law_name: str, name: str, hint: Any) -> VariableKind:
     if hint is None:
         return BY_NAME.get(name, NUMBER)
     kind = next((m for m in getattr(hint, "__metadata__", ()) if isinstance(m, VariableKind)), None)
-    if kind is None and hint in (float, Any, np.ndarray, jax.Array):
+    if kind is None and (hint in (float, Any, np.ndarray) or hint is _jax_array()):
         return BY_NAME.get(name, NUMBER)
     if kind is None:
         raise LawError(

@@ -8,8 +8,6 @@ that leaves a public function is NumPy or a Python float.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import jax
-
 
 @contextmanager
 def float64() -> Iterator[None]:
@@ -17,6 +15,8 @@ def float64() -> Iterator[None]:
 
     The user's own settings (precision, promotion rules) hold outside and again afterwards.
     """
+    import jax  # not above: laws are listed and read without it
+
     with (
         jax.enable_x64(True),
         jax.default_device(jax.devices("cpu")[0]),

@@ -6,16 +6,16 @@ average-parameter-count paper (2501.12486) are not known to us and are therefore
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from .chinchilla import chinchilla
+from .dense import chinchilla
+from .frozen import FrozenDict
 from .law import Law
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Constants:
     """A law with published constants: what a paper printed, with source and objective."""
 
@@ -26,14 +26,22 @@ class Constants:
     objective: str
     """What the authors minimised, as far as it is known."""
     standard_errors: Mapping[str, float] | None = field(default=None)
-    """As published, where they were."""
+    """Of the constants, as published; None where they were not."""
     note: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+        object.__setattr__(self, "params", FrozenDict(self.params))
+        if self.standard_errors is not None:
+            object.__setattr__(self, "standard_errors", FrozenDict(self.standard_errors))
+
+    def __repr__(self) -> str:
+        return f"<Constants of {self.law.name}: {self.name}>"
 
     def predict(self, **columns: Any) -> np.ndarray | float:
-        """Loss at columns given by keyword, nats per token: ``HOFFMANN_2022.predict(N=70e9, D=1.4e12)``."""
+        """Loss at columns given by keyword, nats per token: ``HOFFMANN_2022.predict(N=70e9, D=1.4e12)``.
+
+        A float for single numbers, else an array of the shape to which the columns broadcast.
+        """
         out = self.law(**columns, **self.params)
         return float(out) if np.ndim(out) == 0 else out
 
@@ -68,7 +76,7 @@ BESIROGLU_2024 = Constants(
     params={"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658},
     source="Besiroglu et al. 2024, arXiv 2404.10102, 240 points read off a figure of Hoffmann et al. 2022",
     objective="a Huber likelihood of log-loss residuals with a free scale, in effect least absolute residuals",
-    standard_errors=MappingProxyType({"E": 0.026, "A": 124.5, "B": 1293.3, "alpha": 0.015, "beta": 0.021}),
+    standard_errors={"E": 0.026, "A": 124.5, "B": 1293.3, "alpha": 0.015, "beta": 0.021},
     note="Not the minimum of the sum of Huber(1e-3): that one is at A 477.83, B 2143.4, E 1.81722 on the same points.",
 )
 
