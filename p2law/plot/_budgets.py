@@ -13,8 +13,8 @@ from matplotlib.typing import ColorType
 from ..data.arguments import positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
-from ..fitting.prediction import FAR, outside
-from ..laws.published import Constants
+from ..fitting.prediction import FAR
+from ..fitting.source import Source, as_source
 from ..plan.compute import compute_optimal
 from ..plan.crossover import indistinguishable
 from ..plan.isoflop import isoflop as profiles
@@ -23,6 +23,7 @@ from . import _style as style
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
+    from ..laws import Constants
     from ..plan.crossover import Crossover
     from ..plan.transfer import Worth
 
@@ -62,26 +63,26 @@ def isoflop(
     **at : float
         The law's other columns.
     """
-    budgets = np.sort(positives("C", C))
+    budgets, origin = np.sort(positives("C", C)), as_source("source", source)
     ax = style.axes_of(ax)
     found, best = profiles(source, budgets, reach=reach, **at), compute_optimal(source, budgets, level=level, **at)
     colours = style.gradient(ax, len(budgets))
     names = [f"C = {cost:.3g} FLOPs" for cost in budgets]
     for (_, curve), colour, name in zip(found.table.groupby("C", sort=True), colours, names, strict=False):
         size, tokens, loss = (curve[column].to_numpy() for column in ("N", "D", "loss"))
-        style.two_part(ax, size, loss, _inside(source, size, tokens, at), colour, None).set_label(name)
+        style.two_part(ax, size, loss, _inside(origin, size, tokens, at), colour, None).set_label(name)
     for row, colour in zip(best.table.to_dict("records"), colours, strict=False):
         if np.isfinite(row["N_lower"]):
             ax.plot([row["N_lower"], row["N_upper"]], [row["loss"]] * 2, color=colour, linewidth=4, alpha=0.35)
         ax.plot(row["N"], row["loss"], marker="D", color=colour, markersize=6, markeredgecolor="white")
     ax.plot(best.N, best.loss, color=style.grey(ax), linewidth=1.0, linestyle=style.DASHED, zorder=1.5)
-    if not isinstance(source, Constants):
-        _draw_runs(ax, source, budgets, colours, near)
-    law = source.law
+    if origin.fits:
+        _draw_runs(ax, origin, budgets, colours, near)
+    law = origin.law
     style.format_axis(ax.xaxis, f"{law.variable('size')} (parameters)")
     ax.set_ylabel(style.label_of(law.response))
     lines = [Line2D([], [], color=c, linewidth=1.5, label=n) for c, n in zip(colours, names, strict=True)]
-    key = _isoflop_key(ax, level, fitted=not isinstance(source, Constants))
+    key = _isoflop_key(ax, level, fitted=bool(origin.fits))
     handles = [*style.truncate_legend(lines, spread=True), *key]
     style.finish(
         ax, f"{law.title} · isoFLOP profiles of the fitted surface", legend=legend, handles=handles, beside=True
@@ -89,30 +90,30 @@ def isoflop(
     return ax
 
 
-def _inside(source: "Fit | Constants", size: np.ndarray, tokens: np.ndarray, at: Mapping[str, Any]) -> np.ndarray:
+def _inside(origin: Source, size: np.ndarray, tokens: np.ndarray, at: Mapping[str, Any]) -> np.ndarray:
     """Where all lies inside the fitted range, (points,); everywhere for constants, whose range is not known."""
-    if isinstance(source, Constants):
-        return np.full(size.shape, True)
-    factors = outside(source, surface(source, at).columns(size, tokens))
-    return np.all([np.broadcast_to(factor <= FAR, size.shape) for factor in factors.values()], axis=0)
+    factors = origin.outside(surface(origin, at).columns(size, tokens))
+    return np.all([np.ones(size.shape), *(np.broadcast_to(f <= FAR, size.shape) for f in factors.values())], axis=0)
 
 
-def _draw_runs(ax: Axes, fit: "Fit", budgets: np.ndarray, colours: Sequence[ColorType], near: float) -> None:
+def _draw_runs(ax: Axes, origin: Source, budgets: np.ndarray, colours: Sequence[ColorType], near: float) -> None:
     """Draw measured runs, each in the colour of the nearest budget, (budgets,), FLOPs, if that is ``near`` enough."""
-    size, tokens = _measured(fit)
+    size, tokens, loss = _measured(origin)
     distance = np.abs(np.log(TRAINING * size * tokens)[:, None] - np.log(budgets))
     nearest = np.argmin(distance, axis=1)
     close = distance.min(axis=1) <= np.log(near)
     for i in np.unique(nearest[close]):
         rows = close & (nearest == i)
-        loss = fit.observations.response[rows]
-        ax.scatter(size[rows], loss, s=16, color=colours[i], alpha=0.75, linewidths=0, zorder=2.5)
+        ax.scatter(size[rows], loss[rows], s=16, color=colours[i], alpha=0.75, linewidths=0, zorder=2.5)
 
 
-def _measured(fit: "Fit") -> tuple[np.ndarray, np.ndarray]:
-    """Size and tokens of the fitted rows, (rows,) each."""
-    size, tokens = (fit.observations.columns[str(fit.law.variable(role))] for role in ("size", "tokens"))
-    return size, tokens
+def _measured(origin: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Size, tokens and loss of the fitted rows, (rows,) each; none for published constants."""
+    seen = origin.observations
+    if seen is None:
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    size, tokens = (seen.columns[str(origin.law.variable(role))] for role in ("size", "tokens"))
+    return size, tokens, seen.response
 
 
 def _isoflop_key(ax: Axes, level: float, *, fitted: bool) -> list[Artist]:
@@ -155,10 +156,10 @@ def isoloss(
         The law's other columns.
     """
     ax = style.axes_of(ax)
-    on = surface(source, at)
-    fitted = (None, None) if isinstance(source, Constants) else _measured(source)
-    sizes = _ends("N", N, fitted[0], usual=(1e8, 1e12))
-    tokens = _ends("D", D, fitted[1], usual=(1e9, 1e14))
+    origin = as_source("source", source)
+    on, (fitted_N, fitted_D, _) = surface(origin, at), _measured(origin)
+    sizes = _ends("N", N, fitted_N, usual=(1e8, 1e12))
+    tokens = _ends("D", D, fitted_D, usual=(1e9, 1e14))
     grid_N, grid_D = np.geomspace(*sizes, 121), np.geomspace(*tokens, 121)
     loss = on.loss(grid_N[:, None], grid_D[None, :])
     # Heights closer together where the surface is flat: quantiles of the loss, rounded.
@@ -173,11 +174,11 @@ def isoloss(
         if np.isfinite(end).any():
             label = f"its {100 * best.level:g} % interval" if i == 0 else None
             ax.plot(end, best.C / (TRAINING * end), color=ink, linewidth=0.9, linestyle=":", label=label)
-    if not isinstance(source, Constants):
-        crowded = len(source.observations.response) > style.CROWD
+    if len(fitted_N):
+        crowded = len(fitted_N) > style.CROWD
         size, alpha, order = (3, 0.3, 1.5) if crowded else (10, 0.6, 2.5)
         looks: dict[str, Any] = {"s": size, "alpha": alpha, "zorder": order, "linewidths": 0}
-        ax.scatter(*_measured(source), color=style.grey(ax), label="measured", **looks)
+        ax.scatter(fitted_N, fitted_D, color=style.grey(ax), label="measured", **looks)
     style.format_axis(ax.xaxis, f"{source.law.variable('size')} (parameters)")
     style.format_axis(ax.yaxis, f"{source.law.variable('tokens')} (tokens)")
     style.finish(ax, f"{source.law.title} · lines of equal loss (nats/token)", legend=legend, beside=True)
@@ -185,13 +186,13 @@ def isoloss(
 
 
 def _ends(
-    name: str, given: tuple[float, float] | None, fitted: np.ndarray | None, *, usual: tuple[float, float]
+    name: str, given: tuple[float, float] | None, fitted: np.ndarray, *, usual: tuple[float, float]
 ) -> tuple[float, float]:
     """Ends of an axis: those given, else a little beyond the fitted values, (rows,), else the usual ones."""
     if given is not None:
         low, high = np.sort(positives(name, given))
         return float(low), float(high)
-    return usual if fitted is None else (float(fitted.min()) / 2, float(fitted.max()) * 4)
+    return usual if not len(fitted) else (float(fitted.min()) / 2, float(fitted.max()) * 4)
 
 
 def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axes:

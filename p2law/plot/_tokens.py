@@ -15,13 +15,13 @@ from ..data.columns import require
 from ..data.quantities import format_probability, format_quantity
 from ..errors import FitError
 from ..fitting.prediction import FAR
-from ..laws.published import Constants
 from ..plan.criteria import Price
 from ..plan.tokens import ANSWERS, TokenPlan, optimal_tokens
 from . import _style as style
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
+    from ..laws import Constants
     from ..plan.criteria import Criterion
     from ..plan.extrapolation import Extrapolation
     from ..plan.stop import StopPlan
@@ -95,12 +95,10 @@ def _range(plan: TokenPlan) -> tuple[np.ndarray, tuple[float, float]]:
     """Tokens to draw, (points,), and the least and most measured."""
     found = plan.table["tokens"].to_numpy(dtype=float)
     found = found[np.isfinite(found)]
-    seen = np.zeros(0)
-    if not isinstance(plan.source, Constants):
-        seen = plan.source.observations.columns[plan.curve.tokens]
-    anchors = np.concatenate([seen, found]) if seen.size + found.size else np.array([1e6, 1e12])
-    measured = (float(seen.min()), float(seen.max())) if seen.size else (0.0, np.inf)  # constants have no range
-    around = 2.5 if seen.size else 10.0
+    seen = plan.curve.fitted_tokens()
+    anchors = np.concatenate([seen or [], found]) if seen or found.size else np.array([1e6, 1e12])
+    measured = seen or (0.0, np.inf)  # constants have no range
+    around = 2.5 if seen else 10.0
     low, high = float(anchors.min()) / around, float(anchors.max()) * around
     ends = plan.table[["lower", "upper"]].to_numpy(dtype=float)
     ends = ends[np.isfinite(ends)]
