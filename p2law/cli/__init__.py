@@ -1,22 +1,21 @@
 """The command line: tables and fits as files, everything else as in Python.
 
 Exit codes: 0, 1 if a fit has not converged, 2 if something was wrong with the input, 130 if interrupted. Nothing is
-written unless asked.
+written unless asked. May import every other room, but at the top of its files only what is light: no NumPy, pandas or
+JAX, so that help texts appear at once.
 """
 
 import os
 import sys
 import warnings
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as _AsWritten
+from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-
-import p2law
+from typing import Any
 
 from ..errors import P2LawError, P2LawWarning, Remedy
-from . import experiments as experiments
-from .command import Command, Group, fill
+from . import experiments
+from .command import Command, Group, add_commands
 from .fit import FIT, JOINT
 from .plan import PLAN
 from .plot import PLOT
@@ -41,6 +40,7 @@ COMMANDS: dict[str, Command | Group] = {
 }
 """Every command by its name."""
 
+ABOUT = "Scaling laws for pruned, sparse and dense language models: fit logged losses, predict, plan."
 FIRST_STEPS = """\
 first steps:
   p2law data mini-pruning                                               what the bundled curves are
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(argv)
     with _warnings_as_sentences():
         try:
-            code = options.act(options)
+            code = options.run_command(options)
             sys.stdout.flush()
             return code
         except BrokenPipeError:  # the reader of a pipe ('| head') has seen enough
@@ -78,11 +78,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> ArgumentParser:
     """The parser of all commands."""
-    about = (p2law.__doc__ or "").partition("\n")[0]
-    parser = ArgumentParser("p2law", description=about, epilog=FIRST_STEPS, formatter_class=_AsWritten)
-    parser.add_argument("--version", action="version", version=f"p2law {p2law.__version__}")
-    experiments.add(fill(parser, COMMANDS))
+    parser = ArgumentParser("p2law", description=ABOUT, epilog=FIRST_STEPS, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action=_Version, nargs=0, default=SUPPRESS, help="show the version and exit")
+    experiments.add(add_commands(parser, COMMANDS))
     return parser
+
+
+class _Version(Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option: str | None = None) -> None:
+        from importlib.metadata import version
+
+        print(f"p2law {version('p2law')}")
+        parser.exit()
 
 
 _FLAGS: dict[Remedy, str] = {

@@ -1,202 +1,40 @@
-"""What is asked: saved fits, published constants, laws by name."""
+"""Options that commands share: how their text is read, how they are declared, and the rows, fits and laws they name.
+
+Whatever needs pandas or JAX is imported where it is used, so that help texts appear at once.
+"""
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer, _ArgumentGroup
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-import p2law
-
-from .. import laws
 from ..data import datasets
-from ..data.control import CONTROL
-from ..data.observations import as_frame
 from ..data.quantities import parse_quantity
 from ..errors import DataError, FitError, LawError, P2LawError
-from ..fitting.joint import Joint
-from ..fitting.result import Fit
-from ..laws import Constants
-from ..laws import published as constants
 
-Source = Fit | Constants
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
+    from ..fitting.result import Fit
+    from ..laws import Constants, Law
 
-def published() -> dict[str, Constants]:
-    """Constants from the literature by the name they have at the shell."""
-    found = {name: value for name, value in vars(constants).items() if isinstance(value, Constants)}
-    return {name.lower().replace("_", "-"): value for name, value in found.items()}
+    Source = Fit | Constants
 
+Columns = dict[str, list[float]]
+"""Values by column, as one ``--at N0=1B,8B,rho=0.25`` gives them."""
 
-def fit_arguments(parser: ArgumentParser, *names: str, literature: bool = False) -> None:
-    """Positional arguments for saved fits, and where their laws come from."""
-    also = f", or published constants: {', '.join(published())}" if literature else ""
-    for name in names or ("fit",):
-        parser.add_argument(
-            name,
-            metavar=f"{name.upper()}.json",
-            help=f"a fit saved with 'p2law fit --out'{also}; JOINT.json:GROUP for a group of a joint fit",
-        )
-    law_argument(parser)
+GRID_POINTS = 41
+"""Values of a range written low:high, evenly spaced in their logarithm."""
+TABLE_HELP = (
+    "table (CSV, TSV, JSON lines, Parquet), log or run folder (Hugging Face, W&B, MLflow, TensorBoard, text), or "
+    f"a bundled data set: {', '.join(datasets.names())}"
+)
 
 
-def law_argument(parser: ArgumentParser) -> None:
-    """Where the law of a saved fit is, if it is no law of p2law's."""
-    parser.add_argument(
-        "--law", metavar="module:function", action="append", default=[], help="the fit's law, if it is your own"
-    )
-
-
-def interval_arguments(
-    parser: ArgumentParser, *methods: str, usual: str = "bootstrap if it has draws, else wald"
-) -> None:
-    """Level and method of intervals."""
-    how = parser.add_argument_group("intervals")
-    add = how.add_argument
-    level_argument(how)
-    known = methods or ("wald", "bootstrap")
-    add("--method", choices=known, help=f"default: {usual}")
-    draws_argument(how)
-
-
-def level_argument(parser: Any, about: str = "confidence level") -> None:
-    """How sure."""
-    parser.add_argument("--level", type=quantity, default=0.95, metavar="0.95", help=f"{about} (default: 0.95)")
-
-
-def draws_argument(parser: Any) -> None:
-    """How often to resample."""
-    parser.add_argument("--draws", type=int, metavar="1000", help="bootstrap the fit: refits of resampled runs")
-
-
-def at_argument(parser: ArgumentParser, example: str, *, required: bool = False, about: str = "") -> None:
-    """The law's columns."""
-    what = about or "the law's other columns; several values with commas between, or repeat for more"
-    add = parser.add_argument
-    add("--at", type=columns, action="append", default=[], required=required, metavar=example, help=what)
-
-
-def check_names(asked: Sequence[dict[str, list[float]]], *sources: Source | None) -> None:
-    """Refuse columns that no law at hand has.
-
-    Raises
-    ------
-    DataError
-        Naming the column, and those there are.
-    """
-    known = [v.name for source in sources if source is not None for v in source.law.variables]
-    known = list(dict.fromkeys([*known, CONTROL]))
-    for name in (name for each in asked for name in each):
-        if name not in known:
-            raise DataError(f"--at {name}=...: there is no column {name!r}; there are {', '.join(known)}.")
-
-
-def at_of(asked: Sequence[dict[str, list[float]]], *sources: Source | None) -> dict[str, Any]:
-    """The columns asked about as keywords: numbers for one point, arrays for several."""
-    check_names(asked, *sources)
-    frame = table_of(asked)
-    return {str(name): column.item() if len(frame) == 1 else column.to_numpy() for name, column in frame.items()}
-
-
-def point_of(asked: Sequence[dict[str, list[float]]], *sources: Source | None) -> dict[str, Any]:
-    """The columns of the one point asked about.
-
-    Raises
-    ------
-    DataError
-        If there are several.
-    """
-    at = at_of(asked, *sources)
-    count = max((np.size(column) for column in at.values()), default=1)
-    if count > 1:
-        raise DataError(f"--at gives {count} points: this answers for one at a time.")
-    return at
-
-
-def load(path: str, options: Namespace) -> Fit:
-    """A saved fit, resampled if asked for."""
-    if path in published():
-        raise FitError(f"{path} are constants without rows: this needs a saved fit.")
-    fit = _read(path, options.law)
-    draws = getattr(options, "draws", None)
-    return fit if draws is None else fit.bootstrap(draws)
-
-
-def find(text: str, options: Namespace) -> Source:
-    """A saved fit, or published constants by name."""
-    known = published()
-    if text in known:
-        if getattr(options, "draws", None) is not None:
-            raise FitError(f"{text} are constants without rows: they cannot be resampled; leave out --draws.")
-        return known[text]
-    if not _of_joint(text)[0].endswith(".json") and not Path(text).exists():
-        raise FitError(f"{text!r} is neither a saved fit (.json) nor published constants: {', '.join(known)}.")
-    return load(text, options)
-
-
-def maybe(path: str | None, options: Namespace) -> Fit | None:
-    """A saved fit, if one is named."""
-    return None if path is None else load(path, options)
-
-
-def _read(path: str, own: Sequence[str]) -> Fit:
-    """Built-in laws answer for themselves; otherwise one of the laws given must be the fit's."""
-    file, group = _of_joint(path)
-    failed: FitError | None = None
-    for law in (None, *own):
-        known = None if law is None else find_law(law)
-        try:
-            if group:
-                return Joint.from_json(Path(file), law=known).of(group)
-            return Fit.from_json(Path(file), law=known)
-        except FitError as error:
-            failed = error
-    raise FitError(f"{path}: {failed}", remedies=() if failed is None else failed.remedies) from failed
-
-
-def _of_joint(path: str) -> tuple[str, str]:
-    """The file, and which group of a joint fit if one is named: ``joint.json:width``, ``joint.json:2:4``."""
-    file, found, group = path.partition(".json:")
-    return (f"{file}.json", group) if found else (path, "")
-
-
-def find_law(text: str) -> laws.Law:
-    """A law by name, or ``module:function`` from the current directory or any installed package.
-
-    Raises
-    ------
-    LawError
-        If there is no such law, or the module cannot be imported.
-    """
-    module, colon, name = text.partition(":")
-    if not colon:
-        return laws.get(text)
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        found = getattr(import_module(module), name, None)
-    except P2LawError:
-        raise
-    except Exception as error:
-        raise LawError(f"cannot import {module!r} for --law {text}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(here)
-    if isinstance(found, laws.Law):
-        return found
-    what = "has no" if found is None else "has a plain"
-    raise LawError(f"module {module!r} {what} {name!r}: put @p2law.law above 'def {name}(...)' to make it a law.")
-
-
-# From the text of an option to values: quantities as people write them, alone, in lists, by name.
-
-
-POINTS = 41
-"""Values of a range written low:high, even in their logarithm."""
+# From the text of an option to its value. Each is an argparse type: it returns the value or raises ArgumentTypeError.
 
 
 def quantity(text: str) -> float:
@@ -229,8 +67,12 @@ def span(text: str) -> tuple[float, float]:
 
 
 def grid(text: str) -> list[float]:
-    """``1M,10M``, or ``1M:10M`` for 41 values between, even in their logarithm."""
-    return np.geomspace(*span(text), POINTS).tolist() if ":" in text else quantities(text)
+    """``1M,10M``, or ``1M:10M`` for 41 values evenly spaced in their logarithm."""
+    if ":" not in text:
+        return quantities(text)
+    import numpy as np
+
+    return np.geomspace(*span(text), GRID_POINTS).tolist()
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
@@ -241,7 +83,7 @@ def pairs(text: str) -> list[tuple[str, str]]:
     return [(name.strip(), value.strip()) for name, _, value in split]
 
 
-def settings(text: str) -> list[tuple[str, float | str]]:
+def numbers_or_text(text: str) -> list[tuple[str, float | str]]:
     """``rho=0.25,N0=7B,run=a``: plain numbers as such, the rest as text."""
     out: list[tuple[str, float | str]] = []
     for name, value in pairs(text):
@@ -268,9 +110,9 @@ def ranges(text: str) -> list[tuple[str, tuple[float | None, float | None]]]:
     return out
 
 
-def columns(text: str) -> dict[str, list[float]]:
+def columns(text: str) -> Columns:
     """``N0=1B,8B,rho=0.25``: a value without a name is one more of the name before it."""
-    out: dict[str, list[float]] = {}
+    out: Columns = {}
     name = ""
     for part in text.split(","):
         before, equals, after = part.partition("=")
@@ -281,79 +123,235 @@ def columns(text: str) -> dict[str, list[float]]:
     return out
 
 
-def table_of(asked: Sequence[dict[str, list[float]]]) -> pd.DataFrame:
-    """One row per point: lists of one option go together value by value, single values belong to all.
-
-    Raises
-    ------
-    DataError
-        If lists differ in length, or points in their columns.
-    """
-    frames = []
-    for each in asked:
-        lengths = {name: len(values) for name, values in each.items()}
-        count = max(lengths.values())
-        wrong = [name for name, length in lengths.items() if length not in (1, count)]
-        if wrong:
-            most = max(lengths, key=lambda name: lengths[name])
-            short = f"{count} values of {most} and {lengths[wrong[0]]} of {wrong[0]}"
-            raise DataError(f"{short} do not go together: give as many of each, or one.")
-        frames.append(pd.DataFrame({name: v * (count // len(v)) for name, v in each.items()}))
-        if set(each) != set(asked[0]):
-            raise DataError(f"{', '.join(asked[0])} here and {', '.join(each)} there: name the same columns each time.")
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(index=range(1))
+# Options that several commands have.
 
 
-# Tables: a file or a bundled data set, and which of its rows and columns.
+def fit_arguments(parser: ArgumentParser, *names: str, also: str = "") -> None:
+    """Positional arguments for saved fits (default: one, ``fit``), and where their laws come from."""
+    about = f"a fit saved with 'p2law fit --out'{also}; JOINT.json:GROUP for a group of a joint fit"
+    for name in names or ("fit",):
+        parser.add_argument(name, metavar=f"{name.upper()}.json", help=about)
+    law_argument(parser)
 
 
-HELP = (
-    "table (CSV, TSV, JSON lines, Parquet), log or run folder (Hugging Face, W&B, MLflow, TensorBoard, text), or "
-    f"a bundled data set: {', '.join(datasets.names())}"
-)
+def source_arguments(parser: ArgumentParser, *names: str) -> None:
+    """Positional arguments for saved fits or published constants."""
+    fit_arguments(parser, *names, also=f", or published constants: {', '.join(published())}")
 
 
-def table_arguments(parser: ArgumentParser) -> Any:
+def law_argument(parser: _ActionsContainer) -> None:
+    """Where the law of a saved fit is, if it is not one of p2law's."""
+    parser.add_argument(
+        "--law", metavar="module:function", action="append", default=[], help="the fit's law, if it is your own"
+    )
+
+
+def interval_arguments(
+    parser: ArgumentParser,
+    methods: Sequence[str] = ("wald", "bootstrap"),
+    default: str = "bootstrap if it has draws, else wald",
+) -> None:
+    """Level and method of intervals."""
+    group = parser.add_argument_group("intervals")
+    level_argument(group)
+    group.add_argument("--method", choices=methods, help=f"default: {default}")
+    draws_argument(group)
+
+
+def interval_options(options: Namespace) -> dict[str, Any]:
+    """What :func:`interval_arguments` asked for, as keywords of plans."""
+    return {"level": options.level, "method": options.method}
+
+
+def level_argument(parser: _ActionsContainer, about: str = "confidence level") -> None:
+    """The confidence level."""
+    parser.add_argument("--level", type=quantity, default=0.95, metavar="0.95", help=f"{about} (default: 0.95)")
+
+
+def draws_argument(parser: _ActionsContainer) -> None:
+    """The number of bootstrap draws."""
+    parser.add_argument("--draws", type=int, metavar="1000", help="bootstrap the fit: refits of resampled runs")
+
+
+def at_argument(
+    parser: ArgumentParser, example: str = "NAME=VALUE", *, required: bool = False, about: str = ""
+) -> None:
+    """The law's columns at which a question is asked."""
+    about = about or "the law's other columns; several values with commas between, or repeat for more"
+    parser.add_argument(
+        "--at", type=columns, action="append", default=[], required=required, metavar=example, help=about
+    )
+
+
+def table_arguments(parser: ArgumentParser) -> _ArgumentGroup:
     """Which rows and columns of a table; returns the group of options, for more of them."""
-    rows = parser.add_argument_group("which rows and columns")
-    add = rows.add_argument
+    group = parser.add_argument_group("which rows and columns")
+    add = group.add_argument
     add("--columns", type=pairs, action="extend", default=[], metavar="N0=params,D=tokens", help="law's=table's")
     add("--where", type=pairs, action="extend", default=[], metavar="COLUMN=VALUE", help="keep rows with it")
     add("--metric", metavar="NAME", help="logged quantity that is the loss (default: the validation loss)")
     add("--tokens-per-step", type=quantity, metavar="65536", help="for logs that count steps only")
-    lacks = "columns that a log lacks"
-    add("--given", type=settings, action="extend", default=[], metavar="N0=7B,rho=0.25,L0=2.1", help=lacks)
-    return rows
+    given = {"type": numbers_or_text, "action": "extend", "metavar": "N0=7B,rho=0.25,L0=2.1"}
+    add("--given", default=[], help="columns that a log lacks", **given)
+    return group
 
 
-def rows(options: Namespace) -> pd.DataFrame:
-    """The rows asked for of a bundled data set, a table or a log, with the law's names.
+# From options to the columns, fits, laws and rows that they name.
 
-    Raises
-    ------
-    DataError
-        If the file cannot be read, or a column or value does not exist.
+
+def check_names(points: Sequence[Columns], *sources: "Source | None") -> None:
+    """Refuse columns in ``--at`` that no law at hand has."""
+    from ..data.control import CONTROL
+
+    known = [v.name for source in sources if source is not None for v in source.law.variables]
+    known = list(dict.fromkeys([*known, CONTROL]))
+    for name in (name for each in points for name in each):
+        if name not in known:
+            raise DataError(f"--at {name}=...: there is no column {name!r}; there are {', '.join(known)}.")
+
+
+def at_columns(points: Sequence[Columns], *sources: "Source | None") -> "dict[str, float | np.ndarray]":
+    """The columns of ``--at`` as keywords: numbers for one point, arrays for several, (points,)."""
+    check_names(points, *sources)
+    frame = as_table(points)
+    return {str(name): column.item() if len(frame) == 1 else column.to_numpy() for name, column in frame.items()}
+
+
+def at_point(points: Sequence[Columns], *sources: "Source | None") -> dict[str, float]:
+    """The columns of ``--at`` as keywords where a command takes one point; refuses several."""
+    check_names(points, *sources)
+    frame = as_table(points)
+    if len(frame) > 1:
+        raise DataError(f"--at gives {len(frame)} points: this answers for one at a time.")
+    return {str(name): column.item() for name, column in frame.items()}
+
+
+def as_table(points: Sequence[Columns]) -> "pd.DataFrame":
+    """One row per point: lists of one option go together value by value, single values belong to all.
+
+    Refuses lists that differ in length, and points that differ in their columns.
     """
-    name, columns = options.table, dict(options.columns)
+    import pandas as pd
+
+    frames = []
+    for each in points:
+        lengths = {name: len(values) for name, values in each.items()}
+        most = max(lengths, key=lengths.__getitem__)
+        count = lengths[most]
+        wrong = [name for name, length in lengths.items() if length not in (1, count)]
+        if wrong:
+            short = f"{count} values of {most} and {lengths[wrong[0]]} of {wrong[0]}"
+            raise DataError(f"{short} do not go together: give as many of each, or one.")
+        frames.append(pd.DataFrame({name: v * (count // len(v)) for name, v in each.items()}))
+        if set(each) != set(points[0]):
+            raise DataError(
+                f"{', '.join(points[0])} here and {', '.join(each)} there: name the same columns each time."
+            )
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(index=range(1))
+
+
+def published() -> "dict[str, Constants]":
+    """Constants from the literature by the name they have at the shell."""
+    from ..laws import Constants, published
+
+    found = {name: value for name, value in vars(published).items() if isinstance(value, Constants)}
+    return {name.lower().replace("_", "-"): value for name, value in found.items()}
+
+
+def find_source(text: str, options: Namespace) -> "Source":
+    """A saved fit, or published constants by name; refuses other names, and draws of constants."""
+    known = published()
+    if text in known:
+        if getattr(options, "draws", None) is not None:
+            raise FitError(f"{text} are constants without rows: they cannot be resampled; leave out --draws.")
+        return known[text]
+    if not _file_and_group(text)[0].endswith(".json") and not Path(text).exists():
+        raise FitError(f"{text!r} is neither a saved fit (.json) nor published constants: {', '.join(known)}.")
+    return load_fit(text, options)
+
+
+def load_fit(path: str, options: Namespace) -> "Fit":
+    """A saved fit, resampled where ``--draws`` asks for it. Laws of p2law are known; others come from ``--law``."""
+    from ..fitting.joint import Joint
+    from ..fitting.result import Fit
+
+    if path in published():
+        raise FitError(f"{path} are constants without rows: this needs a saved fit.")
+    file, group = _file_and_group(path)
+    for tried, name in enumerate((None, *options.law)):
+        law = None if name is None else find_law(name)
+        try:
+            fit = Joint.from_json(Path(file), law=law).of(group) if group else Fit.from_json(Path(file), law=law)
+            break
+        except FitError as error:
+            if tried == len(options.law):
+                raise FitError(f"{path}: {error}", remedies=error.remedies) from error
+    draws = getattr(options, "draws", None)
+    return fit if draws is None else fit.bootstrap(draws)
+
+
+def optional_fit(path: str | None, options: Namespace) -> "Fit | None":
+    """A saved fit, if one is named."""
+    return None if path is None else load_fit(path, options)
+
+
+def _file_and_group(path: str) -> tuple[str, str]:
+    """The file, and which group of a joint fit if one is named: ``joint.json:width``, ``joint.json:2:4``."""
+    file, found, group = path.partition(".json:")
+    return (f"{file}.json", group) if found else (path, "")
+
+
+def find_law(text: str) -> "Law":
+    """A law by name, or ``module:function`` from the current directory or any installed package."""
+    from importlib import import_module
+
+    from .. import laws
+
+    module, colon, name = text.partition(":")
+    if not colon:
+        return laws.get(text)
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        found = getattr(import_module(module), name, None)
+    except P2LawError:
+        raise
+    except Exception as error:
+        raise LawError(f"cannot import {module!r} for --law {text}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(here)
+    if isinstance(found, laws.Law):
+        return found
+    what = "has no" if found is None else "has a plain"
+    raise LawError(f"module {module!r} {what} {name!r}: put @p2law.law above 'def {name}(...)' to make it a law.")
+
+
+def read_rows(options: Namespace) -> "pd.DataFrame":
+    """The rows asked for of a bundled data set, a table or a log, with the law's names for its columns."""
+    from ..data.observations import as_frame
+    from ..data.readers import read
+
+    name, renamed = options.table, dict(options.columns)
     log = {"metric": options.metric, "tokens_per_step": options.tokens_per_step, "given": dict(options.given)}
     if name not in datasets.names():
-        frame = p2law.read(name, columns=columns, **log)
+        frame = read(name, columns=renamed, **log)
     elif any(log.values()):
         raise DataError(f"{name} is a bundled table: --metric, --tokens-per-step and --given are for logs of your own.")
     else:
-        frame = as_frame(datasets.load(name), columns)
-    ours = {theirs: law_name for law_name, theirs in columns.items()}
+        frame = as_frame(datasets.load(name), renamed)
+    ours = {theirs: law_name for law_name, theirs in renamed.items()}
     for column, value in options.where:
-        frame = _having(frame, column if column in frame.columns else ours.get(column, column), value)
+        frame = _where(frame, column if column in frame.columns else ours.get(column, column), value)
     return frame
 
 
-def _having(frame: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+def _where(frame: "pd.DataFrame", column: str, value: str) -> "pd.DataFrame":
+    """The rows whose column has this value, written as text or as a quantity."""
     if column not in frame.columns:
         raise DataError(f"--where {column}={value}: the table has no such column; it has {', '.join(frame.columns)}.")
     found = frame[column]
     kept = found.astype(str) == value
-    if pd.api.types.is_numeric_dtype(found) and not kept.any():
+    if found.dtype.kind in "biufc" and not kept.any():
         with suppress(ValueError):
             kept = found == parse_quantity(value)
     if not kept.any():

@@ -1,41 +1,58 @@
-"""What a command is: arguments, what it does, examples; and groups of them."""
+"""What a command is: its arguments, what it does, its examples; and the forms of commands that answer a question."""
 
 import json
 import math
 import sys
-from argparse import ArgumentParser, Namespace
-from argparse import RawDescriptionHelpFormatter as _AsWritten
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter, _SubParsersAction
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
-from ..fitting.result import Fit
 
-Arguments = Callable[[ArgumentParser], None]
-Run = Callable[[Namespace], int]
-"""From the options to the exit code."""
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from ..data.answer import Record
+    from .arguments import Source
+
+Arguments = tuple[Callable[[ArgumentParser], object], ...]
+"""Functions that add a command's arguments to its parser, one after the other."""
+
+
+class LazyParser(ArgumentParser):
+    """A parser that takes up its arguments when it first parses: commands that are not chosen cost nothing."""
+
+    fill: Callable[[], object] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does."""
+        fill, self.fill = self.fill, None
+        if fill is not None:
+            fill()
+        return super().parse_known_args(args, namespace)
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what it takes, what it does, and how it is called (arguments only, ``#`` begins a remark)."""
+    """A command: what it takes, what it does, and how it is called."""
 
     about: str
     arguments: Arguments
-    run: Run
+    run: Callable[[Namespace], int]
+    """From the options to the exit code."""
     examples: tuple[str, ...]
+    """Arguments only; ``#`` begins a remark."""
 
-    def add(self, name: str, commands: Any) -> None:
-        """Add it to argparse's subparsers; the options carry what it does as ``act``."""
-        parser = commands.add_parser(name, help=self.about, description=self.about, formatter_class=_AsWritten)
+    def fill(self, parser: ArgumentParser) -> None:
+        """Give a parser the arguments; its options carry what the command does as ``run_command``."""
         parser.epilog = "examples:\n" + "".join(f"  {parser.prog} {line}".rstrip() + "\n" for line in self.examples)
-        self.arguments(parser)
-        parser.set_defaults(act=self.run)
+        for add in self.arguments:
+            add(parser)
+        parser.set_defaults(run_command=self.run)
 
 
 @dataclass(frozen=True)
@@ -47,37 +64,35 @@ class Group:
     text: str = ""
     """Shown under the list of commands."""
 
-    def add(self, name: str, commands: Any) -> None:
-        """Add it and all of its commands to argparse's subparsers."""
-        parser = commands.add_parser(name, help=self.about, description=self.about, formatter_class=_AsWritten)
+    def fill(self, parser: ArgumentParser) -> None:
+        """Give a parser all of the commands."""
         first = [f"  {parser.prog} {each} {command.examples[0]}\n" for each, command in self.commands.items()]
         parser.epilog = "examples:\n" + "".join(first) + self.text
-        fill(parser, self.commands)
+        add_commands(parser, self.commands)
 
 
-def fill(parser: ArgumentParser, commands: Mapping[str, "Command | Group"]) -> Any:
+def add_commands(parser: ArgumentParser, commands: "Mapping[str, Command | Group]") -> "_SubParsersAction[Any]":
     """Give a parser these commands; without any of them it shows its help.
 
     Returns argparse's subparsers, so that commands made elsewhere can be added: a parser of theirs is a command once it
-    sets the default ``act``, a function from the options to the exit code.
+    sets the default ``run_command``, a function from the options to the exit code.
     """
     title = "commands (each has its own --help)"
-    inside = parser.add_subparsers(metavar="COMMAND", title=title)
+    subparsers = parser.add_subparsers(metavar="COMMAND", title=title, parser_class=LazyParser)
     for name, command in commands.items():
-        command.add(name, inside)
+        about = command.about
+        each = subparsers.add_parser(name, help=about, description=about, formatter_class=RawDescriptionHelpFormatter)
+        each.fill = partial(command.fill, each)
 
     def show(_: Namespace) -> int:
         parser.print_help()
         return 0
 
-    parser.set_defaults(act=show)
-    return inside
+    parser.set_defaults(run_command=show)
+    return subparsers
 
 
-# What is written: tables as CSV or JSON, pictures; impossible targets are refused before the work.
-
-
-TABLES = (".csv", ".json")
+# Files that are written; impossible targets are refused before the work.
 
 
 def check_target(path: str | None) -> None:
@@ -90,8 +105,8 @@ def check_target(path: str | None) -> None:
 def check_table(path: str | None) -> None:
     """Refuse a table that cannot be written."""
     check_target(path)
-    if path and Path(path).suffix.lower() not in TABLES:
-        raise DataError(f"cannot write a table as {path!r}: end its name in {' or '.join(TABLES)}.")
+    if path and Path(path).suffix.lower() not in (".csv", ".json"):
+        raise DataError(f"cannot write a table as {path!r}: end its name in .csv or .json.")
 
 
 def check_picture(path: str | None) -> None:
@@ -105,27 +120,29 @@ def check_picture(path: str | None) -> None:
         raise DataError(f"cannot save a picture as {path!r}: end its name in .png, .pdf or .svg.")
 
 
-def write_table(table: pd.DataFrame, path: str) -> None:
+def write_table(table: "pd.DataFrame", path: str) -> None:
     """CSV, or JSON as a list of rows (null where nothing is known; infinities as text, since JSON has none)."""
+    import pandas as pd
+
     bare = table.index.name is None and isinstance(table.index, pd.RangeIndex)
     frame = table if bare else table.reset_index(names=str(table.index.name or "row"))
     if Path(path).suffix.lower() == ".csv":
         frame.to_csv(path, index=False)
         return
-    rows = [
-        {str(name): _plain(value) for name, value in row.items()} for row in frame.astype(object).to_dict("records")
-    ]
+    records = frame.astype(object).to_dict("records")
+    rows = [{str(name): _plain(value) for name, value in record.items()} for record in records]
     Path(path).write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:
+    """A table's entry as JSON has it."""
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value
 
 
-def save_picture(draw: Callable[[Any], Any], path: str) -> None:
+def save_picture(draw: "Callable[[Axes], object]", path: str) -> None:
     """A picture of one pair of axes."""
     from matplotlib.figure import Figure  # not pyplot: no display is needed and no global state touched
 
@@ -139,24 +156,35 @@ def save_picture(draw: Callable[[Any], Any], path: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a question comes to."""
+    """What a command found."""
 
     text: str
-    table: pd.DataFrame
-    draw: Callable[[Any], Any] | None = None
-    """Draws it on axes."""
-    rests_on: tuple[Any, ...] = ()
-    """Fits, constants, or None where an option was left out."""
+    table: "pd.DataFrame"
+    draw: "Callable[[Axes], object] | None" = None
+    sources: "tuple[Source | None, ...]" = ()
+    """The fits and constants that it rests on; None where an option was left out."""
 
 
-def told(record: Any, *rests_on: Any, draw: Callable[..., Any] | None = None) -> Answer:
-    """The answer that a plan or a test is; ``draw(record, ax)`` as the functions of ``p2law.plot``."""
-    return Answer(record.summary(), record.to_frame(), None if draw is None else partial(draw, record), rests_on)
+def as_answer(record: "Record", *sources: "Source | None", picture: str = "") -> Answer:
+    """The answer that a plan or a test is; ``picture`` names the function of :mod:`p2law.plot` that draws it."""
+    draw = picture_of(record, picture) if picture else None
+    return Answer(record.summary(), record.to_frame(), draw, sources)
+
+
+def picture_of(record: object, name: str, **options: Any) -> "Callable[[Axes], object]":
+    """Draws a record on axes with the function of :mod:`p2law.plot` that has this name."""
+
+    def draw(ax: "Axes") -> object:
+        from .. import plot
+
+        return getattr(plot, name)(record, ax=ax, **options)
+
+    return draw
 
 
 @dataclass(frozen=True)
-class Question:
-    """A command with an answer: printed, and written or drawn where asked for."""
+class AnswerCommand:
+    """A command that finds an answer: printed, and written or drawn where asked for."""
 
     about: str
     arguments: Arguments
@@ -166,25 +194,15 @@ class Question:
     drawn: bool = True
 
     def command(self) -> Command:
-        """Print the answer."""
-
-        def arguments(parser: ArgumentParser) -> None:
-            self.arguments(parser)
-            parser.add_argument("--out", metavar="TABLE.csv", help="write the table (.csv or .json)")
-            if self.drawn:
-                parser.add_argument("--plot", metavar="PICTURE.png", help="save a picture (png, pdf, svg)")
-
-        return Command(self.about, arguments, self._print, self.examples)
+        """The command that prints the answer."""
+        more = (_table_argument, _plot_argument) if self.drawn else (_table_argument,)
+        return Command(self.about, (*self.arguments, *more), self._print, self.examples)
 
     def picture(self, name: str) -> Command:
-        """Only draw it."""
-
-        def arguments(parser: ArgumentParser) -> None:
-            self.arguments(parser)
-            picture_argument(parser)
-
-        about = self.about[0].lower() + self.about[1:]
-        return Command(f"Picture: {about}", arguments, self._draw, (f"{self.examples[0]} --out {name}.png",))
+        """The command that only draws the answer."""
+        about = f"Picture: {self.about[0].lower()}{self.about[1:]}"
+        examples = (f"{self.examples[0]} --out {name}.png",)
+        return Command(about, (*self.arguments, picture_argument), self._draw, examples)
 
     def _print(self, options: Namespace) -> int:
         picture = getattr(options, "plot", None)
@@ -198,7 +216,7 @@ class Question:
         if picture and answer.draw:
             save_picture(answer.draw, picture)
             print(f"\nsaved {picture}")
-        return verdict(*answer.rests_on)
+        return exit_code(*answer.sources)
 
     def _draw(self, options: Namespace) -> int:
         check_picture(options.out)
@@ -206,17 +224,28 @@ class Question:
         if answer.draw:
             save_picture(answer.draw, options.out)
             print(f"saved {options.out}")
-        return verdict(*answer.rests_on)
+        return exit_code(*answer.sources)
+
+
+def _table_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("--out", metavar="TABLE.csv", help="write the table (.csv or .json)")
+
+
+def _plot_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("--plot", metavar="PICTURE.png", help="save a picture (png, pdf, svg)")
 
 
 def picture_argument(parser: ArgumentParser) -> None:
-    """Where a picture goes."""
+    """Where a command that only draws saves the picture."""
     parser.add_argument("--out", required=True, metavar="PICTURE.png", help="where to save it (png, pdf, svg)")
 
 
-def verdict(*sources: Any) -> int:
-    """Exit code: 1, and a warning, where a fit has not converged."""
-    bad = [source for source in sources if isinstance(source, Fit) and not source.converged]
-    if bad:
-        print("p2law: warning: the fit has not converged; do not use it.", file=sys.stderr)
-    return 1 if bad else 0
+def exit_code(*sources: "Source | None") -> int:
+    """1, and a warning, where a fit has not converged."""
+    from ..laws import Constants
+
+    fits = [source for source in sources if source is not None and not isinstance(source, Constants)]
+    if all(fit.converged for fit in fits):
+        return 0
+    print("p2law: warning: the fit has not converged; do not use it.", file=sys.stderr)
+    return 1

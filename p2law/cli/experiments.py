@@ -24,7 +24,7 @@ EXAMPLES = """examples:
 
 
 def add(subparsers: Any) -> None:
-    """Add the command to the subparsers of ``p2law``; ``options.act(options)`` then gives the exit code."""
+    """Add the command to the subparsers of ``p2law``; ``options.run_command(options)`` then gives the exit code."""
     parser = subparsers.add_parser(
         "experiments", help=ABOUT, description=ABOUT, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter
     )
@@ -36,7 +36,7 @@ def add(subparsers: Any) -> None:
 
 def _add_run(actions: Any) -> None:
     parser = actions.add_parser("run", help="carry out a plan; run again to go on or to retry what failed")
-    parser.set_defaults(act=_resumable(_run))
+    parser.set_defaults(run_command=_resumable(_run))
     add = parser.add_argument
     add("plan", metavar="plan.toml")
     add("--dry-run", action="store_true", help="show every run and what it takes; train nothing")
@@ -92,7 +92,7 @@ def _add_lr(actions: Any) -> None:
     parser = actions.add_parser(
         "lr", help="try learning rates on one parent of a plan, to choose its lr and lr_fraction"
     )
-    parser.set_defaults(act=_resumable(_lr))
+    parser.set_defaults(run_command=_resumable(_lr))
     add = parser.add_argument
     add("plan", metavar="plan.toml")
     add("--peaks", type=_numbers, default=[], metavar="1e-3,2e-3,...", help="for training it")
@@ -121,7 +121,7 @@ def _numbers(text: str) -> list[float]:
 
 def _add_text(actions: Any) -> None:
     parser = actions.add_parser("text", help="turn documents into token files")
-    parser.set_defaults(act=_text)
+    parser.set_defaults(run_command=_text)
     add = parser.add_argument
     add("sources", nargs="+", help=".txt, .md, .py, .jsonl or .parquet, folders of them, or hub:name")
     add("--out", required=True, metavar="FOLDER")

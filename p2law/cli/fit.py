@@ -1,22 +1,19 @@
-"""``p2law fit``, and how every command that fits learns what to fit."""
+"""``p2law fit`` and ``p2law joint``, and the options of every command that fits."""
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-import p2law
-
-from ..data.control import CONTROL
 from ..errors import FitError
-from ..fitting.joint import joint
-from ..fitting.objective import Huber, LeastAbsolute, Objective, Squared
-from ..fitting.result import Fit
-from ..laws import Law
-from . import arguments, command
-from .command import Command, verdict
+from . import arguments
+from .command import Command, check_picture, check_target, exit_code, picture_of, save_picture
 
-_OBJECTIVES = {"huber": Huber, "squared": Squared, "absolute": LeastAbsolute}
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..fitting.objective import Objective
+    from ..fitting.result import Fit
+    from ..laws import Law
+
 _DEFAULTS = {"baseline": "fixed", "objective": "huber", "run": "run", "seed": 0}
 _LEFT_OUT: dict[str, Any] = {
     **dict.fromkeys(("min_tokens", "weights", "space", "delta", "tied", "metric", "tokens_per_step")),
@@ -24,19 +21,18 @@ _LEFT_OUT: dict[str, Any] = {
 }
 
 
-def fitted_arguments(parser: ArgumentParser) -> None:
+def add_options(parser: ArgumentParser) -> None:
     """Which rows, and what is fitted to them."""
-    rows = arguments.table_arguments(parser)
-    add = rows.add_argument
+    add = arguments.table_arguments(parser).add_argument
     add("--min-tokens", type=arguments.quantity, metavar="300k", help="leave out earlier rows (warm-up)")
-    add(
-        "--run", default=_DEFAULTS["run"], metavar="COLUMN", help="names the curve of each row (default: run, if there)"
-    )
+    run = "names the curve of each row (default: run, if there)"
+    add("--run", default=_DEFAULTS["run"], metavar="COLUMN", help=run)
     add("--weights", metavar="COLUMN", help="weight of each row")
     add = parser.add_argument_group("what is fitted").add_argument
     excess = "excess over L0, or over the control (default: fixed)"
     add("--baseline", choices=("fixed", "control"), default=_DEFAULTS["baseline"], help=excess)
-    add("--objective", choices=tuple(_OBJECTIVES), default=_DEFAULTS["objective"], help="default: huber")
+    objectives = ("huber", "squared", "absolute")
+    add("--objective", choices=objectives, default=_DEFAULTS["objective"], help="default: huber")
     add("--space", choices=("log", "linear", "excess"), help="of the residuals (default: log; squared: linear)")
     add("--delta", type=arguments.quantity, help="Huber's threshold (default: 1e-3)")
     held = {"action": "extend", "default": []}
@@ -46,7 +42,7 @@ def fitted_arguments(parser: ArgumentParser) -> None:
     add("--seed", type=int, default=_DEFAULTS["seed"], help="seed of the starts (default: 0)")
 
 
-def settings(options: Namespace) -> dict[str, Any]:
+def fit_options(options: Namespace) -> dict[str, Any]:
     """Options of :func:`p2law.fit`."""
     return {
         "objective": _objective(options),
@@ -61,73 +57,68 @@ def settings(options: Namespace) -> dict[str, Any]:
     }
 
 
-def _objective(options: Namespace) -> Objective:
+def _objective(options: Namespace) -> "Objective":
+    from ..fitting.objective import Huber, LeastAbsolute, Squared
+
     if options.delta is not None and options.objective != "huber":
         raise FitError(f"--delta is Huber's threshold: leave it out with --objective {options.objective}.")
     given = {"delta": options.delta, "space": options.space}
-    return _OBJECTIVES[options.objective](**{name: value for name, value in given.items() if value is not None})
+    objective = {"huber": Huber, "squared": Squared, "absolute": LeastAbsolute}[options.objective]
+    return objective(**{name: value for name, value in given.items() if value is not None})
 
 
-def as_fitted(options: Namespace) -> tuple[Fit, pd.DataFrame, dict[str, Any]]:
-    """A saved fit, its rows, and the options with which :func:`p2law.fit` makes it again.
+def law_and_rows(options: Namespace) -> "tuple[Law, pd.DataFrame, dict[str, Any]]":
+    """What to fit: a law, rows and options of :func:`p2law.fit`, from a saved fit or from a table and ``--law``."""
+    if options.table.endswith(".json"):
+        return _saved(options)
+    if options.law is None:
+        raise FitError(f"--law is missing: which law is to be fitted to {options.table}? See 'p2law laws'.")
+    return arguments.find_law(options.law), arguments.read_rows(options), fit_options(options)
 
-    Raises
-    ------
-    FitError
-        If the options say once more what was fitted.
+
+def _saved(options: Namespace) -> "tuple[Law, pd.DataFrame, dict[str, Any]]":
+    """The law of a saved fit, its rows, and the options with which :func:`p2law.fit` makes it again.
+
+    Refuses options that say once more what was fitted.
     """
-    given = [name for name, usual in (_DEFAULTS | _LEFT_OUT).items() if getattr(options, name) != usual]
+    from ..data.control import CONTROL
+
+    given = [name for name, default in (_DEFAULTS | _LEFT_OUT).items() if getattr(options, name) != default]
     if given:
         flag = given[0].replace("_", "-")
         raise FitError(f"--{flag}: {options.table} says itself what was fitted; leave it out, or give the table.")
-    fit = arguments.load(options.table, Namespace(law=[options.law] if options.law else []))
-    base, how = fit.law.variable("loss"), fit.options
-    table = fit.table.assign(**{CONTROL: fit.table[base]}) if fit.baseline == "control" else fit.table
+    fit = arguments.load_fit(options.table, Namespace(law=[options.law] if options.law else []))
+    table, how = fit.table, fit.options
+    if fit.baseline == "control":
+        table = table.assign(**{CONTROL: table[fit.law.variable("loss")]})
     again = {"fixed": how.fixed, "tied": how.tied, "bounds": how.bounds, "baseline": how.baseline, "run": how.run}
-    return fit, table, {"objective": fit.objective, **again}
+    return fit.law, table, {"objective": fit.objective, **again}
 
 
-def law_and_rows(options: Namespace) -> tuple[Law, pd.DataFrame, dict[str, Any]]:
-    """What to fit: a law, rows and options, from a saved fit or from a table and ``--law``.
-
-    Raises
-    ------
-    FitError
-        If the law is missing.
-    """
-    if options.table.endswith(".json"):
-        fit, table, again = as_fitted(options)
-        return fit.law, table, again
-    if options.law is None:
-        raise FitError(f"--law is missing: which law is to be fitted to {options.table}? See 'p2law laws'.")
-    return arguments.find_law(options.law), arguments.rows(options), settings(options)
-
-
-def table_and_law(parser: ArgumentParser) -> None:
-    """What every new fit begins with."""
+def _table_and_law(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("table", help=arguments.HELP)
+    add("table", help=arguments.TABLE_HELP)
     add("--law", required=True, metavar="LAW", help="name of a law (see 'p2law laws'), or module:function for your own")
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    table_and_law(parser)
+def _fit_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", metavar="FIT.json", help="save the fit")
     add("--plot", metavar="FIT.png", help="save a picture of points and curves (png, pdf, svg)")
     arguments.draws_argument(parser)
-    fitted_arguments(parser)
 
 
 def _fit(options: Namespace) -> int:
-    command.check_target(options.out)
-    command.check_picture(options.plot)
-    fit = p2law.fit(arguments.find_law(options.law), arguments.rows(options), **settings(options))
-    return show(fit if options.draws is None else fit.bootstrap(options.draws, rng=options.seed), options)
+    from ..fitting.fit import fit
+
+    check_target(options.out)
+    check_picture(options.plot)
+    found = fit(arguments.find_law(options.law), arguments.read_rows(options), **fit_options(options))
+    return show(found if options.draws is None else found.bootstrap(options.draws, rng=options.seed), options)
 
 
-def show(fit: Fit, options: Namespace) -> int:
-    """Print a fit's report, save what is asked for."""
+def show(fit: "Fit", options: Namespace) -> int:
+    """Print a fit's report, save the fit and its picture where asked for; returns the exit code."""
     print(fit.summary())
     if fit.resampled is not None:
         print(f"\n{fit.resampled.describe()}")
@@ -135,14 +126,14 @@ def show(fit: Fit, options: Namespace) -> int:
         fit.to_json(options.out)
         print(f"\nsaved {options.out}")
     if options.plot:
-        command.save_picture(lambda ax: p2law.plot.curves(fit, ax), options.plot)
+        save_picture(picture_of(fit, "curves"), options.plot)
         print(f"\nsaved {options.plot}")
-    return verdict(fit)
+    return exit_code(fit)
 
 
 FIT = Command(
     "Fit a law to a table of logged losses and print the report.",
-    _arguments,
+    (_table_and_law, _fit_arguments, add_options),
     _fit,
     (
         "mini-pruning --where method=width --law p2 --plot fit.png",
@@ -156,38 +147,31 @@ FIT = Command(
 )
 
 
-# ``p2law joint``: one law over several methods or families, some constants shared.
-
-
 def _joint_arguments(parser: ArgumentParser) -> None:
-    table_and_law(parser)
     add = parser.add_argument
     add("--by", required=True, metavar="COLUMN", help="tells the groups apart, such as method")
-    add(
-        "--shared",
-        required=True,
-        type=arguments.names,
-        metavar="beta,E",
-        help="constants that all groups have in common",
-    )
+    shared = "constants that all groups have in common"
+    add("--shared", required=True, type=arguments.names, metavar="beta,E", help=shared)
     add("--out", metavar="JOINT.json", help="save it; other commands take a group of it as JOINT.json:GROUP")
-    fitted_arguments(parser)
 
 
 def _joint(options: Namespace) -> int:
-    command.check_target(options.out)
-    how = {name: value for name, value in settings(options).items() if name != "tied" or value}
-    found = joint(arguments.find_law(options.law), arguments.rows(options), by=options.by, shared=options.shared, **how)
+    from ..fitting.joint import joint
+
+    check_target(options.out)
+    how = {name: value for name, value in fit_options(options).items() if name != "tied" or value}
+    law, rows = arguments.find_law(options.law), arguments.read_rows(options)
+    found = joint(law, rows, by=options.by, shared=options.shared, **how)
     print(found.summary())
     if options.out:
         found.to_json(options.out)
         print(f"\nsaved {options.out}; a group of it is {options.out}:{found.groups[0]}")
-    return verdict(found.fit)
+    return exit_code(found.fit)
 
 
 JOINT = Command(
     "Fit a law to several groups of runs at once, with some constants shared, and test the sharing.",
-    _joint_arguments,
+    (_table_and_law, _joint_arguments, add_options),
     _joint,
     (
         "mini-pruning --law p2 --by method --shared beta --min-tokens 300k",

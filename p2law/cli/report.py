@@ -1,191 +1,184 @@
-"""What a saved fit says of itself: its report, intervals, what the data fix, its runs, the P² paper's conditions."""
+"""What there is to read: the report of a saved fit and all it can be asked, predictions, the laws, the bundled data."""
 
 import re
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-import p2law
-
-from .. import laws
 from ..data import datasets
-from ..data.arguments import check_level
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
-from ..fitting.result import Fit
-from ..fitting.uncertainty.intervals import method_of
-from ..laws import Constants
-from . import arguments, command
-from .command import Answer, Command, Question, told
+from . import arguments
+from .command import Answer, AnswerCommand, Command, as_answer, check_picture, check_target
 from .fit import show
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..fitting.result import Fit
+    from ..laws import Law
+    from .arguments import Source
+
 _METHODS = ("wald", "bootstrap", "bca", "profile")
+"""Of intervals of constants."""
+_LOSS_METHODS = ("wald", "bootstrap", "profile")
+"""Of intervals of a predicted loss."""
 
 
-def _report_arguments(parser: ArgumentParser) -> None:
-    arguments.fit_arguments(parser)
-    arguments.draws_argument(parser)
+def _save_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FIT.json", help="save the fit again, with its draws")
     parser.add_argument("--plot", metavar="FIT.png", help="save a picture of points and curves (png, pdf, svg)")
 
 
 def _report(options: Namespace) -> int:
-    command.check_target(options.out)
-    command.check_picture(options.plot)
-    return show(arguments.load(options.fit, options), options)
+    check_target(options.out)
+    check_picture(options.plot)
+    return show(arguments.load_fit(options.fit, options), options)
 
 
 REPORT = Command(
     "Print the report of a saved fit.",
-    _report_arguments,
+    (arguments.fit_arguments, arguments.draws_argument, _save_arguments),
     _report,
     ("fit.json", "fit.json --plot fit.png", "fit.json --draws 1000 --out fit-with-draws.json"),
 )
 
 
-def _interval_arguments(parser: ArgumentParser) -> None:
-    arguments.fit_arguments(parser)
-    arguments.interval_arguments(parser, *_METHODS)
-
-
 def _intervals(options: Namespace) -> Answer:
-    fit = arguments.load(options.fit, options)
+    from ..fitting.uncertainty.intervals import method_of
+
+    fit = arguments.load_fit(options.fit, options)
     table = fit.intervals(options.level, method=options.method)
     how = method_of(options.method, fit)
     head = f"{fit.law.title}: {100 * options.level:g} % intervals of the constants, raw units ({how})"
     resampled = fit.resampled if how in ("bootstrap", "bca") else None
     note = "" if resampled is None else f"\n{resampled.describe()}"
-    return Answer(f"{head}\n{written(table)}{note}", table, rests_on=(fit,))
+    return Answer(f"{head}\n{_as_text(table)}{note}", table, sources=(fit,))
 
 
-INTERVALS = Question(
+INTERVALS = AnswerCommand(
     "Confidence intervals of a fit's constants.",
-    _interval_arguments,
+    (arguments.fit_arguments, partial(arguments.interval_arguments, methods=_METHODS)),
     _intervals,
     ("fit.json", "fit.json --method profile --level 0.9 --out intervals.csv", "fit.json --draws 1000 --method bca"),
     drawn=False,
 )
 
 
-def _identifiability_arguments(parser: ArgumentParser) -> None:
-    arguments.fit_arguments(parser)
-    arguments.interval_arguments(parser, *_METHODS, usual="profile")
-
-
 def _identifiability(options: Namespace) -> Answer:
-    fit = arguments.load(options.fit, options)
+    fit = arguments.load_fit(options.fit, options)
     method = options.method or "profile"
-    return told(fit.identifiability(level=options.level, method=method), fit)
+    return as_answer(fit.identifiability(level=options.level, method=method), fit)
 
 
-IDENTIFIABILITY = Question(
-    "What the data fix and what they leave open: constants, combinations, predictions, the run that would tell most.",
-    _identifiability_arguments,
+IDENTIFIABILITY = AnswerCommand(
+    "What the data determine and what not: constants, combinations, predictions, the most informative next run.",
+    (arguments.fit_arguments, partial(arguments.interval_arguments, methods=_METHODS, default="profile")),
     _identifiability,
     ("fit.json", "fit.json --method wald --out constants.csv"),
     drawn=False,
 )
 
 
-def _influence_arguments(parser: ArgumentParser) -> None:
-    arguments.fit_arguments(parser)
+def _forecast_argument(parser: ArgumentParser) -> None:
     about = "a forecast; without it, the change of every constant in standard errors"
     arguments.at_argument(parser, "N0=54M,rho=0.3,D=10M,L0=3.1", about=about)
 
 
 def _influence(options: Namespace) -> Answer:
-    fit = arguments.load(options.fit, options)
-    table = fit.influence(**arguments.point_of(options.at, fit))
+    fit = arguments.load_fit(options.fit, options)
+    table = fit.influence(**arguments.at_point(options.at, fit))
     changes = "change of each constant, in standard errors; nan: these data do not determine it"
     what = "the loss forecast there" if options.at else changes
     head = f"{fit.law.title}: what leaving out each run does ({what})"
-    return Answer(f"{head}\n{written(table, index=True)}", table, rests_on=(fit,))
+    return Answer(f"{head}\n{_as_text(table, index=True)}", table, sources=(fit,))
 
 
-INFLUENCE = Question(
+INFLUENCE = AnswerCommand(
     "What leaving out each run does to the constants, or to a forecast.",
-    _influence_arguments,
+    (arguments.fit_arguments, _forecast_argument),
     _influence,
     ("fit.json", "fit.json --at N0=54M,rho=0.3,D=10M,L0=3.1 --out influence.csv"),
     drawn=False,
 )
 
 
-def _conditions_arguments(parser: ArgumentParser) -> None:
-    arguments.fit_arguments(parser)
-    arguments.level_argument(parser)
-
-
 def _conditions(options: Namespace) -> Answer:
-    fit = arguments.load(options.fit, options)
-    return told(p2law.conditions(fit, level=options.level), fit)
+    from ..validate import conditions
+
+    fit = arguments.load_fit(options.fit, options)
+    return as_answer(conditions(fit, level=options.level), fit)
 
 
-CONDITIONS = Question(
+CONDITIONS = AnswerCommand(
     "The behaviours that the P² paper requires of a law, checked over the fitted range.",
-    _conditions_arguments,
+    (arguments.fit_arguments, arguments.level_argument),
     _conditions,
     ("fit.json", "fit.json --out conditions.csv"),
     drawn=False,
 )
 
 
-def written(table: pd.DataFrame, *, index: bool = False) -> str:
+def _as_text(table: "pd.DataFrame", *, index: bool = False) -> str:
     """A table as text, four digits and more."""
     return table.to_string(index=index, float_format=lambda value: f"{value:.5g}")
 
 
-# ``p2law predict``: the loss at given columns, with an interval where asked for.
-
-
-def _arguments(parser: ArgumentParser) -> None:
-    arguments.fit_arguments(parser, literature=True)
+def _predict_arguments(parser: ArgumentParser) -> None:
     what = "a value, or several, for each of the law's columns; repeat for more (control baseline: L_control for L0)"
     arguments.at_argument(parser, "N0=8B,D=1B,rho=0.25,L0=2.1", required=True, about=what)
     parser.add_argument("--control", metavar="FIT.json", help="baseline control: a fit of law power to its curve")
     parser.add_argument("--interval", choices=("mean", "new"), help="of the law itself, or of a new run")
-    arguments.interval_arguments(parser, "wald", "bootstrap", "profile")
 
 
 def _predict(options: Namespace) -> Answer:
+    import pandas as pd
+
+    from ..data.arguments import check_level
+    from ..laws import Constants
+
     check_level(options.level)
-    source = arguments.find(options.fit, options)
-    control = arguments.maybe(options.control, options)
+    source = arguments.find_source(options.fit, options)
+    control = arguments.optional_fit(options.control, options)
     if isinstance(source, Constants) and (options.interval or control):
         flag = "--interval: the correlations of their errors are unknown" if options.interval else "--control"
         raise FitError(f"{options.fit} are published constants, they have no {flag}.")
     arguments.check_names(options.at, source)
-    asked = arguments.table_of(options.at)
-    rows: list[dict[str, Any]] = [{str(k): float(v) for k, v in row.items()} for row in asked.to_dict("records")]
-    table = pd.concat([_one(source, control, row, options) for row in rows], ignore_index=True)
+    asked = arguments.as_table(options.at)
+    points = [{str(k): float(v) for k, v in row.items()} for row in asked.to_dict("records")]
+    table = pd.concat([_one(source, control, at, options) for at in points], ignore_index=True)
     unit = source.law.response.kind.unit or source.law.response.name
-    lines = [_line(at, found, unit) for at, (_, found) in zip(rows, table.iterrows(), strict=True)]
-    return Answer("\n".join(lines), pd.concat([asked, table], axis=1), rests_on=(source, control))
+    lines = [_line(at, found, unit) for at, found in zip(points, table.to_dict("records"), strict=True)]
+    return Answer("\n".join(lines), pd.concat([asked, table], axis=1), sources=(source, control))
 
 
-def _one(source: arguments.Source, control: Fit | None, at: dict[str, Any], options: Namespace) -> pd.DataFrame:
+def _one(source: "Source", control: "Fit | None", at: dict[str, float], options: Namespace) -> "pd.DataFrame":
+    """The prediction at one point, one row: the loss, and its lower and upper end where asked for."""
+    import pandas as pd
+
+    from ..laws import Constants
+
+    name = source.law.response.name
     if isinstance(source, Constants):
         missing = [v.name for v in source.law.variables if v.name not in at]
         if missing:
             raise DataError(f"{options.fit} needs {' and '.join(missing)}: give them in --at.")
-        return pd.DataFrame({source.law.response.name: [float(np.asarray(source.predict(**at)))]})
+        return pd.DataFrame({name: [source.predict(**at)]})
     if options.interval is None:
-        return pd.DataFrame({source.law.response.name: [float(np.asarray(source.predict(control=control, **at)))]})
-    how = {"level": options.level, "kind": options.interval, "method": options.method, "control": control}
-    return source.predict_interval(**how, **at)
+        return pd.DataFrame({name: [source.predict(control=control, **at)]})
+    how: dict[str, Any] = {"level": options.level, "kind": options.interval, "method": options.method}
+    return source.predict_interval(control=control, **how, **at)
 
 
-def _line(at: dict[str, float], found: pd.Series, unit: str) -> str:
+def _line(at: dict[str, float], found: dict[Any, Any], unit: str) -> str:
     where = ", ".join(f"{name} = {format_quantity(number, 6)}" for name, number in at.items())
-    between = f" [{found['lower']:.6g}, {found['upper']:.6g}]" if "upper" in found.index else ""
-    return f"{found.iloc[0]:.6g}{between} {unit} at {where}"
+    between = f" [{found['lower']:.6g}, {found['upper']:.6g}]" if "upper" in found else ""
+    return f"{next(iter(found.values())):.6g}{between} {unit} at {where}"
 
 
-PREDICT = Question(
+PREDICT = AnswerCommand(
     "Predict the loss with a saved fit, or with published constants.",
-    _arguments,
+    (arguments.source_arguments, _predict_arguments, partial(arguments.interval_arguments, methods=_LOSS_METHODS)),
     _predict,
     (
         "fit.json --at N0=27M,D=20M,rho=0.3,L0=3.2",
@@ -196,14 +189,13 @@ PREDICT = Question(
 )
 
 
-# ``p2law laws`` and ``p2law data``: what there is.
-
-
-def _laws_arguments(parser: ArgumentParser) -> None:
+def _laws_argument(parser: ArgumentParser) -> None:
     parser.add_argument("law", nargs="?", help="only this one, with its documentation")
 
 
 def _laws(options: Namespace) -> int:
+    from .. import laws
+
     if options.law:
         law = arguments.find_law(options.law)
         print(f"{_entry(law)}\n\n{law.doc}\n\nreference: {law.reference or 'none given'}")
@@ -214,14 +206,14 @@ def _laws(options: Namespace) -> int:
     return 0
 
 
-def _entry(law: laws.Law) -> str:
+def _entry(law: "Law") -> str:
     columns = ", ".join(f"{v.name} ({v.kind.unit})" if v.kind.unit else v.name for v in law.variables)
     lines = [f"{law.name}: {law.title}", f"    {formula(law)}", f"    columns:   {columns}, {law.response.name}"]
     lines.append(f"    constants: {', '.join(p.name for p in law.parameters)}")
     return "\n".join(line for line in lines if line.strip())
 
 
-def formula(law: laws.Law) -> str:
+def formula(law: "Law") -> str:
     """The formula of a law's documentation in plain text; empty if it shows none."""
     found = re.search(r"\.\. math::\s*(.*?)(?:\n\s*\n|\Z)", law.doc, re.DOTALL)
     if found is None:
@@ -242,7 +234,7 @@ def _data(options: Namespace) -> int:
     if options.name is None:
         print("\n".join(datasets.names()))
     elif options.out:
-        command.check_target(options.out)
+        check_target(options.out)
         frame = datasets.load(options.name, rows=options.rows)
         frame.to_csv(options.out, index=False)
         print(f"saved {options.out}: {len(frame)} rows")
@@ -252,11 +244,11 @@ def _data(options: Namespace) -> int:
 
 
 LAWS = Command(
-    "List the laws (formula, columns, constants) and the published constants.", _laws_arguments, _laws, ("", "p2")
+    "List the laws (formula, columns, constants) and the published constants.", (_laws_argument,), _laws, ("", "p2")
 )
 DATA = Command(
     "Show a bundled data set's card, or write its table.",
-    _data_arguments,
+    (_data_arguments,),
     _data,
     ("mini-pruning", "mini-pruning --out runs.csv", "mini-pruning --rows all --out every-row.csv"),
 )

@@ -9,7 +9,7 @@ import pytest
 
 import p2law
 from p2law.cli import main
-from p2law.cli.arguments import POINTS, grid
+from p2law.cli.arguments import GRID_POINTS, grid
 from p2law.cli.command import write_table
 from p2law.laws.published import BESIROGLU_2024
 from p2law.plan import Parent, Price, Recovered, Remaining, Slope, Target
@@ -250,6 +250,6 @@ def test_what_cannot_be_read_shows_the_usage(capsys, line, message):
 
 def test_grids_are_even_in_the_logarithm():
     found = np.array(grid("1M:100M"))
-    assert len(found) == POINTS
+    assert len(found) == GRID_POINTS
     np.testing.assert_allclose(found[[0, -1]], [1e6, 1e8])
-    np.testing.assert_allclose(np.diff(np.log(found)), np.log(100) / (POINTS - 1))
+    np.testing.assert_allclose(np.diff(np.log(found)), np.log(100) / (GRID_POINTS - 1))

@@ -40,7 +40,7 @@ def test_examples_run(filled, capsys, name, line):
 @pytest.mark.parametrize(("name", "line"), [each for each in EXAMPLES if each[0] in SLOW])
 def test_slow_examples_are_understood(name, line):
     options = make_parser().parse_args(arguments(name, line))
-    assert callable(options.act)
+    assert callable(options.run_command)
 
 
 @pytest.mark.parametrize("name", dict.fromkeys(name for name, _ in EXAMPLES))

@@ -39,7 +39,7 @@ def call(*words):
     parser = ArgumentParser()
     cli.add(parser.add_subparsers())
     options = parser.parse_args(["experiments", *map(str, words)])
-    return options.act(options)
+    return options.run_command(options)
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""``p2law plan``: decisions from saved fits."""
+"""``p2law plan``: decisions from saved fits, one file per group of questions. Imports :mod:`p2law.plan` and below."""
 
 from ..command import Group
 from .compute import COMPUTE, NEXT, SCHEDULE, SIZES, SPARSE
 from .pruning import BEST, CROSSOVER, WORTH
 from .tokens import LARGER, STOP, TOKENS
 
-QUESTIONS = {
+PLANS = {
     "tokens": TOKENS,
     "stop": STOP,
     "larger": LARGER,
@@ -27,6 +27,6 @@ files in the examples:
 
 PLAN = Group(
     "Decide with a fit: tokens, stopping, larger models, prune or not, size, schedule, next runs.",
-    {name: question.command() for name, question in QUESTIONS.items()},
+    {name: plan.command() for name, plan in PLANS.items()},
     _FILES,
 )

@@ -1,37 +1,30 @@
-"""``p2law plan crossover`` and ``worth``: prune, or train from scratch."""
+"""``p2law plan crossover``, ``worth`` and ``best``: prune or train from scratch, and which method and parent."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
-from typing import Any
-
-import p2law
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ...data.quantities import format_quantity, parse_quantity
 from ...errors import DataError
-from ...plan import Parent
 from .. import arguments
-from ..command import Answer, Question, told
+from ..command import Answer, AnswerCommand, as_answer
 
-# The dense model that is pruned, and who pays for it, as options.
+if TYPE_CHECKING:
+    from ...plan import Parent
+    from ..arguments import Source
+
+_PARENT_KEYS = ("size", "tokens", "loss")
+_PARENT_HELP = "the model pruned: parameters, tokens trained on, loss (a number, or FIT.json of the control's curve)"
 
 
-_KEYS = ("size", "tokens", "loss")
-HELP = "the model pruned: parameters, tokens trained on, loss (a number, or FIT.json of the control's curve)"
-
-
-def bill_arguments(parser: ArgumentParser) -> None:
-    """Who pays for the parent."""
+def _charge_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("who pays for the parent").add_argument
-    add("--charge", choices=("sunk", "tokens", "flops"), default="sunk", help="nobody (default), or in which coin")
-    add(
-        "--children",
-        type=arguments.quantity,
-        default=1,
-        help="models pruned from it, which share its price (default: 1)",
-    )
+    add("--charge", choices=("sunk", "tokens", "flops"), default="sunk", help="nobody (default), or in which unit")
+    children = "models pruned from it, which share its price (default: 1)"
+    add("--children", type=arguments.quantity, default=1, help=children)
 
 
-def parent_of(given: Mapping[str, str], options: Namespace) -> tuple[Parent, Any]:
+def _parent(given: Sequence[tuple[str, str]], options: Namespace) -> "tuple[Parent, Source | None]":
     """A parent from ``size=8B,tokens=15T,loss=2.1``, and the fit of its loss if that is one.
 
     Raises
@@ -39,56 +32,62 @@ def parent_of(given: Mapping[str, str], options: Namespace) -> tuple[Parent, Any
     DataError
         If a name or a number makes no sense.
     """
-    wrong = [name for name in given if name not in _KEYS]
-    if wrong:
-        raise DataError(f"--parent {wrong[0]}=...: it has {', '.join(_KEYS)}.")
+    from ...plan import Parent
+
     found: dict[str, Any] = {}
-    for name, text in given.items():
+    for name, text in dict(given).items():
+        if name not in _PARENT_KEYS:
+            raise DataError(f"--parent {name}=...: it has {', '.join(_PARENT_KEYS)}.")
         try:
             found[name] = parse_quantity(text)
         except ValueError as error:
             if name != "loss":
                 raise DataError(f"--parent {name}={text}: {error}") from error
-            found[name] = arguments.find(text, options)
+            found[name] = arguments.find_source(text, options)
     loss = found.get("loss")
     return Parent(**found), None if isinstance(loss, float) else loss
 
 
 def _two_fits(parser: ArgumentParser) -> None:
-    arguments.fit_arguments(parser, "pruned", "scratch", literature=True)
+    arguments.source_arguments(parser, "pruned", "scratch")
     arguments.at_argument(parser, "N0=8B,rho=0.5,L0=2.4")
-    parser.add_argument("--parent", type=arguments.pairs, metavar="size=8B,tokens=15T,loss=2.1", help=HELP)
+    parser.add_argument("--parent", type=arguments.pairs, metavar="size=8B,tokens=15T,loss=2.1", help=_PARENT_HELP)
+
+
+def _read_two_fits(options: Namespace) -> "tuple[tuple[Source, Source], dict[str, Any], Source | None]":
+    """Both fits, the options that both commands take, and the fit of the parent's loss if there is one."""
+    fits = arguments.find_source(options.pruned, options), arguments.find_source(options.scratch, options)
+    parent, curve = _parent(options.parent, options) if options.parent else (None, None)
+    how = {"parent": parent, **arguments.interval_options(options)}
+    return fits, how | arguments.at_point(options.at, *fits), curve
 
 
 def _crossover_arguments(parser: ArgumentParser) -> None:
-    _two_fits(parser)
-    bill_arguments(parser)
     add = parser.add_argument
     add("--size", type=arguments.quantity, metavar="4B", help="with --charge flops: the pruned model as it is trained")
     add("--scratch-size", type=arguments.quantity, metavar="4B", help="and the one from scratch (default: the same)")
     add("--range", type=arguments.span, metavar="1B:1T", help="retraining tokens to look at (default: as fitted)")
-    arguments.interval_arguments(parser)
-
-
-def _asked(options: Namespace) -> tuple[tuple[arguments.Source, arguments.Source], dict[str, Any], Any]:
-    """Both fits, the options that both questions take, and the fit of the parent's loss if there is one."""
-    fits = arguments.find(options.pruned, options), arguments.find(options.scratch, options)
-    parent, curve = parent_of(dict(options.parent), options) if options.parent else (None, None)
-    how = {"parent": parent, "level": options.level, "method": options.method}
-    return fits, how | arguments.point_of(options.at, *fits), curve
 
 
 def _crossover(options: Namespace) -> Answer:
-    fits, how, curve = _asked(options)
-    names = ("size", "scratch_size", "range")
-    how |= {"parent_cost": options.charge, "models_per_parent": options.children}
-    found = p2law.crossover(*fits, **{name: getattr(options, name) for name in names}, **how)
-    return told(found, *fits, curve, draw=lambda record, ax: p2law.plot.crossover(record, ax))
+    from ...plan import crossover
+
+    fits, how, curve = _read_two_fits(options)
+    found = crossover(
+        *fits,
+        parent_cost=options.charge,
+        models_per_parent=options.children,
+        size=options.size,
+        scratch_size=options.scratch_size,
+        range=options.range,
+        **how,
+    )
+    return as_answer(found, *fits, curve, picture="crossover")
 
 
-CROSSOVER = Question(
+CROSSOVER = AnswerCommand(
     "Prune or train from scratch: the budget at which the two reach the same loss.",
-    _crossover_arguments,
+    (_two_fits, _charge_arguments, _crossover_arguments, arguments.interval_arguments),
     _crossover,
     (
         "fit.json dense.json --at N0=27M,rho=0.3,L0=3.2",
@@ -97,51 +96,45 @@ CROSSOVER = Question(
 )
 
 
-def _worth_arguments(parser: ArgumentParser) -> None:
-    _two_fits(parser)
-    parser.add_argument(
-        "--tokens", type=arguments.grid, metavar="1M,10M", help="retraining tokens (default: as fitted)"
-    )
-    arguments.interval_arguments(parser)
+def _tokens_argument(parser: ArgumentParser) -> None:
+    tokens = "retraining tokens (default: as fitted)"
+    parser.add_argument("--tokens", type=arguments.grid, metavar="1M,10M", help=tokens)
 
 
 def _worth(options: Namespace) -> Answer:
-    fits, how, curve = _asked(options)
-    found = p2law.effective_tokens(*fits, options.tokens, **how)
-    return told(found, *fits, curve, draw=lambda record, ax: p2law.plot.worth(record, ax))
+    from ...plan import effective_tokens
+
+    fits, how, curve = _read_two_fits(options)
+    return as_answer(effective_tokens(*fits, options.tokens, **how), *fits, curve, picture="worth")
 
 
-WORTH = Question(
+WORTH = AnswerCommand(
     "Tokens of training from scratch that a pruned start with some retraining is worth.",
-    _worth_arguments,
+    (_two_fits, _tokens_argument, arguments.interval_arguments),
     _worth,
     ("fit.json dense.json --at N0=27M,rho=0.3,L0=3.2 --tokens 1M,10M",),
 )
 
 
-# ``p2law plan best``: which method, and which parent, for a model of a given size.
-
-
-def _arguments(parser: ArgumentParser) -> None:
+def _best_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("methods", type=arguments.pairs, metavar="width=width.json,depth=depth.json", help="saved fits by method")
     add("--size", type=arguments.quantity, required=True, metavar="4B", help="parameters of the model wanted")
     add("--budget", type=arguments.quantity, required=True, metavar="100B", help="tokens; FLOPs with --charge flops")
     parent = {"type": arguments.pairs, "action": "append", "required": True, "metavar": "size=8B,tokens=15T,loss=2.1"}
-    add("--parent", help=f"{HELP}; repeat for several", **parent)
+    add("--parent", help=f"{_PARENT_HELP}; repeat for several", **parent)
     add("--scratch", metavar="FIT.json", help="training from scratch, to stand in the same list")
-    arguments.at_argument(parser, "NAME=VALUE", about="further columns of the laws")
-    arguments.law_argument(parser)
-    bill_arguments(parser)
-    arguments.interval_arguments(parser)
+    arguments.at_argument(parser, about="further columns of the laws")
 
 
 def _best(options: Namespace) -> Answer:
-    methods = {name: arguments.find(path, options) for name, path in options.methods}
-    scratch = None if options.scratch is None else arguments.find(options.scratch, options)
-    parents, curves = zip(*(parent_of(dict(each), options) for each in options.parent), strict=True)
+    from ...plan import best_pruning
+
+    methods = {name: arguments.find_source(path, options) for name, path in options.methods}
+    scratch = None if options.scratch is None else arguments.find_source(options.scratch, options)
+    parents, curves = zip(*(_parent(each, options) for each in options.parent), strict=True)
     names = ["?" if parent.params is None else format_quantity(parent.params) for parent in parents]
-    found = p2law.best_pruning(
+    found = best_pruning(
         methods,
         dict(zip(names, parents, strict=True)),
         size=options.size,
@@ -149,16 +142,15 @@ def _best(options: Namespace) -> Answer:
         parent_cost=options.charge,
         models_per_parent=options.children,
         scratch=scratch,
-        level=options.level,
-        method=options.method,
-        **arguments.point_of(options.at, *methods.values()),
+        **arguments.interval_options(options),
+        **arguments.at_point(options.at, *methods.values()),
     )
-    return told(found, *methods.values(), scratch, *curves)
+    return as_answer(found, *methods.values(), scratch, *curves)
 
 
-BEST = Question(
+BEST = AnswerCommand(
     "Which pruning method and which parent give the lowest loss at a size, within a budget.",
-    _arguments,
+    (_best_arguments, arguments.law_argument, _charge_arguments, arguments.interval_arguments),
     _best,
     (
         "width=fit.json --size 10M --budget 10M --parent size=14M,loss=3.3 --parent size=27M,loss=3.2",

@@ -1,20 +1,20 @@
-"""``p2law plan tokens``: how many tokens are enough."""
+"""``p2law plan tokens``, ``larger`` and ``stop``: how long to train."""
 
 from argparse import ArgumentParser, Namespace
-
-import p2law
+from typing import TYPE_CHECKING
 
 from ...errors import FitError
-from ...plan import Criterion, Price, Recovered, Remaining, Slope, Target
 from .. import arguments
-from ..command import Answer, Question, told
+from ..command import Answer, AnswerCommand, as_answer
+
+if TYPE_CHECKING:
+    from ...plan import Criterion
 
 _PER = {"token": "token", "1B": "1e9 tokens", "doubling": "doubling"}
 _COSTS = ("per_token", "per_flop", "per_gpu_hour")
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    arguments.fit_arguments(parser, literature=True)
+def _tokens_arguments(parser: ArgumentParser) -> None:
     arguments.at_argument(parser, "N0=8B,rho=0.25,L0=2.1")
     group = parser.add_argument_group("when it is enough (one of these)").add_mutually_exclusive_group(required=True)
     add = group.add_argument
@@ -24,9 +24,8 @@ def _arguments(parser: ArgumentParser) -> None:
     add("--target", type=arguments.quantity, metavar="LOSS", help="the loss is down to this")
     add("--per-nat", type=arguments.quantity, metavar="MONEY", help="worth of one nat: stop when a token costs more")
     add = parser.add_argument_group("more about that").add_argument
-    add(
-        "--start", type=arguments.quantity, metavar="1M", help="with --recovered: tokens from which recovery is counted"
-    )
+    start = "with --recovered: tokens from which recovery is counted"
+    add("--start", type=arguments.quantity, metavar="1M", help=start)
     add("--per", choices=tuple(_PER), help="with --slope (default: token; 1B: a billion tokens)")
     add("--per-token", type=arguments.quantity, metavar="MONEY", help="with --per-nat: cost of training on one token")
     add("--per-flop", type=arguments.quantity, metavar="MONEY", help="or of one FLOP")
@@ -35,10 +34,12 @@ def _arguments(parser: ArgumentParser) -> None:
     add("--peak", type=arguments.quantity, metavar="990T", help="FLOPs per second of one GPU")
     add("--currency", metavar="USD", help="with --per-nat: what to call the money")
     add("--control", metavar="FIT.json", help="baseline control: a fit of law power to the control's curve")
-    arguments.interval_arguments(parser)
 
 
-def _criterion(options: Namespace) -> Criterion:
+def _criterion(options: Namespace) -> "Criterion":
+    """The one criterion that the options give, once those that go with another are refused."""
+    from ...plan import Price, Recovered, Remaining, Slope, Target
+
     costs = {name: getattr(options, name) for name in (*_COSTS, "mfu", "peak")}
     _only_with("--recovered", options.recovered, start=options.start)
     _only_with("--slope", options.slope, per=options.per)
@@ -57,27 +58,29 @@ def _criterion(options: Namespace) -> Criterion:
 
 
 def _only_with(flag: str, value: float | None, **others: object) -> None:
+    """Refuse options that go with a flag which is not given."""
     for name, given in others.items():
         if value is None and given is not None:
             raise FitError(f"--{name.replace('_', '-')} goes with {flag}, which is not given.")
 
 
 def _tokens(options: Namespace) -> Answer:
-    source, control = arguments.find(options.fit, options), arguments.maybe(options.control, options)
-    plan = p2law.optimal_tokens(
+    from ...plan import optimal_tokens
+
+    source, control = arguments.find_source(options.fit, options), arguments.optional_fit(options.control, options)
+    plan = optimal_tokens(
         source,
         criterion=_criterion(options),
-        level=options.level,
-        method=options.method,
+        **arguments.interval_options(options),
         control=control,
-        **arguments.at_of(options.at, source, control),
+        **arguments.at_columns(options.at, source, control),
     )
-    return told(plan, source, control, draw=lambda record, ax: p2law.plot.tokens(record, ax))
+    return as_answer(plan, source, control, picture="tokens")
 
 
-TOKENS = Question(
+TOKENS = AnswerCommand(
     "How many tokens are enough, by a criterion of your choice.",
-    _arguments,
+    (arguments.source_arguments, _tokens_arguments, arguments.interval_arguments),
     _tokens,
     (
         "fit.json --remaining 0.02 --at N0=27M,rho=0.3,L0=3.2",
@@ -89,11 +92,7 @@ TOKENS = Question(
 )
 
 
-# ``p2law plan larger``: the whole curve of models not trained yet.
-
-
 def _larger_arguments(parser: ArgumentParser) -> None:
-    arguments.fit_arguments(parser)
     arguments.at_argument(parser, "N0=54M,rho=0.3,L0=3.1", about="the models: the law's columns but its tokens")
     add = parser.add_argument
     add("--tokens", type=arguments.grid, required=True, metavar="1M:100M", help="the curve: low:high, or values")
@@ -101,14 +100,16 @@ def _larger_arguments(parser: ArgumentParser) -> None:
     what = "its columns for the parents, e.g. the tokens they were trained on"
     add("--parents-at", type=arguments.columns, metavar="D=160M", help=what)
     add("--control", metavar="FIT.json", help="baseline control: a fit of law power to the new parent's control")
-    arguments.interval_arguments(parser)
 
 
 def _larger(options: Namespace) -> Answer:
-    fit = arguments.load(options.fit, options)
-    parents, control = arguments.maybe(options.parents, options), arguments.maybe(options.control, options)
+    from ...plan import extrapolate
+
+    fit = arguments.load_fit(options.fit, options)
+    parents = arguments.optional_fit(options.parents, options)
+    control = arguments.optional_fit(options.control, options)
     tokens = str(fit.law.variable("tokens"))
-    at = arguments.at_of(options.at, fit)
+    at = arguments.at_columns(options.at, fit)
     if tokens in at:
         raise FitError(f"--at says which models; the {tokens} of their curves go into --tokens.")
     at[tokens] = options.tokens
@@ -117,20 +118,19 @@ def _larger(options: Namespace) -> Answer:
         if base is None or base in at:
             raise FitError(f"--parents forecasts L0: {'leave it out of --at' if base else fit.law.name + ' has none'}.")
         at[base] = parents
-    found = p2law.extrapolate(
+    found = extrapolate(
         fit,
-        level=options.level,
-        method=options.method,
+        **arguments.interval_options(options),
         control=control,
-        parent=arguments.at_of([options.parents_at], parents) if options.parents_at else None,
+        parent=arguments.at_columns([options.parents_at], parents) if options.parents_at else None,
         **at,
     )
-    return told(found, fit, parents, control, draw=lambda record, ax: p2law.plot.extrapolation(record, ax))
+    return as_answer(found, fit, parents, control, picture="extrapolation")
 
 
-LARGER = Question(
+LARGER = AnswerCommand(
     "Forecast the whole curve of larger models, other rates, more tokens.",
-    _larger_arguments,
+    (arguments.fit_arguments, _larger_arguments, arguments.interval_arguments),
     _larger,
     (
         "fit.json --at N0=54M,rho=0.3,L0=3.1 --tokens 1M:20M",
@@ -139,39 +139,39 @@ LARGER = Question(
 )
 
 
-# ``p2law plan stop``: what the rest of a running curve would still bring.
-
-
 def _stop_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("table", metavar="RUN", help=f"checkpoints so far of one run: {arguments.HELP}")
+    add("table", metavar="RUN", help=f"checkpoints so far of one run: {arguments.TABLE_HELP}")
     add("--tokens", type=arguments.quantity, required=True, metavar="1B", help="tokens the run is planned for")
-    add("--eps", type=arguments.quantity, required=True, metavar="NATS", help="loss that is not worth training for")
+    eps = "smallest loss improvement worth training for"
+    add("--eps", type=arguments.quantity, required=True, metavar="NATS", help=eps)
     add("--fit", metavar="FIT.json", help="a law fitted to other runs, put together with this run's own checkpoints")
     add("--control", metavar="FIT.json", help="baseline control: a fit of law power to the control's curve")
     arguments.level_argument(parser, "confidence level, and probability from which on to stop")
-    arguments.law_argument(parser)
-    rows = arguments.table_arguments(parser)
-    rows.add_argument("--min-tokens", type=arguments.quantity, metavar="300k", help="leave out the warm-up")
-    rows.add_argument("--max-tokens", type=arguments.quantity, metavar="5M", help="leave out later rows, to try it out")
+
+
+def _rows_arguments(parser: ArgumentParser) -> None:
+    add = arguments.table_arguments(parser).add_argument
+    add("--min-tokens", type=arguments.quantity, metavar="300k", help="leave out the warm-up")
+    add("--max-tokens", type=arguments.quantity, metavar="5M", help="leave out later rows, to try it out")
 
 
 def _stop(options: Namespace) -> Answer:
-    fit, control = arguments.maybe(options.fit, options), arguments.maybe(options.control, options)
-    frame = arguments.rows(options)
+    from ...plan import stop_rule
+
+    fit, control = arguments.optional_fit(options.fit, options), arguments.optional_fit(options.control, options)
+    frame = arguments.read_rows(options)
     name = "D" if fit is None else str(fit.law.variable("tokens"))
     if name in frame.columns:
         low, high = options.min_tokens or 0.0, options.max_tokens or float("inf")
         frame = frame[(frame[name] >= low) & (frame[name] <= high)]
-    found = p2law.stop_rule(
-        frame, tokens=options.tokens, eps=options.eps, fit=fit, control=control, level=options.level
-    )
-    return told(found, fit, control, draw=lambda record, ax: p2law.plot.stop(record, ax))
+    found = stop_rule(frame, tokens=options.tokens, eps=options.eps, fit=fit, control=control, level=options.level)
+    return as_answer(found, fit, control, picture="stop")
 
 
-STOP = Question(
+STOP = AnswerCommand(
     "Stop or go on: the gain left in a running curve, and the probability that stopping now loses little.",
-    _stop_arguments,
+    (_stop_arguments, arguments.law_argument, _rows_arguments),
     _stop,
     (
         "mini-pruning --where run=27M-width-0.5-lr0.2-s0 --min-tokens 1M --tokens 20M --eps 0.005",

@@ -1,12 +1,13 @@
 """Real curves that ship with p2law, each with a data card (``describe``)."""
 
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from ...errors import DataError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    import pandas as pd
 
 _FIT_READY = {
     "mini-pruning": "phase == 'const' and method != 'control'",
@@ -22,7 +23,7 @@ def names() -> tuple[str, ...]:
     return tuple(_FIT_READY)
 
 
-def load(name: str, *, rows: str = "fit", **where: Any) -> pd.DataFrame:
+def load(name: str, *, rows: str = "fit", **where: Any) -> "pd.DataFrame":
     """Load a bundled data set.
 
     Parameters
@@ -46,6 +47,8 @@ def load(name: str, *, rows: str = "fit", **where: Any) -> pd.DataFrame:
     DataError
         If there is no such data set, column or value.
     """
+    import pandas as pd  # here, so that the names of the data sets come without it
+
     _known(name)
     if rows not in ("fit", "all"):
         raise DataError(f"rows={rows!r}: choose 'fit' or 'all'.")
@@ -74,5 +77,7 @@ def _known(name: Any) -> None:
         raise DataError(f"no data set {name!r}; there are {', '.join(_FIT_READY)}.")
 
 
-def _file(name: str, kind: str) -> Traversable:
+def _file(name: str, kind: str) -> "Traversable":
+    from importlib.resources import files
+
     return files(__name__).joinpath(f"{name.replace('-', '_')}.{kind}")
