@@ -79,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_parser() -> ArgumentParser:
     """The parser of all commands."""
     parser = ArgumentParser("p2law", description=ABOUT, epilog=FIRST_STEPS, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("--version", action=_Version, nargs=0, default=SUPPRESS, help="show the version and exit")
+    version = "show program's version number and exit"
+    parser.add_argument("--version", action=_Version, nargs=0, default=SUPPRESS, help=version)
     experiments.add(add_commands(parser, COMMANDS))
     return parser
 

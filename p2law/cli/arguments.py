@@ -15,7 +15,6 @@ from ..data.quantities import parse_quantity
 from ..errors import DataError, FitError, LawError, P2LawError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from ..fitting.result import Fit
@@ -210,14 +209,14 @@ def check_names(points: Sequence[Columns], *sources: "Source | None") -> None:
             raise DataError(f"--at {name}=...: there is no column {name!r}; there are {', '.join(known)}.")
 
 
-def at_columns(points: Sequence[Columns], *sources: "Source | None") -> "dict[str, float | np.ndarray]":
+def at_columns(points: Sequence[Columns], *sources: "Source | None") -> dict[str, Any]:
     """The columns of ``--at`` as keywords: numbers for one point, arrays for several, (points,)."""
     check_names(points, *sources)
     frame = as_table(points)
     return {str(name): column.item() if len(frame) == 1 else column.to_numpy() for name, column in frame.items()}
 
 
-def at_point(points: Sequence[Columns], *sources: "Source | None") -> dict[str, float]:
+def at_point(points: Sequence[Columns], *sources: "Source | None") -> dict[str, Any]:
     """The columns of ``--at`` as keywords where a command takes one point; refuses several."""
     check_names(points, *sources)
     frame = as_table(points)
@@ -271,23 +270,28 @@ def find_source(text: str, options: Namespace) -> "Source":
 
 
 def load_fit(path: str, options: Namespace) -> "Fit":
-    """A saved fit, resampled where ``--draws`` asks for it. Laws of p2law are known; others come from ``--law``."""
+    """A saved fit, resampled where ``--draws`` asks for it."""
+    if path in published():
+        raise FitError(f"{path} are constants without rows: this needs a saved fit.")
+    fit = _read_fit(path, options.law)
+    draws = getattr(options, "draws", None)
+    return fit if draws is None else fit.bootstrap(draws)
+
+
+def _read_fit(path: str, laws: Sequence[str]) -> "Fit":
+    """A saved fit of a law of p2law, or of the first of these laws that is its own."""
     from ..fitting.joint import Joint
     from ..fitting.result import Fit
 
-    if path in published():
-        raise FitError(f"{path} are constants without rows: this needs a saved fit.")
     file, group = _file_and_group(path)
-    for tried, name in enumerate((None, *options.law)):
+    failed = []
+    for name in (None, *laws):
         law = None if name is None else find_law(name)
         try:
-            fit = Joint.from_json(Path(file), law=law).of(group) if group else Fit.from_json(Path(file), law=law)
-            break
+            return Joint.from_json(Path(file), law=law).of(group) if group else Fit.from_json(Path(file), law=law)
         except FitError as error:
-            if tried == len(options.law):
-                raise FitError(f"{path}: {error}", remedies=error.remedies) from error
-    draws = getattr(options, "draws", None)
-    return fit if draws is None else fit.bootstrap(draws)
+            failed.append(error)
+    raise FitError(f"{path}: {failed[-1]}", remedies=failed[-1].remedies) from failed[-1]
 
 
 def optional_fit(path: str | None, options: Namespace) -> "Fit | None":

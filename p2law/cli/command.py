@@ -28,7 +28,7 @@ class LazyParser(ArgumentParser):
 
     fill: Callable[[], object] | None = None
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As argparse does."""
         fill, self.fill = self.fill, None
         if fill is not None:

@@ -152,7 +152,7 @@ def _predict(options: Namespace) -> Answer:
     return Answer("\n".join(lines), pd.concat([asked, table], axis=1), sources=(source, control))
 
 
-def _one(source: "Source", control: "Fit | None", at: dict[str, float], options: Namespace) -> "pd.DataFrame":
+def _one(source: "Source", control: "Fit | None", at: dict[str, Any], options: Namespace) -> "pd.DataFrame":
     """The prediction at one point, one row: the loss, and its lower and upper end where asked for."""
     import pandas as pd
 

@@ -304,6 +304,8 @@ def test_bare_call_shows_the_way(capsys):
     out = capsys.readouterr().out
     assert all(command in out for command in cli.COMMANDS)
     assert "first steps:" in out
+    assert cli.ABOUT in out
+    assert p2law.__doc__.splitlines()[0] == cli.ABOUT
 
 
 @pytest.mark.slow

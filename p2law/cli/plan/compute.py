@@ -172,7 +172,7 @@ def _schedule_arguments(parser: ArgumentParser) -> None:
 
 def _schedule(options: Namespace) -> Answer:
     size = options.size
-    if size is None:
+    if options.size is None:
         sized = ("final_size", "average_size", "tokens", "flops")
         needs = next((name for name in sized if getattr(options, name) is not None), None)
         if needs:

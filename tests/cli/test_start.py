@@ -1,0 +1,31 @@
+"""The shell starts at once: what a command does not need is not imported. Checked in fresh interpreters."""
+
+import subprocess
+import sys
+
+RUN = """
+import contextlib, io, sys
+from p2law.cli import main
+for line in {lines!r}:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try:
+            code = main(line.split())
+        except SystemExit as left:
+            code = left.code
+    assert code == 0 and out.getvalue(), line
+print(*(name for name in ("numpy", "pandas", "jax", "matplotlib", "torch") if name in sys.modules))
+"""
+
+
+def loaded(*lines: str) -> set[str]:
+    """Which of the large packages these command lines import, one after the other in one interpreter."""
+    call = [sys.executable, "-c", RUN.format(lines=lines)]
+    return set(subprocess.run(call, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_help_and_version_import_nothing_large():
+    assert loaded("--help", "--version", "fit --help", "plan --help", "plot curves --help", "data") == set()
+
+
+def test_help_of_experiments_imports_nothing_large():
+    assert loaded(*(f"experiments {name} --help" for name in ("", "run", "lr", "text"))) == set()
