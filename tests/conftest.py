@@ -1,7 +1,9 @@
 """Fixtures shared by all tests: public tables where they are at hand, and two small synthetic ones with their fits."""
 
+import os
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,21 @@ NOISE = 0.003
 
 settings.register_profile("p2law", max_examples=10, deadline=None, derandomize=True, database=None)
 settings.load_profile("p2law")
+
+
+def pytest_configure(config):
+    """Keep what JAX compiles for the next run, for other workers and for the interpreters that tests start."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and hasattr(config, "cache"):
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("jax"))
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Two workers for the whole suite; none where some tests are named, which start sooner without."""
+    return 0 if config.args_source is config.ArgsSource.ARGS else 2
 
 
 @pytest.fixture(scope="session")

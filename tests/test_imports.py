@@ -9,21 +9,16 @@ import pytest
 
 import p2law
 
-IMPORT = """
+IMPORT_AND_FIT = """
 import json, sys
 import jax, pandas
 given = set(sys.modules)
 import p2law
 from jax._src import xla_bridge
-print(json.dumps({"modules": [*set(sys.modules) - given], "backends": list(xla_bridge._backends)}))
-"""
-FIT = """
-import json, sys
-import jax, jax.numpy as jnp
-import p2law
+imported, backends = [*set(sys.modules) - given], list(xla_bridge._backends)
 
 def precision():
-    return [jax.config.jax_enable_x64, str(jnp.ones(1).dtype), jax.config.jax_default_device]
+    return [jax.config.jax_enable_x64, str(jax.numpy.ones(1).dtype), jax.config.jax_default_device]
 
 before = precision()
 size, tokens = [1e7, 1e8, 1e9] * 4, [1e8, 1e9, 1e10, 1e11] * 3
@@ -31,6 +26,8 @@ fit = p2law.fit("chinchilla", {"N": size, "D": tokens, "loss": [5.2, 3.6, 2.9, 3
 numbers = [*fit.params.values(), *fit.standard_errors.values(), fit.objective_value, fit.predict(N=1e8, D=1e10)]
 arrays = [fit.fitted, fit.residuals, fit.predict(N=size, D=tokens)]
 print(json.dumps({
+    "imported": imported,
+    "backends": backends,
     "before": before,
     "after": precision(),
     "numbers": numbers,
@@ -49,30 +46,27 @@ def fresh(code: str, **environment: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def imported() -> dict:
-    return fresh(IMPORT)
-
-
-@pytest.fixture(scope="module")
 def single() -> dict:
-    """A fit where the user works in JAX's default precision."""
-    return fresh(FIT, JAX_ENABLE_X64="0")
+    """An import and a fit where the user works in JAX's default precision and promotion."""
+    return fresh(IMPORT_AND_FIT, JAX_ENABLE_X64="0")
 
 
 @pytest.fixture(scope="module")
-def double() -> dict:
-    return fresh(FIT, JAX_ENABLE_X64="1")
+def strict() -> dict:
+    """The same in double precision, where the user also forbids every promotion."""
+    promotion = {"JAX_NUMPY_RANK_PROMOTION": "raise", "JAX_NUMPY_DTYPE_PROMOTION": "strict"}
+    return fresh(IMPORT_AND_FIT, JAX_ENABLE_X64="1", **promotion)
 
 
 @pytest.mark.parametrize(
     "module", ["matplotlib", "torch", "scipy.stats", "scipy.special", "pyarrow", "tqdm", "IPython", "p2law.plan"]
 )
-def test_import_does_not_load(imported, module):
-    assert module not in imported["modules"]
+def test_import_does_not_load(single, module):
+    assert module not in single["imported"]
 
 
-def test_import_starts_no_jax_backend(imported):
-    assert imported["backends"] == []
+def test_import_starts_no_jax_backend(single):
+    assert single["backends"] == []
 
 
 @pytest.mark.parametrize("module", ["matplotlib", "torch", "scipy.stats"])
@@ -80,19 +74,13 @@ def test_fit_does_not_load(single, module):
     assert module not in single["modules"]
 
 
-def test_flag_and_dtype_of_the_user_are_untouched(single, double):
+def test_flag_and_dtype_of_the_user_are_untouched(single, strict):
     assert single["before"] == single["after"] == [False, "float32", None]
-    assert double["before"] == double["after"] == [True, "float64", None]
+    assert strict["before"] == strict["after"] == [True, "float64", None]
 
 
-def test_numbers_do_not_depend_on_the_users_precision(single, double):
-    assert single["numbers"] == double["numbers"]
-
-
-@pytest.mark.parametrize("flag", ["JAX_NUMPY_RANK_PROMOTION=raise", "JAX_NUMPY_DTYPE_PROMOTION=strict"])
-def test_numbers_do_not_depend_on_the_users_promotion(single, flag):
-    name, value = flag.split("=")
-    assert fresh(FIT, **{name: value})["numbers"] == single["numbers"]
+def test_numbers_do_not_depend_on_the_users_precision_and_promotion(single, strict):
+    assert single["numbers"] == strict["numbers"]
 
 
 def test_results_are_numpy_and_python(single):
