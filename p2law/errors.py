@@ -1,15 +1,11 @@
 """Errors and warnings: every message names the column, row or value and what to do. Old names of public arguments."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-from collections.abc import Iterable
-from typing import Literal
-
 ReadRemedy = Literal["columns", "tokens_per_step", "metric", "given", "run"]
 FitRemedy = Literal["law", "group", "draws", "control", "parent", "parent_columns"]
 TextRemedy = Literal["end", "field", "splits"]

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -160,6 +158,9 @@ class LossCurve:
 @lru_cache(maxsize=64)
 def _compiled_slope(law: Law, control: Law | None = None) -> Callable[..., Any]:
     """Derivative of the loss by tokens; the control's loss in the place of the baseline where there is one."""
+    import jax
+    import jax.numpy as jnp
+
     base = law.variable("loss")
 
     def at(law: Law, tokens: Any, columns: Any, params: Any) -> Any:

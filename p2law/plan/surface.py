@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 from ..data.arguments import number
@@ -69,6 +68,8 @@ class Surface:
         with np.errstate(all="ignore"):
             if p is not None:
                 return give * p.alpha * p.A * N**-p.alpha - p.beta * p.B * D**-p.beta
+            import jax  # here: published constants of a sum of powers are planned with at once
+
             with float64():
                 ends = np.broadcast_arrays(N, D)
                 path = tuple(np.asarray(v, dtype=float) for v in np.broadcast_arrays(-give * N, D))

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from p2law.cli import COMMANDS
+
 RUN = """
 import contextlib, io, sys
 from p2law.cli import main
@@ -29,3 +31,17 @@ def test_help_and_version_import_nothing_large():
 
 def test_help_of_experiments_imports_nothing_large():
     assert loaded(*(f"experiments {name} --help" for name in ("", "run", "lr", "text"))) == set()
+
+
+def names(commands, before=""):
+    for name, command in commands.items():
+        yield before + name
+        yield from names(getattr(command, "commands", {}), f"{before}{name} ")
+
+
+def test_no_help_imports_pandas_or_jax():
+    assert loaded(*(f"{name} --help" for name in names(COMMANDS))) <= {"numpy"}
+
+
+def test_laws_are_listed_without_pandas_and_jax():
+    assert loaded("laws", "laws p2") <= {"numpy"}
