@@ -35,7 +35,6 @@ KNOWN: dict[str, set[str]] = {
         *(f"fitting/{name}.py" for name in ("result", "run_effect", "saved", "solver/covariance")),
         *(f"fitting/uncertainty/{name}.py" for name in ("design", "estimate", "forecast", "identifiability")),
         *(f"fitting/uncertainty/{name}.py" for name in ("intervals", "profile", "resampling")),
-        *(f"validate/{name}.py" for name in ("holdout", "scores")),
     },
     "top": set(),
     "folders": {"experiments", "experiments/prune", "plan"},

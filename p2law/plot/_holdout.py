@@ -55,14 +55,14 @@ def holdout(
     """
     style.check(result, "Holdout", "p2law.holdout")
     method = result.law.name if method is None else method
-    comparator = _best_baseline(result) if comparator is None else comparator
+    comparator = (result.best_baseline or "") if comparator is None else comparator
     for name in (method, comparator):
         if name and name not in result.methods:
             raise DataError(f"method={name!r}: choose one of {', '.join(result.methods)}.")
     x = _column(result, x)
     ax = style.axes_of(ax)  # only now: a mistake must not leave an empty figure open
-    table = result.rows
-    rows, others = table[table["method"] == method], table[table["method"] == comparator]
+    rows = result.rows_of(method)
+    others = result.rows_of(comparator) if comparator else rows[:0]
     by = "run" if rows["run"].nunique() <= MOST else "fold"
     colours = _colours(ax, rows[by])
     ax.axhline(0.0, color=style.foreground(ax), linewidth=0.9, zorder=1)
@@ -73,7 +73,7 @@ def holdout(
         looks, part = _comparator_looks(single=len(part) == 1), part.sort_values(x)
         ax.plot(part[x], 100 * part["relative"], color=colours[part[by].iloc[0]], linewidth=1.1, alpha=0.8, **looks)
     variable = next(v for v in result.law.variables if v.name == x)
-    counts = variable.kind.role in ("tokens", "size") and table[x].min() > 0
+    counts = variable.kind.role in ("tokens", "size") and result.rows[x].min() > 0
     style.format_axis(ax.xaxis, style.label_of(variable), log=bool(counts))
     ax.set_ylabel(f"predicted / measured {result.law.response.name} − 1 (%)")
     reach = 100 * float(pd.concat([rows, others])["relative"].abs().max())
@@ -82,13 +82,6 @@ def holdout(
     handles = _key(ax, colours, rows, method, comparator, single=curves.ngroups == len(rows))
     style.finish(ax, _title(result, method), legend=legend, handles=handles, beside=True)
     return ax
-
-
-def _best_baseline(result: "Holdout") -> str:
-    """Name of the naive baseline with the smallest error relative to the law's; empty if none applies."""
-    table = result.to_frame()
-    naive = table[table["coverage"].isna() & (table.index != result.law.name)]
-    return "" if naive.empty else str(naive.index[int(np.argmin(naive["ratio"]))])
 
 
 def _column(result: "Holdout", x: str | None) -> str:
@@ -130,7 +123,7 @@ def _title(result: "Holdout", method: str) -> str:
     split = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
     covered = "" if np.isnan(line["coverage"]) else f" · {100 * line['coverage']:.3g} % covered"
     verdict = "" if result.generalises or method != result.law.name else "DOES NOT GENERALISE · "
-    return f"{result.law.title} · {verdict}{split.replace('->', '→')}\nrms {line['rms']:.3g} nats{covered}"
+    return f"{result.law.title} · {verdict}{split.replace('->', '→')}\nRMSE {line['rms']:.3g} nats{covered}"
 
 
 def _key(

@@ -6,7 +6,7 @@ with it. Its numbered wording is not known to us; these are the trends as number
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -28,11 +28,38 @@ STEP = 1e-3
 """Step of the central differences in the logarithm of a column."""
 TOWARDS_ZERO = 1e-3
 """How far below the smallest fitted rate the excess is followed on its way to zero."""
-GONE = 1e-12
+LEAST_EXCESS = 1e-12
 """Excess (nats) that rounding of the loss no longer resolves."""
 ONE_POWER = 0.05
 """The excess counts as one power of the rate if its local exponent varies by no more than this fraction."""
 Status = Literal["holds", "uncertain", "fails", "does not apply"]
+
+
+def conditions(fit: "Fit", *, level: float = 0.95) -> "Conditions":
+    """Check the behaviours the P² paper requires of a law, over the range of the rows fitted.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit of any law; conditions whose columns it lacks are said not to apply.
+    level : float
+        Confidence level of the interval of each margin.
+
+    Returns
+    -------
+    Conditions
+        ``checked``: for each condition status, margin with interval, its meaning, and where it fails first
+        (fewest tokens, then lowest rate, then smallest model). With ``baseline="control"`` falling refers to the excess
+        over the control, whose own fall is not the law's.
+
+    Raises
+    ------
+    FitError
+        If the level does not lie between 0 and 1.
+    """
+    require_fit("fit", fit)
+    grid = _Grid.over(fit)
+    return Conditions(fit.law, fit.baseline, level, tuple(_check(fit, grid, rule, level) for rule in RULES))
 
 
 @dataclass(frozen=True)
@@ -76,8 +103,8 @@ class Conditions(Record):
 
     def to_frame(self) -> pd.DataFrame:
         """One row per condition."""
-        fields = ("name", "status", "margin", "lower", "upper", "meaning", "note")
-        return pd.DataFrame([{f: getattr(c, f) for f in fields} for c in self.checked])
+        names = [each.name for each in fields(Condition)]
+        return pd.DataFrame([{name: getattr(c, name) for name in names} for c in self.checked])
 
     def _report(self) -> Report:
         base = self.law.variable("loss")
@@ -87,43 +114,17 @@ class Conditions(Record):
         return Report(head, [str(condition) for condition in self.checked])
 
 
-def conditions(fit: "Fit", *, level: float = 0.95) -> Conditions:
-    """Check the behaviours the P² paper requires of a law, over the range of the rows fitted.
-
-    Parameters
-    ----------
-    fit : Fit
-        A fit of any law; conditions whose columns it lacks are said not to apply.
-    level : float
-        Confidence level of the interval of each margin.
-
-    Returns
-    -------
-    Conditions
-        ``checked``: for each condition status, margin with interval, its meaning, and where it fails first
-        (fewest tokens, then lowest rate, then smallest model). With ``baseline="control"`` falling refers to the excess
-        over the control, whose own fall is not the law's.
-
-    Raises
-    ------
-    FitError
-        If the level makes no sense.
-    """
-    require_fit("fit", fit)
-    grid = _Grid.over(fit)
-    checked = tuple(_check(fit, grid, rule, level) for rule in RULES)
-    return Conditions(fit.law, fit.baseline, level, checked)
-
-
 @dataclass(frozen=True, eq=False)
 class _Grid:
     """Points spanning the fitted range, tokens slowest so that the first in order is the first in tokens."""
 
     law: Law
     columns: Mapping[str, np.ndarray]
+    """The law's columns, (points,) each."""
 
     @classmethod
     def over(cls, fit: "Fit") -> "_Grid":
+        """The range of the rows fitted."""
         columns, base = fit.observations.columns, fit.law.variable("loss")
         order = {"tokens": 0, "rate": 1, "size": 2}
         free = sorted((v for v in fit.law.variables if v.name != base), key=lambda v: order.get(v.kind.role, 3))
@@ -135,17 +136,17 @@ class _Grid:
         return cls(fit.law, out)
 
     def excess(self, params: Mapping[str, float], **factors: float) -> np.ndarray:
-        """Loss above the baseline (the loss itself without one), columns multiplied by these factors."""
+        """Loss above the baseline (the loss itself without one), (points,), columns multiplied by these factors."""
         columns = {name: values * factors.get(name, 1.0) for name, values in self.columns.items()}
         base = self.law.variable("loss")
         loss = np.broadcast_to(self.law(**columns, **params), next(iter(columns.values())).shape)
         return loss - columns[base] if base else loss
 
-    def fall(self, params: Mapping[str, float], **factors: float) -> np.ndarray:
-        """-dL/dlog D: nats gained per e-fold of tokens."""
-        name = str(self.law.variable("tokens"))
-        up, down = (self.excess(params, **{**factors, name: float(np.exp(s * STEP))}) for s in (1, -1))
-        return (down - up) / (2 * STEP)
+    def slope(self, params: Mapping[str, float], role: str, **factors: float) -> np.ndarray:
+        """Derivative of the excess in the logarithm of the column of this role, (points,), nats per e-fold."""
+        name = str(self.law.variable(role))
+        up, down = (self.excess(params, **factors, **{name: float(np.exp(s * STEP))}) for s in (1, -1))
+        return (up - down) / (2 * STEP)
 
     def at(self, point: int) -> str:
         """A grid point in words."""
@@ -154,6 +155,7 @@ class _Grid:
 
 
 def _axis(values: np.ndarray) -> np.ndarray:
+    """Points along a column, over the range of its fitted values, (rows,)."""
     low, high = float(values.min()), float(values.max())
     if high == low:
         return np.array([low])
@@ -161,7 +163,7 @@ def _axis(values: np.ndarray) -> np.ndarray:
 
 
 def _parents(fit: "Fit", columns: Mapping[str, np.ndarray], base: str) -> np.ndarray:
-    """The baseline loss of the size nearest to each grid point."""
+    """The baseline loss of the size nearest to each grid point, (points,)."""
     size, losses = fit.law.variable("size"), fit.observations.columns[base]
     if size is None:
         return np.full(len(next(iter(columns.values()))), np.median(losses))
@@ -172,21 +174,27 @@ def _parents(fit: "Fit", columns: Mapping[str, np.ndarray], base: str) -> np.nda
 
 @dataclass(frozen=True)
 class _Rule:
+    """How a condition is checked."""
+
     name: str
     roles: tuple[str, ...]
-    """Columns needed."""
-    vary: str
-    """The role that must take more than one value in the data for the condition to be tested; empty if none need."""
+    """Columns needed; of the first the data need more than one value."""
     margins: Callable[[_Grid, Mapping[str, float]], np.ndarray]
-    """Margin at each grid point."""
+    """Margin at each grid point, (points,)."""
     meaning: str
     least: float = 0.0
     """The margin must be above this."""
 
 
+def _fall(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
+    """Nats gained per e-fold of tokens."""
+    return -grid.slope(params, "tokens")
+
+
 def _smaller_faster(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
+    """Exponent by which the fall shrinks with size."""
     name, factor = str(grid.law.variable("size")), float(np.exp(STEP))
-    small, large = grid.fall(params, **{name: 1 / factor}), grid.fall(params, **{name: factor})
+    small, large = (-grid.slope(params, "tokens", **{name: f}) for f in (1 / factor, factor))
     return (small - large) / (2 * STEP) / np.maximum(np.abs(small + large) / 2, 1e-300)
 
 
@@ -195,34 +203,31 @@ def _vanishes(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
     name = str(grid.law.variable("rate"))
     lowest = grid.columns[name] == grid.columns[name].min()
     first, near, far = (
-        np.maximum(np.abs(grid.excess(params, **{name: f})[lowest]), GONE / 10)
+        np.maximum(np.abs(grid.excess(params, **{name: f})[lowest]), LEAST_EXCESS / 10)
         for f in (1.0, 10 * TOWARDS_ZERO, TOWARDS_ZERO)
     )
     # A steep power is gone before that; then its way down counts.
-    return np.where(near > GONE, np.log(near / far) / np.log(10), np.log(first / near) / -np.log(10 * TOWARDS_ZERO))
+    on_its_way = np.log(first / near) / -np.log(10 * TOWARDS_ZERO)
+    return np.where(near > LEAST_EXCESS, np.log(near / far) / np.log(10), on_its_way)
 
 
 def _exponent(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
     """Local exponent of the excess in the rate; nan where there is no excess."""
-    name = str(grid.law.variable("rate"))
-    up, down = (grid.excess(params, **{name: float(np.exp(s * STEP))}) for s in (1, -1))
-    middle = grid.excess(params)
-    return (up - down) / (2 * STEP) / np.where(middle > 0, middle, np.nan)
+    excess = grid.excess(params)
+    return grid.slope(params, "rate") / np.where(excess > 0, excess, np.nan)
 
 
 RULES = (
-    _Rule("loss falls with tokens", ("tokens",), "tokens", _Grid.fall, "least fall, nats per e-fold of tokens"),
+    _Rule("loss falls with tokens", ("tokens",), _fall, "least fall, nats per e-fold of tokens"),
     _Rule(
         "smaller models fall faster",
-        ("tokens", "size", "loss"),
-        "size",
+        ("size", "tokens", "loss"),
         _smaller_faster,
         "least exponent by which the fall shrinks with size",
     ),
     _Rule(
         "loss tends to L0 as the rate tends to 0",
         ("rate", "loss"),
-        "rate",
         _vanishes,
         "least exponent of the excess on its way to a thousandth of the smallest rate",
         least=0.01,
@@ -230,7 +235,6 @@ RULES = (
     _Rule(
         "excess grows as a power of the rate",
         ("rate", "loss"),
-        "rate",
         _exponent,
         "least local exponent of the excess in the rate",
     ),
@@ -245,42 +249,36 @@ def _check(fit: "Fit", grid: _Grid, rule: _Rule, level: float) -> Condition:
     worst = int(np.nanargmin(margins)) if np.isfinite(margins).any() else 0
     # The interval belongs to the worst point, not to a minimum that jumps between points.
     interval = estimate(lambda p: float(rule.margins(grid, p)[worst]), fit, level=level)
-    fails = ~(margins > max(rule.least, _zero(margins)))
-    note = _where(grid, rule, margins, fails) if fails.any() else _shape(rule, margins)
-    status: Status = "fails" if fails.any() or note else "holds" if interval.lower > rule.least else "uncertain"
-    if not note and status == "uncertain":
-        note = "the interval also allows the opposite"
+    rounding = 1e-9 * max(float(np.nanmax(np.abs(margins), initial=0.0)), 1e-3)  # of zero in a central difference
+    fails = ~(margins > max(rule.least, rounding))
+    status: Status = "holds" if interval.lower > rule.least else "uncertain"
+    note = "" if status == "holds" else "the interval also allows the opposite"
+    if fails.any():
+        status, note = "fails", _where(grid, rule, margins, fails)
+    elif rule.margins is _exponent and np.ptp(margins) > ONE_POWER * np.abs(margins).mean():
+        ends = f"from {margins.min():.3g} to {margins.max():.3g}"
+        status, note = "fails", f"it grows, but not as one power: the exponent runs {ends}"
     return Condition(rule.name, status, float(margins[worst]), interval.lower, interval.upper, rule.meaning, note)
 
 
-def _zero(margins: np.ndarray) -> float:
-    """What rounding makes of zero in a central difference."""
-    return 1e-9 * max(float(np.nanmax(np.abs(margins), initial=0.0)), 1e-3)
-
-
 def _not_applicable(fit: "Fit", rule: _Rule) -> str:
+    """Why a condition cannot be tested on this fit; empty if it can."""
     missing = [role for role in rule.roles if fit.law.variable(role) is None]
     if missing:
         words = {"size": "model size", "rate": "pruning rate", "loss": "baseline loss", "tokens": "tokens"}
         return f"{fit.law.name} has no column of {words[missing[0]]}"
-    name = str(fit.law.variable(rule.vary))
+    name = str(fit.law.variable(rule.roles[0]))
     if name in single_levels(fit.observations, fit.law):
-        return f"the rows fitted have one {name}, so nothing in them speaks of it"
+        return f"the fitted rows have one {name} only, which cannot test it"
     return ""
 
 
 def _where(grid: _Grid, rule: _Rule, margins: np.ndarray, fails: np.ndarray) -> str:
+    """Where a condition fails, from its margins and where they are too small, (points,) each."""
     if rule.margins is _vanishes:
-        return "something is left of the excess at any rate"
+        return "an excess remains however small the rate"
     if np.nanmax(np.abs(margins), initial=0.0) < 1e-6:
         return "there is no difference at all"
     why = "no excess above the baseline there; " if np.isnan(margins[fails]).any() else ""
     share = f"{100 * fails.mean():.3g} % of {len(margins)} grid points"
     return f"{why}fails at {share}, first at {grid.at(int(np.argmax(fails)))}"
-
-
-def _shape(rule: _Rule, margins: np.ndarray) -> str:
-    """For the last condition: whether what grows is one power."""
-    if rule.margins is not _exponent or np.ptp(margins) <= ONE_POWER * np.abs(margins).mean():
-        return ""
-    return f"it grows, but not as one power: the exponent runs from {margins.min():.3g} to {margins.max():.3g}"

@@ -1,4 +1,4 @@
-"""How often intervals hold the truth: the design of a fit, its constants taken as true, measured again and again."""
+"""How often intervals contain the truth: the design of a fit, its constants taken as true, measured again and again."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +16,69 @@ from ..fitting.uncertainty.resampling import refit
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
+
+
+def coverage(
+    fit: "Fit",
+    noise: "Noise",
+    *,
+    levels: Sequence[float] = (0.8, 0.95),
+    reps: int = 600,
+    method: Method = "wald",
+    draws: int = 200,
+    rng: int = 0,
+    **at: Any,
+) -> pd.DataFrame:
+    """Share of simulated measurements of this design whose intervals contain the truth.
+
+    Parameters
+    ----------
+    fit : Fit
+        Its rows are the design and its constants the truth.
+    noise : Noise
+        Of the simulated losses.
+    levels : sequence of float
+        Confidence levels.
+    reps : int
+        Simulated measurements.
+    method : {"wald", "bootstrap", "profile"}
+        Of the intervals; ``draws`` bootstrap draws each.
+    rng : int
+        Seed.
+    **at
+        Columns of a forecast (``N0=16e9, D=3e8, ...``); without them, intervals of the constants are checked.
+
+    Returns
+    -------
+    DataFrame
+        quantity, level, covered (share), width (median of the interval), reps.
+
+    Raises
+    ------
+    FitError
+        If no simulated measurement could be fitted.
+    """
+    columns = prediction_columns(fit, at=at)[0] if at else None
+    losses = [] if columns is None else loss_at(fit, columns)
+    true = {f"loss {i}" if len(losses) > 1 else "loss": float(v) for i, v in enumerate(losses)} or dict(fit.params)
+    ends: dict[float, list[np.ndarray]] = {level: [] for level in levels}
+    for one in simulated(fit, noise, reps=reps, rng=rng):
+        drawn = one.bootstrap(draws, rng=rng) if method == "bootstrap" else one
+        for level in levels:
+            if columns is None:
+                table = parameters(drawn, level=level, method=method)
+            else:
+                table = predictions(drawn, columns, level=level, kind="mean", method=method)
+            ends[level].append(table[["lower", "upper"]].to_numpy())
+    out, values = [], np.array(list(true.values()))
+    for level, found in ends.items():
+        if not found:
+            raise FitError("no simulated measurement of this design could be fitted.")
+        lower, upper = np.stack(found).transpose(2, 0, 1)
+        covered, width = np.mean((lower <= values) & (values <= upper), axis=0), np.median(upper - lower, axis=0)
+        for name, share, median in zip(true, covered.tolist(), width.tolist(), strict=True):
+            out.append((name, level, share, median, len(found)))
+    return pd.DataFrame(out, columns=pd.Index(["quantity", "level", "covered", "width", "reps"]))
 
 
 @dataclass(frozen=True)
@@ -77,78 +140,3 @@ def simulated(fit: "Fit", noise: Noise, *, reps: int, rng: int) -> "Iterator[Fit
                 observations=replace(fit.observations, response=loss),
                 resampled=None,
             )
-
-
-def coverage(
-    fit: "Fit",
-    noise: Noise,
-    *,
-    levels: Sequence[float] = (0.8, 0.95),
-    reps: int = 600,
-    method: Method = "wald",
-    draws: int = 200,
-    rng: int = 0,
-    **at: Any,
-) -> pd.DataFrame:
-    """Share of simulated measurements of this design whose intervals hold the truth.
-
-    Parameters
-    ----------
-    fit : Fit
-        Its rows are the design and its constants the truth.
-    noise : Noise
-        Of the simulated losses.
-    levels : sequence of float
-        Confidence levels.
-    reps : int
-        Simulated measurements.
-    method : {"wald", "bootstrap", "profile"}
-        Of the intervals; ``draws`` bootstrap draws each.
-    rng : int
-        Seed.
-    **at
-        Columns of a forecast (``N0=16e9, D=3e8, ...``); without them the constants are looked at.
-
-    Returns
-    -------
-    DataFrame
-        quantity, level, covered (share), width (median of the interval), reps.
-
-    Raises
-    ------
-    FitError
-        If no simulated measurement could be fitted.
-    """
-    columns = prediction_columns(fit, at=at)[0] if at else None
-    true = _truth(fit, columns)
-    rows = []
-    for one in simulated(fit, noise, reps=reps, rng=rng):
-        drawn = one.bootstrap(draws, rng=rng) if method == "bootstrap" else one
-        for level in levels:
-            if columns is None:
-                table = parameters(drawn, level=level, method=method)
-            else:
-                table = predictions(drawn, columns, level=level, kind="mean", method=method)
-            rows.append((level, table["lower"].to_numpy(), table["upper"].to_numpy()))
-    if not rows:
-        raise FitError("no simulated measurement of this design could be fitted.")
-    return _counted(true, rows)
-
-
-def _truth(fit: "Fit", columns: dict[str, np.ndarray] | None) -> dict[str, float]:
-    if columns is None:
-        return dict(fit.params)
-    losses = loss_at(fit, columns)
-    return {f"loss {i}" if len(losses) > 1 else "loss": float(v) for i, v in enumerate(losses)}
-
-
-def _counted(true: dict[str, float], rows: list[tuple[float, np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    out = []
-    values = np.array(list(true.values()))
-    for level in dict.fromkeys(row[0] for row in rows):
-        lower, upper = (np.array([row[i] for row in rows if row[0] == level]) for i in (1, 2))
-        held = (lower <= values) & (values <= upper)
-        for j, name in enumerate(true):
-            width = float(np.median(upper[:, j] - lower[:, j]))
-            out.append((name, level, float(held[:, j].mean()), width, len(held)))
-    return pd.DataFrame(out, columns=pd.Index(["quantity", "level", "covered", "width", "reps"]))

@@ -1,10 +1,10 @@
-"""Forecasts that know no law: what a scaling law must beat.
+"""Naive baselines: forecasts without a law, which a scaling law must beat.
 
 They are given what the law is given: where it has a baseline loss (L0, or the control's), they predict the ratio of the
 loss to it, so that they too know the larger parent's own loss. Where one does not apply it is nan.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,29 +17,34 @@ EXPONENTS = np.geomspace(0.02, 4.0, 4000)
 """Exponents tried for a curve's own power law."""
 
 
-def baselines(law: Law, seen: Observations, held: Observations) -> dict[str, np.ndarray]:
-    """Predicted losses of the held-out rows by name; only those that apply to some row."""
+def naive_baselines(law: Law, seen: Observations, held: Observations) -> dict[str, np.ndarray]:
+    """Predicted losses by name, (held-out rows,), nats per token; only those that apply to some row."""
     out: dict[str, np.ndarray] = {}
     if law.variable("tokens"):
-        out["last value"] = _begun(law, seen, held, _last)
-        out["run's own power law"] = _begun(law, seen, held, _own_power)
+        out["last value"] = _of_run(law, seen, held, _last_value)
+        out["run's own power law"] = _of_run(law, seen, held, _own_power_law)
     for role in ("size", "rate"):
         if name := law.variable(role):
             nearest, line = _across(law, seen, held, role)
             out[f"nearest {name}"], out[f"power law in {name}"] = nearest, line
-    level = _level(law, held)
-    return {name: ratio * level for name, ratio in out.items() if np.isfinite(ratio).any()}
+    base = _base(law, held)
+    return {name: ratio * base for name, ratio in out.items() if np.isfinite(ratio).any()}
 
 
-def _level(law: Law, rows: Observations) -> np.ndarray:
+def _base(law: Law, rows: Observations) -> np.ndarray:
+    """The baseline loss of each row, (rows,); one where the law has none."""
     base = law.variable("loss")
     return rows.columns[base] if base else np.ones(len(rows.response))
 
 
-def _begun(law: Law, seen: Observations, held: Observations, rule) -> np.ndarray:
-    """A rule applied to the seen part of each held-out row's own run."""
+Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""From tokens and ratios of the rows seen, (seen,), to ratios at the tokens asked about, (asked,)."""
+
+
+def _of_run(law: Law, seen: Observations, held: Observations, rule: Rule) -> np.ndarray:
+    """A rule applied to the seen part of each held-out row's own run, (held-out rows,)."""
     name = str(law.variable("tokens"))
-    ratio, out = seen.response / _level(law, seen), np.full(len(held.response), np.nan)
+    ratio, out = seen.response / _base(law, seen), np.full(len(held.response), np.nan)
     for run in dict.fromkeys(held.run.tolist()):
         own, rows = seen.run == run, held.run == run
         if own.any():
@@ -47,14 +52,14 @@ def _begun(law: Law, seen: Observations, held: Observations, rule) -> np.ndarray
     return out
 
 
-def _last(tokens: np.ndarray, ratio: np.ndarray, ahead: np.ndarray) -> np.ndarray:
-    return np.full(len(ahead), ratio[np.argmax(tokens)])
+def _last_value(tokens: np.ndarray, ratio: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    return np.full(len(asked), ratio[np.argmax(tokens)])
 
 
-def _own_power(tokens: np.ndarray, ratio: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+def _own_power_law(tokens: np.ndarray, ratio: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """E + B D^-beta with E, B >= 0 by least squares; nan with fewer than four checkpoints."""
     if len(np.unique(tokens)) < 4:
-        return np.full(len(ahead), np.nan)
+        return np.full(len(asked), np.nan)
     first = tokens.min()
     x = (tokens / first) ** -EXPONENTS[:, None]
     spread = x - x.mean(1, keepdims=True)
@@ -66,7 +71,7 @@ def _own_power(tokens: np.ndarray, ratio: np.ndarray, ahead: np.ndarray) -> np.n
     rising = slope < 0
     slope, floor = np.where(rising, 0.0, slope), np.where(rising, ratio.mean(), floor)
     best = int(np.argmin(np.sum((ratio - floor[:, None] - slope[:, None] * x) ** 2, 1)))
-    return floor[best] + slope[best] * (ahead / first) ** -EXPONENTS[best]
+    return floor[best] + slope[best] * (asked / first) ** -EXPONENTS[best]
 
 
 def _across(law: Law, seen: Observations, held: Observations, role: str) -> tuple[np.ndarray, np.ndarray]:
@@ -90,15 +95,24 @@ def _across(law: Law, seen: Observations, held: Observations, role: str) -> tupl
 
 @dataclass(frozen=True)
 class _Curve:
-    """A seen run (or the rows of one size and rate) as ratio against log tokens."""
+    """A seen run (or the rows of one size and rate) as ratio against log tokens, (points,) each."""
 
     own: float
     """Log of the column in which it differs from the rows asked about."""
     log_tokens: np.ndarray
     ratio: np.ndarray
 
+    @classmethod
+    def of(cls, law: Law, seen: Observations, mask: np.ndarray, role: str) -> "_Curve":
+        """The rows of a mask, (rows,); those at equal tokens (seeds) are averaged."""
+        tokens, ratio = law.variable("tokens"), (seen.response / _base(law, seen))[mask]
+        own = float(np.log(seen.columns[str(law.variable(role))][mask]).mean())
+        at = np.log(seen.columns[tokens][mask]) if tokens else np.zeros(len(ratio))
+        found, row = np.unique(at, return_inverse=True)
+        return cls(own, found, np.bincount(row, weights=ratio) / np.bincount(row))
+
     def at(self, rows: np.ndarray, held: Observations, law: Law) -> np.ndarray:
-        """Ratio at the tokens of these held-out rows; nan beyond its own."""
+        """Ratio at the tokens of these held-out rows, given by number, (rows,); nan beyond its own."""
         tokens = law.variable("tokens")
         if tokens is None:
             return np.full(len(rows), self.ratio.mean())
@@ -108,35 +122,20 @@ class _Curve:
 
 
 def _alike(law: Law, seen: Observations, held: Observations, role: str) -> Iterator[tuple[np.ndarray, list[_Curve]]]:
-    """Held-out rows of one kind with the seen curves that share all but the column of this role."""
-    codes = {r: _codes(seen, held, str(law.variable(r))) for r in ("size", "rate") if law.variable(r)}
-    own_seen, own_held = codes.pop(role)
-    texts = [_texts(seen, held, c) for c in ("method", "family") if c in seen.frame.columns]
-    shared = [*codes.values(), *texts] or [(np.zeros_like(own_seen), np.zeros_like(own_held))]
-    kind_seen, kind_held = (np.column_stack(part) for part in zip(*shared, strict=True))
-    for kind in np.unique(np.column_stack([own_held, kind_held]), axis=0):
-        rows = np.flatnonzero((own_held == kind[0]) & (kind_held == kind[1:]).all(1))
-        alike = (kind_seen == kind[1:]).all(1)
-        curves = [_curve(law, seen, alike & (own_seen == own), role) for own in np.unique(own_seen[alike])]
+    """Held-out rows of one kind, by number, with the seen curves that share all but the column of this role."""
+    count, codes = len(seen.response), {}  # codes of the seen rows, then of the held-out ones
+    for each in ("size", "rate"):
+        if name := law.variable(each):
+            codes[each] = level_of(np.concatenate([rows.columns[name] for rows in (seen, held)]))
+    own, texts = codes.pop(role), []
+    for name in ("method", "family"):
+        if name in seen.frame.columns:
+            values = np.concatenate([rows.frame[name].astype(str).to_numpy() for rows in (seen, held)])
+            texts.append(np.unique(values, return_inverse=True)[1])
+    kind = np.column_stack([*codes.values(), *texts] or [np.zeros_like(own)])
+    for one in np.unique(np.column_stack([own, kind])[count:], axis=0):
+        rows = np.flatnonzero((own[count:] == one[0]) & (kind[count:] == one[1:]).all(1))
+        alike = (kind[:count] == one[1:]).all(1)
+        curves = [_Curve.of(law, seen, alike & (own[:count] == o), role) for o in np.unique(own[:count][alike])]
         if curves:
             yield rows, curves
-
-
-def _codes(seen: Observations, held: Observations, name: str) -> tuple[np.ndarray, np.ndarray]:
-    code = level_of(np.concatenate([seen.columns[name], held.columns[name]]))
-    return code[: len(seen.response)], code[len(seen.response) :]
-
-
-def _texts(seen: Observations, held: Observations, name: str) -> tuple[np.ndarray, np.ndarray]:
-    values = np.concatenate([rows.frame[name].astype(str).to_numpy() for rows in (seen, held)])
-    code = np.unique(values, return_inverse=True)[1]
-    return code[: len(seen.response)], code[len(seen.response) :]
-
-
-def _curve(law: Law, seen: Observations, mask: np.ndarray, role: str) -> _Curve:
-    """Rows at equal tokens (seeds) are averaged."""
-    tokens, ratio = law.variable("tokens"), (seen.response / _level(law, seen))[mask]
-    own = float(np.log(seen.columns[str(law.variable(role))][mask]).mean())
-    at = np.log(seen.columns[tokens][mask]) if tokens else np.zeros(len(ratio))
-    found, row = np.unique(at, return_inverse=True)
-    return _Curve(own, found, np.bincount(row, weights=ratio) / np.bincount(row))

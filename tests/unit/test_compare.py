@@ -133,7 +133,7 @@ def test_aicc_needs_more_rows_than_constants(dense_fit):
 def test_undefined_criteria_are_said():
     runs = p2law.datasets.load("mini-pruning", method="2:4")
     found = compare(["p2", "p2_log_rate"], runs, min_tokens=3e5)
-    assert "AICc is not defined: more constants than the rows are worth" in found.summary()
+    assert "AICc is undefined: there are more constants than effective rows" in found.summary()
     assert found.effective_rows < 9
 
 

@@ -10,7 +10,7 @@ import p2law
 from p2law.data.columns import level_of
 from p2law.plot._holdout import holdout as draw
 from p2law.validate import Holdout, holdout
-from p2law.validate.naive import baselines
+from p2law.validate.naive import naive_baselines
 
 matplotlib.use("Agg")
 
@@ -39,7 +39,7 @@ def test_depth_at_a_higher_rate_fails_and_four_runs_do_not_blame_the_interval(by
     assert not by_rate.generalises
     assert by_rate.to_frame().loc["p2", "rms"] == pytest.approx(0.164, abs=0.003)
     assert by_rate.coverage == 0.75
-    assert "does not carry here" in by_rate.summary()
+    assert "does not generalise here" in by_rate.summary()
     assert "wide enough for the law's errors there" in by_rate.summary()
 
 
@@ -95,7 +95,7 @@ def test_baselines_by_hand(pruned):
     law = p2law.laws.get("p2")
     rows = p2law.data.observations.observe(law, pruned)
     largest = rows.columns["N0"] == 8e9
-    found = baselines(law, rows.rows(~largest), rows.rows(largest))
+    found = naive_baselines(law, rows.rows(~largest), rows.rows(largest))
     assert set(found) == {"nearest N0", "power law in N0"}
     ratio = (pruned["loss"] / pruned["L0"]).to_numpy()
     near = ratio[(pruned["N0"] == 2e9).to_numpy()] * pruned["L0"].to_numpy()[largest]
@@ -111,7 +111,7 @@ def test_own_power_law_recovers_a_power_law():
     law = p2law.laws.get("power")
     rows = p2law.data.observations.observe(law, table)
     seen = tokens < 1e8
-    found = baselines(law, rows.rows(seen), rows.rows(~seen))
+    found = naive_baselines(law, rows.rows(seen), rows.rows(~seen))
     np.testing.assert_allclose(found["run's own power law"], table["loss"][~seen], rtol=1e-4)
     np.testing.assert_array_equal(found["last value"], table["loss"][seen].iloc[-1])
 
@@ -172,13 +172,13 @@ def test_control_rows_serve_every_split(curves):
 def test_what_the_rows_leave_open_has_no_end(pruned):
     """Two sizes cannot determine N_C, alpha and E: the interval of a third says so."""
     two = holdout("p2", pruned, by="N0", fraction=0.5)
-    assert "has no end at 64 rows" in two.summary()
+    assert "For 64 rows the new-run interval is unbounded" in two.summary()
 
 
 def test_one_rate_supports_no_other(curves):
     """gamma is held where one rate was seen: the interval at another rate has no end."""
     two = holdout("p2", curves[curves.method == "unstructured"], by="rho", min_tokens=3e5)
-    assert "has no end at 56 rows: the rows fitted say nothing there" in two.summary()
+    assert "For 56 rows the new-run interval is unbounded: the fitted rows do not determine it there" in two.summary()
     assert not two.generalises
 
 
