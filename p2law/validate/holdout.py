@@ -304,7 +304,8 @@ def _coverage(result: Holdout) -> Iterator[str]:
         own, line = method == result.law.name, result._scores_of(method)
         name = "new-run interval" if own else "interval for runs already begun"
         if check.unbounded:
-            yield f"For {check.unbounded} rows the {name} is unbounded: the fitted rows do not determine it there."
+            rows = check.unbounded
+            yield f"For {rows} rows the {name} is unbounded: the fitted rows do not determine the loss there."
         count = f"{check.runs} {_unit(result)}{'s' * (check.runs != 1)}"
         verdict = ""
         if check.too_narrow == "misses runs":
