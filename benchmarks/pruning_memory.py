@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from p2law.experiments import prune
 from p2law.experiments.architecture import Architecture, to_config
-from p2law.experiments.prune import _activations
+from p2law.experiments.prune import activations
 
 SHAPE = Architecture("llama", 32, 4096, 14336, 32, 8, 128, 128_256, tied=False)
 CALIBRATION = (128, 2048)
@@ -73,7 +73,7 @@ def main() -> None:
     with (
         patch.object(prune, "deepcopy", fresh),  # tensors without values cannot be copied so
         patch.object(prune, "_checked_text", lambda text, *_: text),  # nor looked at
-        patch.object(_activations, "precision_on", lambda *_: "bf16"),  # as on a GPU
+        patch.object(activations, "precision_on", lambda *_: "bf16"),  # as on a GPU
     ):
         body = [counted(*each) for each in METHODS]
     rows(["method", "parent, GiB", "child, with masks", "all at most"], body)

@@ -20,12 +20,12 @@ import transformers
 from common import heading, machine, rows
 
 from p2law.experiments import architecture, parents, prune
-from p2law.experiments import machine as memory
 from p2law.experiments.architecture import Architecture
 from p2law.experiments.batches import fixed_windows, make_batches
-from p2law.experiments.machine import device_of, peak, precision_on, release, synchronise, training_flops
 from p2law.experiments.plan import from_mapping
 from p2law.experiments.recipe import Recipe
+from p2law.experiments.runtime import machine as memory
+from p2law.experiments.runtime.machine import device_of, peak, precision_on, release, synchronise, training_flops
 from p2law.experiments.sweep import sweep
 from p2law.experiments.text import pack
 from p2law.experiments.tokenize import BYTES

@@ -1,5 +1,6 @@
 """Errors and warnings: every message names the column, row or value and what to do. Old names of public arguments."""
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -84,6 +85,18 @@ def renamed_attribute(old: str, new: str) -> property:
         return getattr(record, new)
 
     return property(read, doc=f"Deprecated: use ``{new}``.")
+
+
+def renamed_names(module: str, **names: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module whose names changed: ``__getattr__ = renamed_names(__name__, Old="New")``."""
+
+    def read(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        _deprecated(f"{module}.{name}", names[name])
+        return getattr(sys.modules[module], names[name])
+
+    return read
 
 
 def _deprecated(old: str, new: str) -> None:

@@ -37,7 +37,7 @@ KNOWN: dict[str, set[str]] = {
         *(f"fitting/uncertainty/{name}.py" for name in ("intervals", "profile", "resampling")),
     },
     "top": set(),
-    "folders": {"experiments", "experiments/prune", "plan"},
+    "folders": {"plan"},
     "files": set(),
     "functions": set(),
 }

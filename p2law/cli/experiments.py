@@ -47,9 +47,9 @@ def _add_run(actions: Any) -> None:
 
 
 def _run(options: Namespace) -> int:
-    from ..experiments.machine import device_of
-    from ..experiments.parallel import leads, processes
     from ..experiments.plan import read
+    from ..experiments.runtime.machine import device_of
+    from ..experiments.runtime.parallel import leads, processes
     from ..experiments.study import make_study, shortage
     from ..experiments.sweep import sweep
 

@@ -33,6 +33,7 @@ class Architecture:
             raise DataError(f"family={self.family!r}: choose {', '.join(FAMILIES)}.")
         for name in ("layers", "hidden", "ffn", "heads", "kv_heads", "head_dim", "vocabulary"):
             whole_number(name, getattr(self, name), error=DataError)
+        truth("tied", self.tied, error=DataError)
         if self.heads % self.kv_heads:
             raise DataError(f"heads={self.heads}, kv_heads={self.kv_heads}: heads must be a multiple of the groups.")
         if self.head_dim % 2:
@@ -102,12 +103,12 @@ def from_table(table: Mapping[str, Any]) -> Architecture:
     if unknown or missing:
         wrong = f"unknown: {', '.join(unknown)}" if unknown else f"missing: {', '.join(missing)}"
         raise DataError(f"architecture {dict(table)}: {wrong}; it has {', '.join(known)}.")
-    for name in ("hidden", "heads"):
-        whole_number(name, table[name], error=DataError)
-    truth("tied", table.get("tied", True), error=DataError)
-    if "head_dim" not in table and table["hidden"] % table["heads"]:
-        raise DataError(f"hidden={table['hidden']} is not a multiple of heads={table['heads']}: give head_dim.")
-    return Architecture(**{"head_dim": table["hidden"] // table["heads"], **table})
+    if "head_dim" not in table:
+        hidden, heads = (whole_number(name, table[name], error=DataError) for name in ("hidden", "heads"))
+        if hidden % heads:
+            raise DataError(f"hidden={hidden} is not a multiple of heads={heads}: give head_dim.")
+        table = {"head_dim": hidden // heads, **table}
+    return Architecture(**table)
 
 
 def of_config(config: Any) -> Architecture:
@@ -134,7 +135,7 @@ def of_config(config: Any) -> Architecture:
 
 def to_config(shape: Architecture, like: Any = None, **settings: Any) -> Any:
     """A transformers configuration of this shape; everything else as in the configuration ``like``, if given."""
-    from ._torch import transformers
+    from .runtime import transformers
 
     values = {theirs: getattr(shape, ours) for ours, theirs in _KEYS.items()}
     if like is None:

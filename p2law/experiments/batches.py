@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from ._torch import torch
+from .runtime import torch
 
 
 @dataclass(frozen=True, eq=False)

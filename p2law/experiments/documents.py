@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, MissingDependencyError
-from ._torch import datasets
+from .runtime import datasets
 
 HUB = "hub:"
 

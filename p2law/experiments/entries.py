@@ -1,40 +1,92 @@
-"""Reading the entries of a plan: each complaint names the entry, its value and what to write instead."""
+"""Entries of a plan, checked by pydantic: a complaint names the entry, its value and what to give instead."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from math import inf, isfinite
-from os import PathLike, fspath
+from dataclasses import fields
+from functools import wraps
+from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from ..data import arguments as checks
+from ..data.arguments import plain
 from ..data.quantities import parse_quantity
-from ..errors import DataError, FitError
+from ..errors import DataError
+from .runtime import pydantic
 
 T = TypeVar("T")
+Field = pydantic.Field
 
 
-@contextmanager
-def within(where: str) -> Iterator[None]:
-    """Put the place in front of complaints that name the entry alone."""
-    try:
-        yield
-    except (DataError, FitError) as error:
-        raise DataError(f"{where} {error}", remedies=error.remedies) from error
+def must(text: str) -> Any:
+    """Metadata of a type: what the complaint about a value of another type or outside its range says."""
+
+    def check(value: Any, accept: Callable[[Any], Any]) -> Any:
+        try:
+            return accept(plain(value))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ValueError(text) from error
+
+    return pydantic.WrapValidator(check)
 
 
-def known(table: Mapping[str, Any], names: set[str], where: str) -> None:
-    """Refuse entries that would be ignored."""
-    unknown = sorted(map(str, set(table) - names))
-    if unknown:
-        raise DataError(f"{where} has an unknown entry {unknown[0]!r}; it takes {', '.join(sorted(names))}.")
+def _count(least: int) -> Any:
+    """Metadata that reads a count, as a number or as people write it: 10M."""
+
+    def read(value: Any) -> int:
+        number = parse_quantity(value)
+        if isinstance(value, bool) or not number >= least:
+            raise ValueError(value)
+        return int(number)
+
+    return pydantic.BeforeValidator(read)
 
 
-def table(where: str, value: Any) -> Mapping[str, Any]:
-    """A table of named entries."""
-    if not isinstance(value, Mapping):
-        raise DataError(f"{where} is {value!r}: give a table, with one line for each entry.")
+def _part_of_a_name(value: str) -> str:
+    if set(value) & set("/\\\0"):
+        raise ValueError("folders are named after it, so leave out / and \\")
     return value
+
+
+Whole = Annotated[int, Field(strict=True, ge=1), must("give a whole number, 1 or more")]
+WholeOrZero = Annotated[int, Field(strict=True, ge=0), must("give a whole number, 0 or more")]
+Quantity = Annotated[int, _count(1), must("give a number from 1 on, such as 500_000 or '10M'")]
+QuantityOrZero = Annotated[int, _count(0), must("give a number from 0 on, such as 500_000 or '10M'")]
+_Float = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Number = Annotated[_Float, must("give a finite number")]
+Positive = Annotated[_Float, Field(gt=0), must("give a positive number")]
+PositiveOrZero = Annotated[_Float, Field(ge=0), must("give a positive number, or 0")]
+Fraction = Annotated[_Float, Field(ge=0, le=1), must("a fraction from 0 to 1")]
+Truth = Annotated[bool, Field(strict=True), must("give true or false, without quotation marks")]
+Text = Annotated[str, Field(strict=True, pattern=r"\S"), must("give text in quotation marks")]
+FileName = Annotated[Text, pydantic.AfterValidator(_part_of_a_name)]
+
+
+@dataclass_transform(frozen_default=True)
+def checked(kind: type[T]) -> type[T]:
+    """Class decorator: a frozen dataclass whose fields pydantic checks; a value that is refused raises DataError."""
+    made = pydantic.dataclasses.dataclass(frozen=True)(kind)
+    check, names = made.__init__, [each.name for each in fields(made)]  # type: ignore[arg-type]
+
+    @wraps(check)
+    def init(self: Any, *given: Any, **entries: Any) -> None:
+        entries |= dict(zip(names, given, strict=False))
+        known(entries, names)
+        with _complaints():
+            check(self, **entries)
+
+    made.__init__ = init
+    return made  # type: ignore[return-value]
+
+
+def entry(name: str, kind: Any, value: Any) -> Any:
+    """One entry as its type has it, such as ``entry("tokens", Quantity, "10M")``."""
+    with _complaints(name):
+        return pydantic.TypeAdapter(kind).validate_python(value)
+
+
+def path(name: str, value: Any, here: Path) -> Path:
+    """A path, relative to the plan's folder."""
+    return here / Path(entry(name, Text, str(value) if isinstance(value, PathLike) else value)).expanduser()
 
 
 def tables(name: str, value: Any) -> list[Mapping[str, Any]]:
@@ -44,46 +96,34 @@ def tables(name: str, value: Any) -> list[Mapping[str, Any]]:
     return list(value)
 
 
-def listed(name: str, value: Any, read: Callable[[str, Any], T]) -> tuple[T, ...]:
-    """A list, whose values are read one by one."""
-    if not isinstance(value, list | tuple):
-        raise DataError(f"{name}={value!r}: give a list, such as {name} = [{value!r}].")
-    return tuple(read(name, each) for each in value)
+def known(table: Mapping[str, Any], names: Collection[str]) -> None:
+    """Refuse entries that would be ignored."""
+    unknown = sorted(map(str, set(table) - set(names)))
+    if unknown:
+        raise DataError(f"has an unknown entry {unknown[0]!r}; it takes {', '.join(sorted(names))}.")
 
 
-def quantity(name: str, value: Any, *, least: int = 1) -> int:
-    """A count, as a number or as people write it: 10M."""
+@contextmanager
+def within(where: str) -> Iterator[None]:
+    """Put the place in front of complaints that name the entry alone."""
     try:
-        number = inf if isinstance(value, bool) else parse_quantity(value)
-    except (TypeError, ValueError, OverflowError):
-        number = inf
-    if not (isfinite(number) and number >= least):
-        raise DataError(f"{name}={value!r}: give a number from {least} on, such as 500_000 or '10M'.")
-    return int(number)
+        yield
+    except ValueError as error:  # DataError, or FitError of a schedule
+        raise DataError(f"{where} {error}") from error
 
 
-def seed(name: str, value: Any) -> int:
-    return checks.whole_number(name, value, least=0, error=DataError)
-
-
-def number(name: str, value: Any) -> float:
-    return checks.number(name, value, error=DataError)
-
-
-def text(name: str, value: Any) -> str:
-    """Some text."""
-    if not (isinstance(value, str) and value.strip()):
-        raise DataError(f"{name}={value!r}: give text in quotation marks.")
-    return value
-
-
-def filename(name: str, value: Any) -> str:
-    """Text that can be part of a file's name."""
-    if set(text(name, value)) & set("/\\\0"):
-        raise DataError(f"{name}={value!r}: folders are named after it, so leave out / and \\.")
-    return value
-
-
-def path(name: str, value: Any, here: Path) -> Path:
-    """A path, relative to the plan's folder."""
-    return here / Path(text(name, fspath(value) if isinstance(value, PathLike) else value)).expanduser()
+@contextmanager
+def _complaints(name: str = "") -> Iterator[None]:
+    """What pydantic found first, as a DataError; ``name`` is of the value that is checked by itself."""
+    try:
+        yield
+    except pydantic.ValidationError as error:
+        found = error.errors(include_url=False)[0]
+        key = next((part for part in reversed(found["loc"]) if isinstance(part, str)), name)
+        value, cause = plain(found["input"]), found.get("ctx", {}).get("error")
+        if isinstance(cause, DataError):  # of a record that checks its fields together
+            raise cause from error
+        if found["type"] == "missing":
+            raise DataError(f"lacks an entry: give {key}.") from error
+        text = f"give a list, such as {key} = [{value!r}]" if found["type"] == "tuple_type" else cause or found["msg"]
+        raise DataError(f"{key}={value!r}: {text}.") from error

@@ -9,8 +9,8 @@ from os import PathLike
 from pathlib import Path
 
 from ..errors import DataError
-from ._torch import Model, torch, transformers
 from .architecture import Architecture, of_config, to_config
+from .runtime import Model, torch, transformers
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .plan import Parent, Plan, Training
+from .plan import ParentModel, Plan, Training
 from .runs import of_run, runs
 from .sweep import Outcome, sweep
 
@@ -109,7 +109,7 @@ def fractions(plan: Plan, parts: Sequence[float], *, parent: str | None = None, 
     return Trial(f"{chosen.name}: loss by fraction of the peak learning rate", pd.DataFrame(found).T)
 
 
-def _alone(plan: Plan, parent: Parent, tokens: int) -> Plan:
+def _alone(plan: Plan, parent: ParentModel, tokens: int) -> Plan:
     """The plan with one parent, one seed and nothing pruned."""
     pretrain = plan.pretrain
     if pretrain is not None:
@@ -119,7 +119,7 @@ def _alone(plan: Plan, parent: Parent, tokens: int) -> Plan:
     return replace(plan, parents=(replace(parent, seeds=()),), pretrain=pretrain, **seeds, **nothing)
 
 
-def _parent(plan: Plan, name: str | None, *, here: bool) -> Parent:
+def _parent(plan: Plan, name: str | None, *, here: bool) -> ParentModel:
     fitting = [each for each in plan.parents if (name in (None, each.name)) and not (here and each.model)]
     if not fitting:
         kind = " that is trained here" if here else ""
@@ -127,7 +127,7 @@ def _parent(plan: Plan, name: str | None, *, here: bool) -> Parent:
     return min(fitting, key=lambda each: each.shape.body)
 
 
-def _folder(plan: Plan, parent: Parent, say: Say) -> str:
+def _folder(plan: Plan, parent: ParentModel, say: Say) -> str:
     """Where the parent's model lies."""
     name = next(run.needs for run in runs(plan) if run.kind == "control" and run.parent == parent)
     if name is None:

@@ -1,65 +1,58 @@
 """How a model is trained, and what that means for every step: learning rate, phase, whether the loss is measured."""
 
-from dataclasses import dataclass
 from math import cos, pi
+from typing import Annotated, Literal
 
 import numpy as np
 
-from ..data import arguments as checks
 from ..errors import DataError
+from .entries import Field, Fraction, Number, Positive, Truth, Whole, WholeOrZero, checked, must
 
-SCHEDULES = ("constant", "wsd", "cosine")
 FLOOR = 0.1
 """Where the cosine ends, as a fraction of the peak rate (Hoffmann et al. 2022, arXiv 2203.15556)."""
-WHOLE = {"tokens": 1, "batch": 1, "sequence": 1, "warmup": 0, "points": 1, "micro_batch": 0, "passes": 1, "seed": 0}
-"""Entries that are whole numbers, and the least each may be."""
+_Beta = Annotated[Number, Field(ge=0, lt=1)]
 
 
-@dataclass(frozen=True)
+@checked
 class Recipe:
     """Training with AdamW on whole batches of packed sequences."""
 
-    tokens: int
+    tokens: Whole
     """Tokens to train on; rounded down to whole steps."""
-    lr: float
+    lr: Positive
     """Peak learning rate."""
-    batch: int = 64
+    batch: Whole = 64
     """Sequences per optimiser step."""
-    sequence: int = 512
+    sequence: Whole = 512
     """Tokens per sequence."""
-    schedule: str = "wsd"
+    schedule: Annotated[Literal["constant", "wsd", "cosine"], must("choose constant, wsd, cosine")] = "wsd"
     """``"constant"``, ``"wsd"`` (constant, then linear to zero) or ``"cosine"``; all after a linear warm-up."""
-    warmup: int = 10
+    warmup: WholeOrZero = 10
     """Steps of warm-up."""
-    decay: float = 0.15
+    decay: Fraction = 0.15
     """Fraction of the steps a ``"wsd"`` run decays over."""
-    points: int = 20
+    points: Whole = 20
     """Measurements of the validation loss, evenly spaced in the logarithm of the tokens."""
-    weight_decay: float = 0.1
-    clip: float = 1.0
+    weight_decay: Annotated[Number, Field(ge=0), must("give 0 or more")] = 0.1
+    clip: Positive = 1.0
     """Largest norm of the gradient."""
-    betas: tuple[float, float] = (0.9, 0.95)
-    micro_batch: int = 0
+    betas: Annotated[tuple[_Beta, _Beta], must("give two numbers, each 0 or more and below 1")] = (0.9, 0.95)
+    micro_batch: WholeOrZero = 0
     """Sequences run at once; 0 for the whole batch."""
-    distil: float = 0.0
+    distil: Fraction = 0.0
     """Weight of the divergence from the parent's predictions in the training loss; the reported loss never has it."""
-    passes: int = 1
+    passes: Whole = 1
     """How often the text may be read."""
-    seed: int = 0
+    seed: WholeOrZero = 0
     """Of the order of the text."""
-    precision: str = "auto"
+    precision: Annotated[Literal["auto", "bf16", "fp32"], must("choose auto, bf16 or fp32")] = "auto"
     """``"bf16"`` products over float32 weights, ``"fp32"``, or ``"auto"``: bf16 on a GPU."""
-    compile: bool = False
+    compile: Truth = False
     """Compile the blocks and the loss."""
-    recompute: bool = False
+    recompute: Truth = False
     """Keep no activations inside blocks: less memory, a third more time."""
 
     def __post_init__(self) -> None:
-        self._check_kinds()
-        if self.schedule not in SCHEDULES:
-            raise DataError(f"schedule={self.schedule!r}: choose {', '.join(SCHEDULES)}.")
-        if self.precision not in ("auto", "bf16", "fp32"):
-            raise DataError(f"precision={self.precision!r}: choose auto, bf16 or fp32.")
         if self.batch % (self.micro_batch or self.batch):
             raise DataError(f"micro_batch={self.micro_batch} does not divide batch={self.batch}.")
         if self.steps < self.warmup + 2 or self.stable <= self.warmup:
@@ -67,24 +60,6 @@ class Recipe:
                 f"tokens={self.tokens} are {self.steps} steps of {self.batch} x {self.sequence} tokens, of which "
                 f"warmup={self.warmup} and the decay leave none at the full rate: train longer or in smaller batches."
             )
-
-    def _check_kinds(self) -> None:
-        """Every entry by itself: of the right kind and within its range."""
-        for name, least in WHOLE.items():
-            checks.whole_number(name, getattr(self, name), least=least, error=DataError)
-        for name in ("lr", "clip"):
-            checks.number(name, getattr(self, name), low=0, error=DataError)
-        for name in ("decay", "distil"):
-            value, must = getattr(self, name), "a fraction from 0 to 1"
-            checks.number(name, value, low=0, high=1, closed=True, must=must, error=DataError)
-        checks.number("weight_decay", self.weight_decay, low=0, closed=True, must="give 0 or more", error=DataError)
-        for name in ("compile", "recompute"):
-            checks.truth(name, getattr(self, name), error=DataError)
-        two = "give two numbers, each 0 or more and below 1"
-        if not (isinstance(self.betas, tuple | list) and len(self.betas) == 2):
-            raise DataError(f"betas={self.betas!r}: {two}.")
-        for beta in self.betas:
-            checks.number("betas", beta, low=-1e-300, high=1, must=two, error=DataError)
 
     @property
     def step_tokens(self) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 from ..data.files import from_json, to_json, write_text
 from ..errors import DataError
 from .architecture import Architecture
-from .plan import Cell, Growth, Parent, Plan, Training
-from .prune._pattern import parse
+from .plan import ParentModel, Plan, PruneSpec, SparseSpec, Training
+from .prune.pattern import parse
 from .recipe import Recipe
 
 KINDS = ("parent", "control", "pruned", "scratch", "sparse")
@@ -25,7 +25,7 @@ class Run:
     name: str
     kind: str
     """One of :data:`KINDS`."""
-    parent: Parent
+    parent: ParentModel
     parent_seed: int
     recipe: Recipe
     split: str
@@ -33,8 +33,8 @@ class Run:
     """Of the model that is trained."""
     needs: str | None = None
     """The run that makes the parent."""
-    cell: Cell | None = None
-    growth: Growth | None = None
+    cell: PruneSpec | None = None
+    growth: SparseSpec | None = None
 
     @property
     def posttrained(self) -> bool:
@@ -93,7 +93,7 @@ def _check_distinct(made: list[Run]) -> None:
                 )
 
 
-def _of_parent(plan: Plan, parent: Parent, parent_seed: int) -> Iterator[Run]:
+def _of_parent(plan: Plan, parent: ParentModel, parent_seed: int) -> Iterator[Run]:
     size = parent.name if len(plan.parent_seeds) == 1 else f"{parent.name}-p{parent_seed}"
     needs = None
     if parent.model is None and plan.pretrain is not None:
@@ -122,7 +122,7 @@ def _scratch(plan: Plan, child: Run) -> Iterator[Run]:
         yield replace(child, name=f"{child.name}-scratch{longer}", kind="scratch", recipe=recipe, needs=None)
 
 
-def _pretrained(plan: Plan, how: Training, parent: Parent, seed: int, size: str) -> Iterator[Run]:
+def _pretrained(plan: Plan, how: Training, parent: ParentModel, seed: int, size: str) -> Iterator[Run]:
     """The parent itself, the same for other numbers of tokens, and pruned while it is trained."""
     recipe = how.recipe(parent, seed)
     own = Run(f"{size}-parent", "parent", parent, seed, recipe, how.split, parent.shape)

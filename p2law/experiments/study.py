@@ -10,13 +10,12 @@ import pandas as pd
 
 from ..data.quantities import format_quantity
 from ..errors import DataError
-from . import parallel
-from ._torch import torch
 from .batches import window_count
-from .machine import casts, device_of, devices, kind, memory, peak, precision_on, training, training_flops
 from .parents import fingerprint, has_tokenizer
 from .plan import VALIDATION, Plan
 from .runs import Record, Run, of_run, runs
+from .runtime import parallel, torch
+from .runtime.machine import casts, device_of, devices, kind, memory, peak, precision_on, training, training_flops
 from .text import Text, load
 from .tokenize import digest_of
 

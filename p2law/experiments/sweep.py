@@ -1,11 +1,13 @@
 """Carry out the runs of a plan: skip what is done, go on after failures, leave the tables."""
 
 import os
+import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from threading import Thread
@@ -16,91 +18,16 @@ import pandas as pd
 
 from ..data.arguments import number, whole_number
 from ..errors import DataError
-from . import parallel, table
-from ._torch import torch
-from .execute import execute
-from .machine import device_of, release
-from .plan import Plan
+from . import parents, prune, table
+from .batches import fixed_windows, make_batches
+from .plan import VALIDATION, Plan, PruneSpec
+from .prune.masks import Masks
 from .runs import Record, Run
-from .storage import holding
+from .runtime import Model, parallel, torch
+from .runtime.machine import device_of, release
+from .runtime.storage import holding
 from .study import Study, make_study
-from .train import Stopped, TrainingError
-
-# Several runs at once on one machine, each in a process of its own: for models too small to keep a device busy.
-
-
-def side_by_side(
-    runs: Sequence[Run], task: Callable[[Run], str], *, jobs: int, say: Callable[[Run, str], None]
-) -> None:
-    """Carry out runs, ``jobs`` at a time; those that others wait for first, then the longest.
-
-    Parameters
-    ----------
-    task : callable
-        Given a run in a process of its own; what it returns is told to ``say`` with the run. Must be picklable.
-
-    Raises
-    ------
-    TrainingError
-        If one of the processes was killed.
-    """
-    waiting = sorted(runs, key=lambda run: (run.needs is not None, -run.recipe.tokens * run.shape.total))
-    going: dict[Future[str], Run] = {}
-    with _pool(jobs) as pool:
-        while waiting or going:
-            for run in _ready(waiting, going.values())[: jobs - len(going)]:
-                waiting.remove(run)
-                going[pool.submit(task, run)] = run
-            for future in wait(going, return_when=FIRST_COMPLETED).done:
-                say(going.pop(future), _result(future, first=len(waiting) + len(going) + 1 == len(runs)))
-
-
-def _ready(waiting: Sequence[Run], going: Any) -> list[Run]:
-    """Runs whose parent is not still to come."""
-    to_come = {run.name for run in (*waiting, *going)}
-    return [run for run in waiting if run.needs not in to_come]
-
-
-def _result(future: Future[str], *, first: bool) -> str:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        script = ' A script must be a file, guarded by if __name__ == "__main__":.' if first else ""
-        raise TrainingError(
-            "a process was killed, most likely for want of memory: run it again, with fewer jobs; it goes on from its "
-            f"checkpoints.{script}"
-        ) from error
-
-
-@contextmanager
-def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end at once where the one that started them fails, is interrupted or killed."""
-    context = get_context("spawn")  # a process that has used a GPU cannot be forked
-    counter, (reader, writer) = context.Value("i", 0), context.Pipe(duplex=False)
-    settled = {"initializer": _settle, "initargs": (jobs, counter, reader)}
-    with reader, writer, ProcessPoolExecutor(jobs, mp_context=context, **settled) as pool:
-        try:
-            yield pool
-        except BaseException:
-            writer.close()
-            raise
-
-
-def _settle(jobs: int, counter: Any, head: Any) -> None:
-    """Give a new process its share of the cores and its GPU, and let it end when the one that started it does."""
-    Thread(target=_end_with, args=(head,), daemon=True).start()
-    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
-    with counter.get_lock():
-        number, counter.value = counter.value, counter.value + 1
-    if torch.cuda.is_available():
-        torch.cuda.set_device(number % torch.cuda.device_count())
-
-
-def _end_with(head: Any) -> None:
-    """A process left behind would hold the locks of its runs."""
-    with suppress(EOFError):  # the other end closes, however its process ends
-        head.recv()
-    os._exit(1)
+from .train import Remask, Row, Stopped, TrainingError, remasking, train
 
 
 @dataclass(frozen=True)
@@ -165,7 +92,7 @@ def sweep(
         study = make_study(plan, jobs=jobs)
         wanted = _wanted(study, only)
         if jobs > 1:
-            side_by_side(wanted, partial(_carry_out, study, end), jobs=jobs, say=tell)
+            parallel_runs(wanted, partial(_carry_out, study, end), jobs=jobs, say=tell)
         else:
             for run in wanted:
                 tell(run, _carry_out(study, end, run, progress=progress))
@@ -266,3 +193,187 @@ def _outcome(study: Study) -> Outcome:
         failed={name: study.record(name).failure or "" for name, how in status.items() if how == "failed"},
         left=tuple(name for name, how in status.items() if how not in ("done", "failed")),
     )
+
+
+# One run: get its model, train it, leave model and record.
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run sets out from."""
+
+    model: Model = field(repr=False)
+    masks: Masks = field(default_factory=dict, repr=False)
+    remask: Remask | None = None
+    teacher: Model | None = field(default=None, repr=False)
+
+
+def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, progress: bool = False) -> None:
+    """Train one run to its end, going on from its newest checkpoint; the record is complete when this returns.
+
+    Raises
+    ------
+    Stopped
+        If ``stop``, asked after every step, says True before the end.
+    """
+    record, recipe = study.record(run.name), run.recipe
+    tokens = study.text.tokens(run.split)
+    batches = make_batches(
+        tokens,
+        sequence=recipe.sequence,
+        batch=recipe.batch,
+        steps=recipe.steps,
+        seed=recipe.seed + 1000 * run.parent_seed,
+        passes=recipe.passes,
+    )
+    start = _start(study, run)
+    if parallel.leads():  # not before its parent is there, or the weights it says it came from would be none
+        record.begin(study.specification(run), study.device)
+    rows = train(
+        start.model,
+        batches,
+        _windows(study, VALIDATION, recipe.sequence, study.plan.validation_sequences),
+        recipe,
+        masks=start.masks,
+        remask=start.remask,
+        teacher=start.teacher,
+        start="pruned" if run.posttrained else "initial",
+        folder=record.checkpoints,
+        checkpoint_every=study.plan.checkpoint_every,
+        log=record.log if parallel.leads() else None,
+        stop=stop,
+        progress=progress and parallel.leads(),
+    )
+    kept = study.keeps(run)
+    model = parallel.whole_model(start.model) if kept else start.model
+    if parallel.leads():
+        _finish(record, run, model, rows, kept)
+
+
+def _finish(record: Record, run: Run, model: Model, rows: list[Row], kept: bool) -> None:
+    record.log(rows)
+    if kept:
+        _keep(record, model, run.parent.model)
+    record.finish(_facts(model, rows[-1]))
+    record.tidy()
+
+
+def _start(study: Study, run: Run) -> Start:
+    if run.posttrained:
+        return _from_parent(study, run)
+    model = parents.build(run.shape, seed=run.parent_seed, sequence=run.recipe.sequence, device=study.device)
+    if (growth := run.growth) is None:
+        return Start(model)
+    remask = remasking(growth.schedule, run.recipe.steps, every=growth.every, pattern=growth.pattern)
+    return Start(model, remask=remask)
+
+
+def _from_parent(study: Study, run: Run) -> Start:
+    """The parent or what pruning leaves of it, taught by the whole parent where the recipe says so."""
+    parent, taught = parents.load(study.parent_model(run), device=study.device), run.recipe.distil > 0
+    if run.cell is None:
+        return Start(parent, teacher=deepcopy(parent).eval() if taught else None)
+    child = _pruned(study, run, parent, run.cell)
+    return Start(child.model, child.masks, teacher=parent.eval() if taught else None)
+
+
+def _pruned(study: Study, run: Run, parent: Model, cell: PruneSpec) -> prune.Pruned:
+    text = None
+    if cell.needs_text:
+        text = _windows(study, run.split, run.recipe.sequence, study.plan.calibration_sequences)[:, :-1]
+    return prune.prune(parent, cell.method, cell.rate, calibration=text, pattern=cell.pattern)
+
+
+def _windows(study: Study, split: str, sequence: int, count: int) -> torch.Tensor:
+    return fixed_windows(study.text.tokens(split), sequence=sequence, count=count, what=split)
+
+
+def _keep(record: Record, model: Model, source: str | None) -> None:
+    part = record.folder / "model.part"
+    shutil.rmtree(part, ignore_errors=True)
+    parents.save(model, part, tokenizer=source if source and parents.has_tokenizer(source) else None)
+    shutil.rmtree(record.model, ignore_errors=True)
+    part.rename(record.model)
+
+
+def _facts(model: Model, last: Row) -> dict[str, Any]:
+    """Parameters of the trained model, pruned ones not counted, and the time it took."""
+    count, zeros = parents.count(model), last["zeros"]
+    return {"N": count.body - zeros, "N_total": count.total - zeros, "N_dense": count.body, "seconds": last["seconds"]}
+
+
+# Several runs at once on one machine, each in a process of its own: for models too small to keep a device busy.
+
+
+def parallel_runs(
+    runs: Sequence[Run], task: Callable[[Run], str], *, jobs: int, say: Callable[[Run, str], None]
+) -> None:
+    """Carry out runs, ``jobs`` at a time; those that others wait for first, then the longest.
+
+    Parameters
+    ----------
+    task : callable
+        Given a run in a process of its own; what it returns is told to ``say`` with the run. Must be picklable.
+
+    Raises
+    ------
+    TrainingError
+        If one of the processes was killed.
+    """
+    waiting = sorted(runs, key=lambda run: (run.needs is not None, -run.recipe.tokens * run.shape.total))
+    going: dict[Future[str], Run] = {}
+    with _pool(jobs) as pool:
+        while waiting or going:
+            for run in _ready(waiting, going.values())[: jobs - len(going)]:
+                waiting.remove(run)
+                going[pool.submit(task, run)] = run
+            for future in wait(going, return_when=FIRST_COMPLETED).done:
+                say(going.pop(future), _result(future, first=len(waiting) + len(going) + 1 == len(runs)))
+
+
+def _ready(waiting: Sequence[Run], going: Any) -> list[Run]:
+    """Runs whose parent is not still to come."""
+    to_come = {run.name for run in (*waiting, *going)}
+    return [run for run in waiting if run.needs not in to_come]
+
+
+def _result(future: Future[str], *, first: bool) -> str:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        script = ' A script must be a file, guarded by if __name__ == "__main__":.' if first else ""
+        raise TrainingError(
+            "a process was killed, most likely for want of memory: run it again, with fewer jobs; it goes on from its "
+            f"checkpoints.{script}"
+        ) from error
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end at once where the one that started them fails, is interrupted or killed."""
+    context = get_context("spawn")  # a process that has used a GPU cannot be forked
+    counter, (reader, writer) = context.Value("i", 0), context.Pipe(duplex=False)
+    settled = {"initializer": _settle, "initargs": (jobs, counter, reader)}
+    with reader, writer, ProcessPoolExecutor(jobs, mp_context=context, **settled) as pool:
+        try:
+            yield pool
+        except BaseException:
+            writer.close()
+            raise
+
+
+def _settle(jobs: int, counter: Any, head: Any) -> None:
+    """Give a new process its share of the cores and its GPU, and let it end when the one that started it does."""
+    Thread(target=_end_with, args=(head,), daemon=True).start()
+    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
+    with counter.get_lock():
+        number, counter.value = counter.value, counter.value + 1
+    if torch.cuda.is_available():
+        torch.cuda.set_device(number % torch.cuda.device_count())
+
+
+def _end_with(head: Any) -> None:
+    """A process left behind would hold the locks of its runs."""
+    with suppress(EOFError):  # the other end closes, however its process ends
+        head.recv()
+    os._exit(1)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..data.files import replacing
 from .runs import Run
-from .storage import waiting
+from .runtime.storage import waiting
 from .study import Study
 
 TABLES = {

@@ -16,8 +16,8 @@ import numpy as np
 
 from ..data.arguments import whole_number
 from ..errors import DataError
-from .entries import filename
-from .storage import file_digest
+from .entries import FileName, entry
+from .runtime.storage import file_digest
 from .tokenize import Tokenizer
 
 SPLITS = {"pretrain": 0.60, "posttrain": 0.38, "validation": 0.02}
@@ -152,7 +152,7 @@ def _packed(
     pieces: Iterator[Piece], folder: Path, tokenizer: Tokenizer, splits: list[str], max_tokens: int | None
 ) -> Text:
     for split in splits:
-        filename("split", split)
+        entry("split", FileName, split)
     if folder.exists():
         raise DataError(f"{folder} exists already: choose another folder, or delete it to prepare the text anew.")
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from ._torch import transformers
+from .runtime import transformers
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,17 @@ from typing import Any
 
 from ..errors import P2LawError
 from ..schedules import PruningSchedule
-from . import parallel
-from . import storage as checkpoint
-from ._torch import Model, recompute, torch
 from .architecture import of_config
 from .batches import Batches
-from .loss import autocast, mean_loss, training_loss
-from .machine import on_device, peak, precision_on, synchronise, training_flops
-from .prune import magnitude
-from .prune._pattern import parse
-from .prune._sparsify import sparsify
 from .prune.masks import Masks, mask_gradients, mask_tensor, mask_weights, pruned_weights, verify
+from .prune.pattern import parse
+from .prune.sparse import MAGNITUDE, sparsify
 from .recipe import Recipe
-from .storage import Checkpoint
+from .runtime import Model, parallel, recompute, torch
+from .runtime import storage as checkpoint
+from .runtime.loss import autocast, mean_loss, training_loss
+from .runtime.machine import on_device, peak, precision_on, synchronise, training_flops
+from .runtime.storage import Checkpoint
 
 # A progress bar that names loss, tokens per second and share of the devices' peak.
 
@@ -343,8 +341,7 @@ def _prepared(model: Model, recipe: Recipe) -> Iterator[None]:
 
 # Sparse pre-training: prune by magnitude while training, as a schedule says.
 #
-# The method of Jin et al. 2025 (arXiv 2501.12486): the weights of lowest magnitude go, a little every few steps, between
-# 25 % and 75 % of the training compute.
+# The method of Jin et al. 2025 (arXiv 2501.12486): the weights of lowest magnitude go, some at every few steps.
 
 
 def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str = "layer") -> Remask:
@@ -364,6 +361,6 @@ def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str
         if not left[step] < before:
             return None
         with torch.no_grad(), parallel.gathered(model):  # whole matrices are ranked; the masks then zero every part
-            return sparsify(model, magnitude.METHOD, where, 1 - float(left[step]), None)
+            return sparsify(model, MAGNITUDE, where, 1 - float(left[step]), None)
 
     return remask

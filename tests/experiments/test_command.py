@@ -123,6 +123,6 @@ def without_torch(here, *command):
 
 def test_without_torch_the_package_imports_and_the_command_says_what_to_install(here):
     assert without_torch(here, "-c", "import p2law.experiments").returncode == 0
-    done = without_torch(here, "-m", "p2law.experiments", "run", "plan.toml")
+    done = without_torch(here, "-m", "p2law", "experiments", "run", "plan.toml")
     assert done.returncode == 2
     assert done.stderr == 'p2law: error: p2law.experiments needs torch: pip install "p2law[experiments]".\n'

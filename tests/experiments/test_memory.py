@@ -10,9 +10,9 @@ from functools import partial
 
 from p2law.experiments import parents, train
 from p2law.experiments.architecture import Architecture
-from p2law.experiments.loss import autocast
-from p2law.experiments.machine import activations, casts
 from p2law.experiments.recipe import Recipe
+from p2law.experiments.runtime.loss import autocast
+from p2law.experiments.runtime.machine import activations, casts
 
 SEQUENCE = 128
 

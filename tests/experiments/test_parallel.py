@@ -17,7 +17,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
-from p2law.experiments import parallel, parents, plan
+from p2law.experiments import parents, plan
+from p2law.experiments.runtime import parallel
 from p2law.experiments.study import make_study
 from p2law.experiments.sweep import sweep
 from tests.experiments.test_sweep import TRAINING, made, table_of, written

@@ -7,9 +7,10 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 from p2law.errors import DataError
 from p2law.experiments import parents, prune
 from p2law.experiments.architecture import of_config
-from p2law.experiments.prune import magnitude, ria, sparsegpt, wanda
-from p2law.experiments.prune._pattern import parse, threshold
+from p2law.experiments.prune import sparsegpt
 from p2law.experiments.prune.masks import MaskError, mask_gradients, mask_weights, pruned_weights, verify
+from p2law.experiments.prune.pattern import parse, threshold
+from p2law.experiments.prune.sparse import WANDA, magnitude, ria, wanda
 from tests.experiments.models import logits, torch
 
 SPARSE = ("magnitude", "wanda", "ria", "sparsegpt")
@@ -77,7 +78,7 @@ def test_threshold_separates_exactly_the_share_wanted(weight):
 @pytest.mark.parametrize("pattern", ["row", "layer", "2:4"])
 def test_sparsegpt_with_identity_hessian_is_magnitude(weight, pattern):
     new, mask = sparsegpt.zero(weight, torch.eye(64), parse(pattern), 0.5)
-    plain = parse(pattern).kept(magnitude.score(weight), 0.5)
+    plain = parse(pattern).kept(magnitude(weight), 0.5)
     assert torch.equal(mask, plain)
     assert torch.equal(new, weight * plain)
 
@@ -86,25 +87,25 @@ def test_sparsegpt_with_identity_hessian_is_magnitude(weight, pattern):
 def test_equal_norms_leave_the_weights_to_decide(weight, method):
     """Wanda becomes row-wise magnitude; the relative importance of RIA does not depend on the common norm."""
     where = parse("row")
-    expected = magnitude.score(weight) if method is wanda else ria.score(weight, torch.ones(64))
-    assert torch.equal(where.kept(method.score(weight, torch.full((64,), 4.0)), 0.5), where.kept(expected, 0.5))
+    expected = magnitude(weight) if method is wanda else ria(weight, torch.ones(64))
+    assert torch.equal(where.kept(method(weight, torch.full((64,), 4.0)), 0.5), where.kept(expected, 0.5))
 
 
 def test_wanda_spares_loud_inputs(weight):
     norms = torch.ones(64)
     norms[3] = 1e6
-    assert parse("row").kept(wanda.score(weight, norms), 0.9)[:, 3].all()
+    assert parse("row").kept(wanda(weight, norms), 0.9)[:, 3].all()
 
 
 def test_ria_by_hand():
     weight = torch.tensor([[1.0, -2.0], [3.0, 2.0]])
-    score = ria.score(weight, torch.tensor([4.0, 9.0]))
+    score = ria(weight, torch.tensor([4.0, 9.0]))
     by_hand = [[(1 / 4 + 1 / 3) * 2, (2 / 4 + 2 / 3) * 3], [(3 / 4 + 3 / 5) * 2, (2 / 4 + 2 / 5) * 3]]
     torch.testing.assert_close(score, torch.tensor(by_hand))
 
 
 def test_ria_of_zeros_is_zero():
-    score = ria.score(torch.tensor([[0.0, 0.0], [0.0, 2.0]]), torch.ones(2))
+    score = ria(torch.tensor([[0.0, 0.0], [0.0, 2.0]]), torch.ones(2))
     torch.testing.assert_close(score, torch.tensor([[0.0, 0.0], [0.0, 2.0]]))
 
 
@@ -112,7 +113,7 @@ def test_ria_of_zeros_is_zero():
 def test_sparsegpt_loses_less_of_the_output_than_wanda(weight, inputs, pattern):
     where, gram = parse(pattern), inputs.T @ inputs
     corrected, _ = sparsegpt.zero(weight, gram, where, 0.5, block=16)
-    plain, _ = wanda.METHOD.zero(weight, gram.diagonal().sqrt(), where, 0.5)
+    plain, _ = WANDA.zero(weight, gram.diagonal().sqrt(), where, 0.5)
     error = [float((inputs @ (weight - each).T).square().sum()) for each in (corrected, plain)]
     assert error[0] < 0.9 * error[1]
 
@@ -160,7 +161,7 @@ def test_later_blocks_are_judged_on_what_pruned_ones_pass_on(llama, tokens, meth
 def test_activations_in_half_precision_lead_to_much_the_same_child(llama, tokens, method, monkeypatch):
     """As on a GPU: products in bfloat16; weights, sums and Gram matrices in float32."""
     plain = prune.prune(llama, method, 0.5, calibration=tokens)
-    for file in ("_activations", "leave_one_out"):
+    for file in ("activations", "depth"):
         monkeypatch.setattr(f"p2law.experiments.prune.{file}.precision_on", lambda *_: "bf16")
     half = prune.prune(llama, method, 0.5, calibration=tokens)
     assert half.body == plain.body

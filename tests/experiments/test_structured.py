@@ -9,9 +9,10 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 from p2law.errors import DataError
 from p2law.experiments import parents, prune
 from p2law.experiments.architecture import of_config
-from p2law.experiments.loss import mean_loss
-from p2law.experiments.prune import contiguous, ffn, groups, hidden, influence, leave_one_out
-from p2law.experiments.prune._slice import channels, cut
+from p2law.experiments.prune.depth import block_influence, losses_without
+from p2law.experiments.prune.slice import channels, cut
+from p2law.experiments.prune.width import ffn_scores, group_scores, hidden_scores
+from p2law.experiments.runtime.loss import mean_loss
 from tests.experiments.models import logits, random_parent, tiny, torch
 
 DEPTH = ("influence", "leave-one-out", "contiguous")
@@ -97,25 +98,25 @@ def test_a_child_is_in_the_mode_of_its_parent(llama, tokens, training):
 @pytest.mark.parametrize("planted", [0, 2])
 def test_block_influence_finds_a_planted_identity_block(llama, tokens, planted):
     identity_block(llama, planted)
-    scores = influence.block_influence(llama, tokens)
+    scores = block_influence(llama, tokens)
     assert scores.argmin() == planted
     assert scores[planted] == pytest.approx(0, abs=1e-6)
-    keep = influence.choose(llama, replace(of_config(llama.config), layers=3), tokens)
+    keep = prune.METHODS["influence"].choose(llama, replace(of_config(llama.config), layers=3), tokens)
     assert planted not in keep.layers
 
 
 def test_leave_one_out_is_the_loss_of_the_cut_model(llama, tokens):
-    losses = leave_one_out.losses_without(llama, tokens)
+    losses = losses_without(llama, tokens)
     assert len(parents.blocks(llama)) == 4
     shorter = replace(of_config(llama.config), layers=3)
-    cuts = [cut(llama, shorter, prune._slice.Keep(layers=tuple({0, 1, 2, 3} - {i}))) for i in range(4)]
+    cuts = [cut(llama, shorter, prune.slice.Keep(layers=tuple({0, 1, 2, 3} - {i}))) for i in range(4)]
     torch.testing.assert_close(losses, torch.tensor([mean_loss(each, tokens) for each in cuts], dtype=torch.float64))
 
 
 def test_contiguous_finds_a_planted_run(llama, tokens):
     for index in (1, 2):
         identity_block(llama, index)
-    keep = contiguous.choose(llama, replace(of_config(llama.config), layers=2), tokens)
+    keep = prune.METHODS["contiguous"].choose(llama, replace(of_config(llama.config), layers=2), tokens)
     assert keep.layers == (0, 3)
 
 
@@ -124,13 +125,13 @@ def test_dead_neurons_and_groups_score_zero(llama, tokens):
     with torch.no_grad():
         block.mlp.up_proj.weight[7] = 0
         block.self_attn.v_proj.weight[8:16] = 0
-    assert ffn.scores(llama, tokens)[1].argmin() == 7
-    assert groups.scores(llama, tokens)[1].argmin() == 1
+    assert ffn_scores(llama, tokens)[1].argmin() == 7
+    assert group_scores(llama, tokens)[1].argmin() == 1
 
 
 def test_hidden_channel_nobody_writes_scores_least(llama, tokens):
     masked_hidden(llama, torch.tensor([i for i in range(64) if i != 5]))
-    assert hidden.scores(llama, tokens).argmin() == 5
+    assert hidden_scores(llama, tokens).argmin() == 5
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
@@ -144,8 +145,8 @@ def test_everything_reachable_is_smaller_and_allowed(family, method):
 
 def test_a_llama_keeps_heads_that_divide_its_hidden_size():
     """64 / 6 heads is not whole: transformers would refuse the saved child."""
-    assert [each.heads for each in groups.smaller(tiny("llama"), 0.3)] == [2, 4]
-    assert [each.heads for each in groups.smaller(tiny("qwen2"), 0.3)] == [2, 4, 6]
+    assert [each.heads for each in prune.METHODS["groups"].reachable(tiny("llama"), 0.3)] == [2, 4]
+    assert [each.heads for each in prune.METHODS["groups"].reachable(tiny("qwen2"), 0.3)] == [2, 4, 6]
 
 
 def test_leading_sizes_of_published_models_are_reached():

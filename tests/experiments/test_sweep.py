@@ -17,10 +17,10 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 import p2law
 from p2law.cli.experiments import _shares
 from p2law.errors import DataError
-from p2law.experiments import execute as execution
 from p2law.experiments import parents, plan, table, text
+from p2law.experiments import sweep as execution
 from p2law.experiments.architecture import of_config
-from p2law.experiments.storage import holding
+from p2law.experiments.runtime.storage import holding
 from p2law.experiments.study import make_study
 from p2law.experiments.sweep import sweep
 from p2law.experiments.tokenize import BYTES

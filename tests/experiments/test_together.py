@@ -14,10 +14,10 @@ import pytest
 pytest.importorskip("torch", reason="the extra p2law[experiments] is not installed")
 
 from p2law.errors import DataError
-from p2law.experiments import execute as execution
 from p2law.experiments import parents, plan, table
-from p2law.experiments import storage as checkpoint
-from p2law.experiments.storage import holding
+from p2law.experiments import sweep as execution
+from p2law.experiments.runtime import storage as checkpoint
+from p2law.experiments.runtime.storage import holding
 from p2law.experiments.study import make_study, shortage
 from p2law.experiments.sweep import sweep
 from p2law.experiments.train import TrainingError
@@ -105,7 +105,7 @@ def test_a_disk_that_fills_is_said_and_costs_the_step_under_way_only(folder, mon
         saved.append(what.step)
 
     monkeypatch.setattr(checkpoint, "save", filling)
-    monkeypatch.setattr("p2law.experiments.record.Record.fail", full)
+    monkeypatch.setattr("p2law.experiments.runs.Record.fail", full)
     outcome = sweep(made(folder, checkpoint_every=1), only=one, say=said.append)
     assert outcome.done == ()
     assert "No space left on device (which could not be recorded" in said[0]

@@ -12,11 +12,11 @@ pytest.importorskip("torch", reason="the extra p2law[experiments] is not install
 
 from p2law.errors import DataError
 from p2law.experiments import parents, prune
-from p2law.experiments import storage as checkpoint
 from p2law.experiments.batches import fixed_windows, make_batches
-from p2law.experiments.loss import mean_loss
 from p2law.experiments.prune.masks import verify
 from p2law.experiments.recipe import Recipe
+from p2law.experiments.runtime import storage as checkpoint
+from p2law.experiments.runtime.loss import mean_loss
 from p2law.experiments.train import TrainingError, train
 from tests.experiments.models import tiny, torch
 
@@ -135,7 +135,7 @@ def test_masked_training_is_training_of_the_sliced_model():
     """Dropped neurons as masks on the parent: the same losses as the smaller model."""
     parent, calibration = model(), torch.from_numpy(TOKENS[:160].reshape(10, 16))
     keep = prune.METHODS["ffn"].choose(parent, tiny(**SMALL | {"ffn": 32}), calibration)
-    sliced = prune._slice.cut(parent, tiny(**SMALL | {"ffn": 32}), keep)
+    sliced = prune.slice.cut(parent, tiny(**SMALL | {"ffn": 32}), keep)
     masks = {}
     for i in range(2):
         alive = torch.zeros(48, dtype=torch.bool)

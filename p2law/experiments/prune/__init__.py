@@ -1,4 +1,4 @@
-"""Pruning: one file per method, all from calibration activations on the model itself, one registry."""
+"""Pruning: whole blocks (depth), neurons, groups and channels (width), single weights (sparse, sparsegpt)."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -10,17 +10,17 @@ import numpy as np
 
 from ...data import arguments as checks
 from ...errors import DataError
-from .._torch import Model, torch
 from ..architecture import Architecture, of_config
-from . import contiguous, ffn, groups, hidden, influence, leave_one_out, magnitude, ria, sparsegpt, wanda, width
-from ._method import Sparse, Structured
-from ._pattern import parse
-from ._slice import cut
-from ._sparsify import sparsify
+from ..runtime import Model, torch
+from . import depth, sparse, sparsegpt, width
 from .masks import Masks, pruned_weights
+from .method import Sparse, Structured
+from .pattern import parse
+from .slice import cut
+from .sparse import sparsify
 
-_FILES = (influence, leave_one_out, contiguous, ffn, groups, width, hidden, magnitude, wanda, ria, sparsegpt)
-METHODS: Mapping[str, Structured | Sparse] = MappingProxyType({file.METHOD.name: file.METHOD for file in _FILES})
+_ALL = (*depth.METHODS, *width.METHODS, sparse.MAGNITUDE, sparse.WANDA, sparse.RIA, sparsegpt.METHOD)
+METHODS: Mapping[str, Structured | Sparse] = MappingProxyType({method.name: method for method in _ALL})
 """All methods by name."""
 
 MISS = 0.25
@@ -28,7 +28,7 @@ MISS = 0.25
 
 
 @dataclass(frozen=True)
-class Target:
+class PruneTarget:
     """What pruning will leave of a parent: known before any text is read."""
 
     shape: Architecture
@@ -71,7 +71,7 @@ def get(name: str) -> Structured | Sparse:
     return METHODS[name]
 
 
-def target(shape: Architecture, method: str, rate: float, *, pattern: str | None = None) -> Target:
+def target(shape: Architecture, method: str, rate: float, *, pattern: str | None = None) -> PruneTarget:
     """The child nearest to a rate that a method can make of a parent.
 
     Parameters
@@ -96,7 +96,7 @@ def target(shape: Architecture, method: str, rate: float, *, pattern: str | None
     return _near(method, rate, [_target(shape, left) for left in found.reachable(shape, rate)])
 
 
-def _near(method: str, rate: float, targets: list[Target]) -> Target:
+def _near(method: str, rate: float, targets: list[PruneTarget]) -> PruneTarget:
     ordered = sorted(targets, key=lambda each: abs(each.rate - rate))
     if not ordered or abs(ordered[0].rate - rate) > MISS * rate:
         reach = ", ".join(f"{each.rate:.3g}" for each in sorted(ordered[:4], key=lambda each: each.rate)) or "nothing"
@@ -104,7 +104,7 @@ def _near(method: str, rate: float, targets: list[Target]) -> Target:
     return ordered[0]
 
 
-def _sparse_target(shape: Architecture, method: Sparse, rate: float, pattern: str | None) -> Target:
+def _sparse_target(shape: Architecture, method: Sparse, rate: float, pattern: str | None) -> PruneTarget:
     where = parse(pattern or method.pattern)
     if where.name == "global" and method.score is None:
         raise DataError(f"{method.name} works layer by layer and has no global ranking: choose another.")
@@ -117,9 +117,9 @@ def _sparse_target(shape: Architecture, method: Sparse, rate: float, pattern: st
     return _target(shape, shape, sparsity, where.zeros(shape, sparsity))
 
 
-def _target(parent: Architecture, shape: Architecture, sparsity: float = 0.0, zeros: int = 0) -> Target:
+def _target(parent: Architecture, shape: Architecture, sparsity: float = 0.0, zeros: int = 0) -> PruneTarget:
     body = shape.body - zeros
-    return Target(shape, sparsity, body, 1 - body / parent.body)
+    return PruneTarget(shape, sparsity, body, 1 - body / parent.body)
 
 
 def prune(model: Model, method: str, rate: float, *, calibration: Any = None, pattern: str | None = None) -> Pruned:

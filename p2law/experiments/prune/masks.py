@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from ...errors import P2LawError
-from .. import parallel
-from .._torch import Model, torch
+from ..runtime import Model, parallel, torch
 
 Masks = Mapping[str, torch.Tensor]
 """By parameter name: True where a weight is kept."""

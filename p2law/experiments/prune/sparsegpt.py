@@ -4,9 +4,9 @@ With H = X^T X + lambda I and U the upper Cholesky factor of H^-1, weight (i, j)
 taken from left to right in blocks; the error of each is made good by the columns to its right.
 """
 
-from .._torch import torch
-from ._method import Sparse
-from ._pattern import Pattern
+from ..runtime import torch
+from .method import Sparse
+from .pattern import Pattern
 
 BLOCK = 128
 """Columns whose zeros are chosen together."""

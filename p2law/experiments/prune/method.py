@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from .._torch import Model, torch
 from ..architecture import Architecture
-from ._pattern import Pattern
-from ._slice import Keep
+from ..runtime import Model, torch
+from .pattern import Pattern
+from .slice import Keep
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Literal
 
-from .._torch import Model, torch
-from ..loss import autocast, evaluating
-from ..machine import precision_on
 from ..parents import blocks
+from ..runtime import Model, torch
+from ..runtime.loss import autocast, evaluating
+from ..runtime.machine import precision_on
 
 BATCH = 8
 """Calibration sequences run together."""

@@ -4,8 +4,8 @@ import re
 from copy import deepcopy
 from dataclasses import dataclass
 
-from .._torch import Model, torch, transformers
 from ..architecture import Architecture, of_config, to_config
+from ..runtime import Model, torch, transformers
 
 _BLOCK = re.compile(r"model\.layers\.(\d+)\.(.+)")
 

@@ -4,10 +4,10 @@ import gc
 import os
 from typing import Any, NamedTuple
 
-from ..data.flops import counted_flops
-from ._torch import torch
-from .architecture import Architecture
-from .recipe import Recipe
+from ...data.flops import counted_flops
+from ..architecture import Architecture
+from ..recipe import Recipe
+from . import torch
 
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 """FLOP/s of dense bfloat16 products, from the makers' data sheets."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...errors import DataError
-from .._torch import torch
 from ..architecture import Architecture
+from ..runtime import torch
 
 _GROUPED = re.compile(r"(\d+):(\d+)")
 

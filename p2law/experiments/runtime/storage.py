@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ..data.files import flush, from_json, to_json
-from ._torch import safetensors, torch
+from ...data.files import flush, from_json, to_json
+from . import safetensors, torch
 
 
 def file_digest(path: Path) -> str:

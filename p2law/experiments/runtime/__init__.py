@@ -1,18 +1,20 @@
-"""torch and transformers, or a sentence that says how to get them."""
+"""What training runs on: torch and transformers (or a message how to install them), device, processes, storage."""
 
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from ..errors import MissingDependencyError
+from ...errors import MissingDependencyError
 
 _ADVICE = 'p2law.experiments needs {name}: pip install "p2law[{extra}]".'
 
 try:
+    import pydantic as pydantic
     import torch as torch  # pyright: ignore[reportMissingImports]
     import torch.utils.checkpoint  # pyright: ignore[reportMissingImports]
 except ImportError as error:
-    raise MissingDependencyError(_ADVICE.format(name="torch", extra="experiments")) from error
+    name = (error.name or "torch").partition(".")[0]
+    raise MissingDependencyError(_ADVICE.format(name=name, extra="experiments")) from error
 
 recompute = torch.utils.checkpoint.checkpoint
 """Calls a function whose activations are not kept: the backward pass runs it again."""

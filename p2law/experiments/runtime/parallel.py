@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, TypeVar
 
-from ..errors import DataError
-from ._torch import Model, torch
+from ...errors import DataError
+from . import Model, torch
 
 T = TypeVar("T")
 

@@ -1,17 +1,47 @@
-"""Run a sparse method through a model: block after block, each judged on what the pruned blocks before it pass on."""
+"""Zeroing single weights: the methods that rank them by a score, and how every sparse method is run through a model.
+
+A model is pruned block after block; each is judged on what the pruned blocks before it pass on.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
-from .._torch import Model, torch
 from ..parents import blocks, linears
-from ._activations import BATCH, calibrating, squares, summed
-from ._method import Sparse
-from ._pattern import Pattern, threshold
+from ..runtime import Model, torch
+from .activations import BATCH, calibrating, squares, summed
 from .masks import Masks
+from .method import Sparse, by_score
+from .pattern import Pattern, threshold
 
 Entry = tuple[torch.Tensor, dict[str, Any]]
 """What a block is called with: the hidden state, (sequences, length, hidden), and keyword arguments."""
+
+
+def magnitude(weight: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
+    """Score of every weight of a matrix (outputs, inputs): its size."""
+    return weight.abs()
+
+
+def wanda(weight: torch.Tensor, norms: torch.Tensor | None) -> torch.Tensor:
+    """Score of every weight: its size times the norm of its input, from norms (inputs,)."""
+    assert norms is not None
+    return weight.abs() * norms
+
+
+def ria(weight: torch.Tensor, norms: torch.Tensor | None) -> torch.Tensor:
+    """Score of every weight: its share of its column plus that of its row, times the square root of its input's norm.
+
+    The channel permutation that the authors add for N:M patterns is left out.
+    """
+    assert norms is not None
+    size = weight.abs()
+    share = size / size.sum(0, keepdim=True) + size / size.sum(1, keepdim=True)
+    return share.nan_to_num() * norms.sqrt()  # rows and columns of zeros have no share
+
+
+MAGNITUDE = by_score("magnitude", "Han et al. 2015, arXiv 1506.02626", magnitude, statistic="none", pattern="layer")
+WANDA = by_score("wanda", "Sun et al. 2023, arXiv 2306.11695", wanda, statistic="norms", pattern="row")
+RIA = by_score("ria", "Zhang et al. 2024, ICLR, Plug-and-Play", ria, statistic="norms", pattern="layer")
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from ._torch import Model, torch
+from . import Model, torch
 
 LOGITS = 2**26
 """Logits computed at once when only the loss is wanted: 256 MiB in float32."""
