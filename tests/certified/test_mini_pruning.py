@@ -4,6 +4,8 @@ The root-mean-square residuals are those of an independent least-squares fit of 
 D > 3e5. That of 2:4 differs by 3 %: one pruning rate cannot determine gamma, and p2law holds it.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -23,9 +25,10 @@ METHODS = ("width", "unstructured", "depth", "2:4")
 cases = pytest.mark.parametrize(("method", "baseline"), RMSE)
 
 
-def fit_method(method: str, baseline: str, **options) -> p2law.Fit:
+@cache
+def fit_method(method: str, baseline: str, seed: int = 0) -> p2law.Fit:
     runs = p2law.datasets.load("mini-pruning", method=method)
-    return p2law.fit("p2", runs, objective=p2law.Squared(), min_tokens=3e5, baseline=baseline, **options)
+    return p2law.fit("p2", runs, objective=p2law.Squared(), min_tokens=3e5, baseline=baseline, rng=seed)
 
 
 @cases
@@ -38,8 +41,8 @@ def test_residuals_are_near_the_reference(method, baseline):
 
 @cases
 def test_seeds_agree(method, baseline):
-    first, *others = [fit_method(method, baseline, rng=seed) for seed in range(3)]
-    for other in others:
+    first = fit_method(method, baseline)
+    for other in (fit_method(method, baseline, seed) for seed in (1, 2)):
         assert other.objective_value == pytest.approx(first.objective_value, rel=1e-9)
         np.testing.assert_allclose(other.fitted, first.fitted, rtol=1e-6)
 

@@ -84,7 +84,7 @@ def test_intervals_and_draws_carry_the_group(joined):
 
 def test_control_baseline(groups):
     table = groups.assign(L_control=2.5)
-    both = p2law.joint("p2_without_size_term", table, by="method", shared=["beta"], baseline="control")
+    both = p2law.joint("p2_without_size_term", table, by="method", shared=["beta", "delta"], baseline="control")
     assert both.predict(method="width", N0=2e9, D=1e8, rho=0.25, L_control=2.5) > 2.5
 
 
@@ -172,7 +172,7 @@ def test_a_group_of_many_runs_has_its_own_run_effect(groups):
     level = dict(zip(groups["run"].unique(), 0.2 * rng.standard_normal(groups["run"].nunique()), strict=True))
     wide = np.where(groups["method"] == "depth", groups["run"].map(level), 0.0)
     table = groups.assign(loss=groups["loss"] + wide * (groups["loss"] - 2.5))
-    both = p2law.joint("p2_without_size_term", table, by="method", shared=["beta"], objective=p2law.Squared())
+    both = p2law.joint("p2_without_size_term", table, by="method", shared=["beta", "delta"], objective=p2law.Squared())
     assert both.of("depth").run_effect.offset > 4 * both.of("width").run_effect.offset
 
 
