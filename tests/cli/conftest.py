@@ -1,5 +1,7 @@
 """A folder as the examples of the help texts expect it: saved fits and tables under the names used there."""
 
+import shutil
+
 import pytest
 
 import p2law
@@ -24,6 +26,19 @@ def fits(width):
     }
 
 
+@pytest.fixture(scope="session")
+def files(tmp_path_factory, fits, width):
+    """The files of :func:`filled`, written once."""
+    folder = tmp_path_factory.mktemp("files")
+    for name, fit in fits.items():
+        fit.to_json(folder / f"{name}.json")
+    width.to_csv(folder / "runs.csv", index=False)
+    begun = width[(width["run"] == RUN) & (width["D"] < 6e6)]
+    begun[["D", "N0", "rho", "L0", "loss"]].rename(columns={"D": "tokens"}).to_csv(folder / "run.csv", index=False)
+    (folder / "candidates.csv").write_text("N0,rho,D\n27M,0.3,10M\n54M,0.3,10M\n54M,0.5,20M\n")
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -31,11 +46,5 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def filled(folder, fits, width):
-    for name, fit in fits.items():
-        fit.to_json(folder / f"{name}.json")
-    width.to_csv("runs.csv", index=False)
-    begun = width[(width["run"] == RUN) & (width["D"] < 6e6)]
-    begun[["D", "N0", "rho", "L0", "loss"]].rename(columns={"D": "tokens"}).to_csv("run.csv", index=False)
-    (folder / "candidates.csv").write_text("N0,rho,D\n27M,0.3,10M\n54M,0.3,10M\n54M,0.5,20M\n")
-    return folder
+def filled(folder, files):
+    return shutil.copytree(files, folder, dirs_exist_ok=True)
