@@ -60,7 +60,7 @@ def other(line: pd.Series) -> str:
 
 
 def choice() -> None:
-    heading("Laws compared, sizes up to 13.8M -> 27.1M: held-out rms (ΔAICc on all rows)")
+    heading("Laws compared, sizes up to 13.8M -> 27.1M: held-out RMSE (ΔAICc on all rows)")
     body = []
     for method in METHODS:
         runs = p2law.datasets.load("mini-pruning", method=method)
@@ -80,7 +80,7 @@ def main() -> None:
     print(machine())
     for title, methods, options in PROTOCOLS:
         protocol(title, methods, options)
-    print("\n* does not carry: more than three times the rms of the rows fitted")
+    print("\n* does not generalise: more than three times the RMSE of the fitted rows")
     choice()
 
 

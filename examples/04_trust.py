@@ -70,10 +70,10 @@ print(fit.run_effect.describe())
 print(fit.influence(**at).head(3)[["change"]].round(4).to_string())
 
 # %% [markdown]
-# ## Does the law carry?
+# ## Does the law generalise?
 #
-# Fit the three smaller sizes, predict the largest. The report says whether the law carries, whether its interval knew,
-# and whether something without a law would have done as well.
+# Fit the three smaller sizes, predict the largest. The report says whether the law generalises, whether its intervals
+# are wide enough, and whether a naive baseline does as well.
 
 # %%
 sizes = p2law.holdout("p2", runs, by="N0", baseline="control")
@@ -83,8 +83,8 @@ print("\n".join(sizes.findings))
 ax = p2law.plot.holdout(sizes)
 
 # %% [markdown]
-# Predict the highest pruning rate from the lower ones instead. Here the law does not carry, and its interval does not
-# know it: half-pruned models are worse than three lower rates suggest.
+# Predict the highest pruning rate from the lower ones instead. Here the law does not generalise, and its interval is
+# too narrow: half-pruned models are worse than three lower rates suggest.
 
 # %%
 rates = p2law.holdout("p2", runs, by="rho", baseline="control")

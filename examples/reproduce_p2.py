@@ -49,7 +49,7 @@ def main() -> None:
         try:
             fits[method] = fitted(own)
             trends(fits[method])
-            carried(own)
+            generalises(own)
             if own["rho"].round(2).nunique() > 1:
                 chosen(own)
         except P2LawError as error:
@@ -96,7 +96,7 @@ def trends(fit: p2law.Fit) -> None:
             )
 
 
-def carried(rows: pd.DataFrame) -> None:
+def generalises(rows: pd.DataFrame) -> None:
     """The paper's three tests of extrapolation."""
     for column, what in CLAIMS.items():
         if column == "rho" and rows["rate_target"].nunique() < 3:
@@ -104,10 +104,10 @@ def carried(rows: pd.DataFrame) -> None:
         try:
             test = p2law.holdout("p2", rows, by=column, baseline="control")
         except P2LawError as error:
-            common.finding(f"The law carries to {what}", "undetermined", str(error))
+            common.finding(f"The law generalises to {what}", "undetermined", str(error))
             continue
         verdict = "undetermined" if few(test) else "reproduced" if test.generalises else "not reproduced"
-        common.finding(f"The law carries to {what}", verdict, " ".join(test.findings))
+        common.finding(f"The law generalises to {what}", verdict, " ".join(test.findings))
 
 
 def few(test: p2law.Holdout, least: int = FEW) -> bool:

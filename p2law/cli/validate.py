@@ -37,7 +37,7 @@ def _holdout(options: Namespace) -> Answer:
 
 
 HOLDOUT = AnswerCommand(
-    "Fit a part of the table, predict the rest, and say how far off, beside simple baselines.",
+    "Fit a part of the table, predict the rest, and say how far off, beside naive baselines.",
     (_table_argument, _split_arguments, fit.add_options),
     _holdout,
     (
