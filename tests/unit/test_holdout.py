@@ -178,7 +178,10 @@ def test_what_the_rows_leave_open_has_no_end(pruned):
 def test_one_rate_supports_no_other(curves):
     """gamma is held where one rate was seen: the interval at another rate has no end."""
     two = holdout("p2", curves[curves.method == "unstructured"], by="rho", min_tokens=3e5)
-    assert "For 56 rows the new-run interval is unbounded: the fitted rows do not determine the loss there" in two.summary()
+    assert (
+        "For 56 rows the new-run interval is unbounded: the fitted rows do not determine the loss there"
+        in two.summary()
+    )
     assert not two.generalises
 
 
