@@ -18,7 +18,7 @@ def fit():
 
 
 BEGUN = {"D": np.geomspace(1e5, 1e6, 8), "loss": np.linspace(4, 3, 8)}
-NOT_NUMBERS = ["1e9", None, True, [1.0], 1 + 2j, float("nan"), object()]
+NOT_NUMBERS = ["1e9", None, True, [1.0], 1 + 2j, float("nan"), pytest.param(object(), id="object")]
 
 
 @pytest.mark.parametrize("value", NOT_NUMBERS, ids=repr)

@@ -29,7 +29,7 @@ def edited(fit: p2law.Fit, **changes) -> str:
         {"min_tokens": 3e8},
         {"fixed": {"alpha": np.float32(0.34)}, "bounds": {"E": (np.int64(0), None)}},
         {"rng": np.int64(3)},
-        {"rng": np.random.default_rng(1)},
+        pytest.param({"rng": np.random.default_rng(1)}, id="rng: a generator"),
     ],
     ids=str,
 )
