@@ -23,6 +23,16 @@ wall, work = clock()
 import {}
 print(perf_counter() - wall, process_time() - work)
 """
+SHELL = """
+import contextlib, io, sys
+wall, work = clock()
+from p2law.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main(sys.argv[1:])
+print(perf_counter() - wall, process_time() - work)
+"""
+COMMANDS = ("--help", "--version", "fit --help", "laws", "plan compute besiroglu-2024 --flops 1e21")
+"""What the command line answers without a fit."""
 COLD = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -69,13 +79,16 @@ def chinchilla_table() -> pd.DataFrame:
 
 
 def imports() -> None:
-    heading("Imports, each in a fresh process")
-    labels = {"import jax, pandas": "jax, pandas", "import p2law": "p2law"}
-    taken = interleaved({k: lambda _, m=m: fresh(IMPORT.format(m)) for k, m in labels.items()}, 15, own=True)
+    heading("Imports and the start of the command line, each in a fresh process")
+    names = {"import jax, pandas": "jax, pandas", "import p2law": "p2law"}
+    calls = {label: lambda _, m=m: fresh(IMPORT.format(m)) for label, m in names.items()}
+    calls |= {f"p2law {line}": lambda _, line=line: fresh(SHELL, *line.split()) for line in COMMANDS}
+    taken = interleaved(calls, 15, own=True)
     times(taken)
-    base, mine = taken.values()
-    wall, work = np.median(mine, 0) / np.median(base, 0)
-    print(f"p2law / (jax, pandas): {wall:.2f} of the wall medians, {work:.2f} of the processor medians")
+    base = np.median(taken.pop("import jax, pandas"), 0)
+    for label, seconds in taken.items():
+        wall, work = np.median(seconds, 0) / base
+        print(f"{label} / (jax, pandas): {wall:.2f} of the wall medians, {work:.2f} of the processor medians")
 
 
 def cold(path: str) -> None:
