@@ -8,7 +8,7 @@ from .coordinates import Layout as Layout
 from .coordinates import coordinates as coordinates
 from .coordinates import hold as hold
 from .coordinates import make_layout as make_layout
-from .descent import Frame as Frame
+from .inputs import Frame as Frame
 from .problem import Problem as Problem
 from .search import Solution as Solution
 from .search import search as search

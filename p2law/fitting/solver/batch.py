@@ -8,7 +8,7 @@ import numpy as np
 
 from ...laws.precision import float64
 from .coordinates import Layout
-from .descent import LANES, MAX_ITERATIONS, Frame, Lane, Rows, Settings, constants, linearised, polish, stacked
+from .inputs import LANES, MAX_ITERATIONS, Frame, Lane, Rows, Settings, constants, stacked
 from .problem import Problem, bucket, pad
 
 RIDGE = 1e-8
@@ -83,6 +83,8 @@ class Batch:
 
     def descend(self, lanes: Sequence[Lane], *, ridge: float = RIDGE) -> list[Rest]:
         """Descend from up to LANES points."""
+        from .descent import polish  # here, so that JAX loads with the first fit and not with the package
+
         idle = lanes[0]._replace(lower=lanes[0].z, upper=lanes[0].z)  # comes to rest at once
         together = stacked([*lanes, *[idle] * (LANES - len(lanes))])
         with float64():
@@ -158,6 +160,8 @@ class Batch:
 
 def evaluate(layout: Layout, z: np.ndarray, frames: Frame, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """The law and its derivatives at any number of points, through a program compiled for one size of batch."""
+    from .descent import linearised
+
     count, size = len(z), 16
     program, values, slopes = linearised(layout), [], []
     with float64():

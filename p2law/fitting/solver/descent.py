@@ -6,7 +6,7 @@ are inputs. Starts, bootstrap draws and profile points all go through the same t
 
 import operator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from .coordinates import Layout
+from .inputs import MAX_ITERATIONS, Frame, Lane, Rows, Settings, constants
 
 # Powers of columns by their logarithms.
 #
@@ -57,72 +58,7 @@ for _name in (*_ARITHMETIC, "lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "a
 for _name in (*_ARITHMETIC, "pow"):
     setattr(PositiveColumn, f"__r{_name}__", _backward(_name))
 
-
-LANES = 4
-"""Points handed to the compiled descent at a time."""
-MAX_ITERATIONS = 300
 RELATIVE_TOLERANCE = 1e-15
-
-
-class Frame(NamedTuple):
-    """How a coordinate becomes a raw constant; see :class:`~p2law.fitting.solver.coordinates.Box`.
-
-    An amplitude c stands for ``offset + factor * c * exp(-(shift + slope @ theta))``: its term is measured by its own
-    typical size over the rows near some theta. For power laws that centres log N and log D exactly; for other laws it
-    holds near that theta. No units need to be known. With shift = slope = 0 amplitudes are raw.
-    """
-
-    offset: Any
-    factor: Any
-    shift: Any
-    slope: Any
-
-
-class Rows(NamedTuple):
-    """The data, padded: columns and their logarithms (None where a column may be negative), residual scale."""
-
-    columns: tuple[Any, ...]
-    logs: tuple[Any, ...]
-    scale: Any
-
-
-class Settings(NamedTuple):
-    """What all lanes share: residual space, Huber's delta per row, ridge, objective at which a fit is perfect.
-
-    The merit is ``objective * (1 + ridge * sum(stiffness * (z - centre)²))``, a relative pull towards neutral values.
-    """
-
-    log_space: Any
-    delta: Any
-    ridge: Any
-    centre: Any
-    stiffness: Any
-    perfect: Any
-
-
-class Lane(NamedTuple):
-    """One point to descend from, with its own box, weights, target (in the residuals' space) and frame."""
-
-    z: Any
-    lower: Any
-    upper: Any
-    weight: Any
-    target: Any
-    frame: Frame
-
-
-def constants(layout: Layout, z: Any, frame: Frame, exp: Any = jnp.exp) -> list[Any]:
-    """Raw constants of the law, in the order of its parameters (``exp=np.exp`` computes them without JAX)."""
-    q = layout.nonlinear
-    size = exp(-(frame.shift + frame.slope @ z[:q]))
-    free = []
-    for i, scale in enumerate(layout.scales):
-        if scale == "log":
-            free.append(exp(z[i]))
-        else:
-            unit = size[i - q] if scale == "amplitude" else 1.0
-            free.append(frame.offset[i] + frame.factor[i] * z[i] * unit)
-    return [free[place] for place in layout.source]
 
 
 def _law_at(layout: Layout, rows: Rows, frame: Frame) -> Any:
@@ -131,7 +67,7 @@ def _law_at(layout: Layout, rows: Rows, frame: Frame) -> Any:
     columns = [c if log is None else PositiveColumn(c, log) for c, log in zip(rows.columns, rows.logs, strict=True)]
 
     def predict(z: Any) -> Any:
-        named = dict(zip(names, constants(layout, z, frame), strict=True))
+        named = dict(zip(names, constants(layout, z, frame, jnp.exp), strict=True))
         return jnp.broadcast_to(layout.law.function(*columns, **named), rows.scale.shape)
 
     return predict
@@ -252,8 +188,3 @@ def _solve(system: Any, right: Any) -> Any:
         return lax.dynamic_update_slice_in_dim(rest, pivot, i, axis=1)
 
     return lax.fori_loop(0, k, eliminate, both)[:, :, k]
-
-
-def stacked(records: Any) -> Any:
-    """Frames or lanes as one, each array with a leading axis."""
-    return jax.tree.map(lambda *parts: np.stack(parts), *records)

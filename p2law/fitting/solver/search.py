@@ -9,7 +9,7 @@ import numpy as np
 from .batch import RIDGE, Batch, Rest, columns_at, log_size, raw_constants, recentre
 from .coordinates import Box, Layout
 from .curvature import curvature
-from .descent import Frame
+from .inputs import Frame
 from .problem import Problem, huber, score
 
 # Starts: low-discrepancy points over the exponents, amplitudes from a small least-squares problem each.

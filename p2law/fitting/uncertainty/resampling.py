@@ -15,7 +15,7 @@ import pandas as pd
 from ...data.arguments import generator, whole_number
 from ...errors import FitError, FitWarning
 from ..solver import Batch, Problem, coordinates, recentre
-from ..solver.descent import LANES, constants
+from ..solver.inputs import LANES, constants
 from ..solver.problem import pad
 
 if TYPE_CHECKING:
