@@ -37,7 +37,7 @@ KNOWN: dict[str, set[str]] = {
         *(f"fitting/uncertainty/{name}.py" for name in ("intervals", "profile", "resampling")),
     },
     "top": set(),
-    "folders": {"plan"},
+    "folders": set(),
     "files": set(),
     "functions": set(),
 }

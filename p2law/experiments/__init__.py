@@ -1,6 +1,7 @@
 """Make the curves a law is fitted to: prune a causal language model, post-train it, log its loss.
 
-Needs the extra ``p2law[experiments]``: torch, transformers, safetensors. Importing this package loads none of them.
+Needs the extra ``p2law[experiments]``: torch, transformers, safetensors. Importing this package loads none of them. May
+import ``fitting`` and the rooms below it; not ``plan`` or ``validate``. No other room but ``cli`` imports it.
 
 >>> from p2law.experiments.architecture import Architecture
 >>> shape = Architecture("llama", layers=4, hidden=64, ffn=176, heads=8, kv_heads=4, head_dim=8, vocabulary=257)

@@ -1,4 +1,7 @@
-"""Decisions from a fitted law: how many tokens, which size, at which price."""
+"""Decisions from a fitted law: how many tokens, which size, at which price.
+
+May import ``fitting`` and the rooms below it; not ``validate`` or ``experiments``.
+"""
 
 import warnings
 from typing import Any

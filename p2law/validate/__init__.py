@@ -1,4 +1,7 @@
-"""Tests of a law against data it has not seen, choice between laws, and conditions a law of pruning should meet."""
+"""Tests of a law against data it has not seen, choice between laws, and conditions a law of pruning should meet.
+
+May import ``fitting`` and the rooms below it; not ``plan`` or ``experiments``.
+"""
 
 from .compare import Comparison as Comparison
 from .compare import compare as compare
