@@ -225,7 +225,7 @@ def _plan(
     table = pd.DataFrame(columns)
     if inference:
         table["training_share"] = TRAINING * table["N"] * table["D"] / table["C"]
-    table["status"] = np.array([a or b for a, b in zip(none, said, strict=True)], dtype=object)
+    table["status"] = np.array([a or b.text for a, b in zip(none, said, strict=True)], dtype=object)
     return ComputePlan(on.law.title, next(iter(given)), inference, level, many, table)
 
 

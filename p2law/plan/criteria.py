@@ -35,7 +35,9 @@ class Slope:
             raise FitError(f"Slope(per={self.per!r}): choose 'token', '1e9 tokens' or 'doubling'.")
 
     def __str__(self) -> str:
-        return f"the loss falls by {self.value:g} nats per {self.per} or less"
+        if self.per == "doubling":
+            return f"a further doubling gains ≤ {self.value:g} nats"
+        return f"the loss falls by ≤ {self.value:g} nats per {self.per}"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Remaining:
         _positive(self, self.value)
 
     def __str__(self) -> str:
-        return f"{self.value:g} nats or less are left to recover"
+        return f"≤ {self.value:g} nats are left to recover"
 
 
 @dataclass(frozen=True)

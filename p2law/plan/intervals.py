@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -66,16 +66,26 @@ def bounds(
     return out
 
 
-def support(source: Source, columns: Mapping[str, np.ndarray], known: np.ndarray) -> list[str]:
-    """A sentence per row on what the answer rests on; ``known`` says where an interval exists, (rows,)."""
+class Support(NamedTuple):
+    """What an answer rests on."""
+
+    text: str
+    extrapolated: bool
+    """Whether a column lies outside the fitted range."""
+
+
+def support(source: Source, columns: Mapping[str, np.ndarray], known: np.ndarray) -> list[Support]:
+    """What each row rests on; ``known`` says where an interval exists, (rows,)."""
     if not source.fits:
-        return [f"{PUBLISHED}: no interval, the correlations of their errors are unknown"] * len(known)
+        text = f"{PUBLISHED}: no interval, the correlations of their errors are unknown"
+        return [Support(text, extrapolated=False)] * len(known)
     factors = {name: np.broadcast_to(f, known.shape) for name, f in source.outside(columns).items()}
     out = []
     for i, determined in enumerate(known.tolist()):
         far = describe_outside({name: float(f[i]) for name, f in factors.items()})
         where = f"extrapolated: {far}" if far else "inside the fitted range"
-        out.append(where if determined else f"undetermined: these data leave it free; {where}")
+        text = where if determined else f"undetermined: these data leave it free; {where}"
+        out.append(Support(text, extrapolated=bool(far)))
     return out
 
 

@@ -102,6 +102,8 @@ class SizeCost(Record):
     optimal: Mapping[str, float]
     """N, D and loss of the compute-optimal model."""
     _table: pd.DataFrame
+    extrapolated: np.ndarray
+    """Which sizes lie outside the fitted range, in size or tokens, (sizes,) of bool."""
     table = Copied("_table")
     """One row per size: N, D, tokens_per_param, loss, penalty (nats above the optimum), compute_ratio (budget to reach
     the optimum's loss at this size, over C), intervals of the last three, status."""
@@ -170,11 +172,12 @@ def overtraining(
     said = support(origin, base.columns(sizes, D), np.isfinite(ends["loss"].upper))
     none = np.isnan(ends["penalty"].value)
     balance = "no optimum: by these constants the loss does not fall with both size and tokens"
-    columns["status"] = np.array([balance if n else s for n, s in zip(none, said, strict=True)], dtype=object)
+    columns["status"] = np.array([balance if n else s.text for n, s in zip(none, said, strict=True)], dtype=object)
+    extrapolated = np.array([s.extrapolated for s in said]) & ~none
     best_size, best_tokens = allocate(base, np.array([budget]))
     best_loss = base.loss(best_size, best_tokens)
     optimal = {"N": float(best_size[0]), "D": float(best_tokens[0]), "loss": float(best_loss[0])}
-    return SizeCost(base.law.title, budget, level, optimal, pd.DataFrame(columns))
+    return SizeCost(base.law.title, budget, level, optimal, pd.DataFrame(columns), extrapolated)
 
 
 def tokens_for(on: Surface, N: np.ndarray, loss: np.ndarray) -> np.ndarray:

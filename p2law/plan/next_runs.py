@@ -3,7 +3,7 @@
 What the fitted runs say about the constants is taken as a Gaussian in scaled coordinates (the law linearised at the
 fit, plausible ranges as prior), with checkpoints of a run correlated as the run effect found them: they share their
 run's own level and slope, so that a hundred checkpoints of one run are not a hundred runs. A candidate is put to it as
-if it had been measured; where its losses would lie does not matter for how much it tells.
+if it had been measured; where its losses would lie does not matter for the information it adds.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ from ..data.arguments import array, check_level, number, require_fit, whole_numb
 from ..data.flops import training_flops
 from ..data.observations import Table, as_frame, check_column
 from ..data.quantities import format_quantity
-from ..errors import DataError, FitError
+from ..errors import DataError, FitError, renamed_attribute
 from ..fitting.solver.quantiles import t_reach
 from .intervals import trained_params
 
@@ -46,7 +46,7 @@ class Candidate:
 
 
 def candidate_runs(fit: "Fit", table: Table, cost: Cost | None) -> tuple[list[Candidate], str]:
-    """Candidates from a table, and the coin of their cost; see :func:`p2law.plan.next_runs.next_runs`."""
+    """Candidates from a table, and the unit of their cost; see :func:`p2law.plan.next_runs.next_runs`."""
     frame = as_frame(table)
     frame = frame if frame.index.is_unique else frame.reset_index(drop=True)  # the index labels the candidates
     if len(frame) == 0:
@@ -54,7 +54,7 @@ def candidate_runs(fit: "Fit", table: Table, cost: Cost | None) -> tuple[list[Ca
     runs = list(_runs(fit, frame))
     columns = [law_columns(fit, rows) for _, rows in runs]
     lasts = [_last(fit, rows) for _, rows in runs]
-    costs, coin = _costs(fit, lasts, cost)
+    costs, unit = _costs(fit, lasts, cost)
     wrong = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)))
     if wrong.size:
         raise DataError(f"candidate {runs[wrong[0]][0]!r} costs {costs[wrong[0]]:g}: give a positive cost.")
@@ -62,7 +62,7 @@ def candidate_runs(fit: "Fit", table: Table, cost: Cost | None) -> tuple[list[Ca
         Candidate(label, last, own, float(price))
         for (label, _), last, own, price in zip(runs, lasts, columns, costs, strict=True)
     ]
-    return found, coin
+    return found, unit
 
 
 def law_columns(fit: "Fit", frame: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -139,19 +139,20 @@ def _training(fit: "Fit", lasts: list[pd.Series]) -> tuple[np.ndarray, str]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NextRuns(Record):
-    """Candidate runs in the order of what they tell about a forecast per unit of cost."""
+    """Candidate runs in the order of how much they narrow a forecast per unit of cost."""
 
     now: float
     """Width of the forecast's interval now (root mean square over several forecasts); inf where it is undetermined."""
     level: float
-    coin: str
-    """What cost is counted in."""
+    unit: str
+    """What cost is counted in: ``"FLOPs"``, ``"tokens"``, ``"runs"``, or the name of the cost's column."""
     _table: pd.DataFrame
     _picks: pd.DataFrame
     notes: tuple[str, ...] = ()
     ranking = Copied("_table")
     """Every candidate alone: run, the law's columns at its end, cost, width (expected), narrower (share of the width
     it takes away), per_cost (fall of the variance per unit of cost, relative to the best)."""
+    coin = renamed_attribute("coin", "unit")
     picks = Copied("_picks")
     """Candidates to train, in order: run, cost, spent (so far), width (expected then)."""
 
@@ -160,8 +161,8 @@ class NextRuns(Record):
         for row in self._picks.to_dict("records"):
             at = self._table[self._table["run"] == row["run"]].iloc[0].drop(["run", *_SAID])
             where = ", ".join(f"{k} = {format_quantity(v)}" for k, v in at.items())
-            spent = f"{row['spent']:.3g}" if self.coin == "FLOPs" else format_quantity(row["spent"])
-            lines.append(f"  then {row['run']} ({where}): {row['width']:.3g} wide, {spent} {self.coin} spent")
+            spent = f"{row['spent']:.3g}" if self.unit == "FLOPs" else format_quantity(row["spent"])
+            lines.append(f"  then {row['run']} ({where}): {row['width']:.3g} wide, {spent} {self.unit} spent")
         if self._picks.empty:
             lines.append("  no candidate can be paid from the budget")
         title = f"Interval of the forecast now: {self.now:.3g} wide ({100 * self.level:g} %)"
@@ -199,7 +200,7 @@ def next_runs(
         ``cost`` if there is one, else 6 N D with the parameters left after pruning.
     budget : float, optional
         Pick runs until it is spent, in units of the cost: greedily by the fall of the variance per cost or by the fall
-        alone, whichever ends with the narrower interval (small runs can use up what one telling large run needs;
+        alone, whichever ends with the narrower interval (small runs can use up what one informative large run needs;
         Leskovec et al. 2007).
     most : int, optional
         Pick no more than this; default: three, or as many as a budget pays for.
@@ -228,16 +229,16 @@ def next_runs(
         number("budget", budget, low=0)
     if most is not None:
         whole_number("most", most)
-    runs, coin = candidate_runs(fit, candidates, cost)
+    runs, unit = candidate_runs(fit, candidates, cost)
     known = _Known.of(fit)
     gradient, now = _forecast(fit, known, target, level)
     rows = [(known.gradient(run.columns), known.noise(run.columns)) for run in runs]
-    unit = 2 * float(t_reach(fit.run_count - 1, level))  # where the fit itself can give no interval
+    scale = 2 * float(t_reach(fit.run_count - 1, level))  # where the fit itself can give no interval
     if np.isfinite(now):
-        unit = now / _spread(known.covariance, gradient)
+        scale = now / _spread(known.covariance, gradient)
 
     def width(covariance: np.ndarray) -> float:
-        return unit * _spread(covariance, gradient)
+        return scale * _spread(covariance, gradient)
 
     def after(covariance: np.ndarray, i: int) -> np.ndarray:
         return updated(covariance, *rows[i])
@@ -253,12 +254,12 @@ def next_runs(
         [(runs[i].label, runs[i].cost, spent, wide) for i, spent, wide in picked],
         columns=pd.Index(["run", "cost", "spent", "width"]),
     )
-    return NextRuns(now, level, coin, _ranking(fit, runs, alone, width(known.covariance)), picks, _notes(fit, now))
+    return NextRuns(now, level, unit, _ranking(fit, runs, alone, width(known.covariance)), picks, _notes(fit, now))
 
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """What the fitted runs say about the constants, and how rows of a run go together."""
+    """What is known of the constants from the fitted runs, and how rows of a run are correlated."""
 
     fit: "Fit"
     raw: np.ndarray
@@ -362,7 +363,7 @@ def _notes(fit: "Fit", now: float) -> tuple[str, ...]:
     notes = []
     if fit.options.held:
         names = " and ".join(fit.options.held)
-        notes.append(f"{names} was held for want of data and counts as known: runs that would tell it are not favoured")
+        notes.append(f"{names} was held for want of data and counts as known: runs that would determine it are not favoured")
     if not np.isfinite(now):
         notes.append("the fitted runs leave this forecast undetermined; widths after a pick assume plausible constants")
     return tuple(notes)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..fitting.result import Fit
     from ..laws import Constants
 
+Kind = Literal["inside", "extrapolated", "no support", "published", "impossible"]
+"""What a loss rests on: columns inside or outside the fitted range, a column at which the fit has no support, constants
+without rows; ``"impossible"``: there is no loss."""
 _COLUMNS = ["method", "parent", "rate", "tokens", "loss", "lower", "upper", "behind", "behind_lower", "behind_upper"]
 
 
@@ -33,6 +36,8 @@ class Ranking(Record):
     """The budget with its unit, and whether the parent counts."""
     level: float
     _table: pd.DataFrame
+    kinds: tuple[Kind, ...]
+    """What each row rests on."""
     table = Copied("_table")
     """One row per method and parent: method, parent, rate, tokens (after the parent is paid), loss, lower, upper (of
     the law), behind (loss above that of the best), behind_lower, behind_upper, status. Ways at columns of which the fit
@@ -144,10 +149,12 @@ def best_pruning(
         price = cost_model(parent_cost, parent=next(iter(named.values())), size=trained).price
         column = origin.law.variable("size")
         side = loss_curve("scratch", origin, {column: size} if column else {})
-        ways.append(_Way("scratch", "", np.nan, budget / price, side, _support(side, budget / price)))
+        ways.append(_Way("scratch", "", np.nan, budget / price, side, *_support(side, budget / price)))
     spent = f"{budget:.3g} FLOPs" if parent_cost == "flops" else f"{format_quantity(budget)} tokens"
     paid = "parent free" if parent_cost == "sunk" else "parent charged"
-    return Ranking(size, f"{spent} ({paid})", level, _ranked(ways, level, method))
+    table = _ranked(ways, level, method)
+    kinds = tuple(table.pop("kind"))
+    return Ranking(size, f"{spent} ({paid})", level, table, kinds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +167,8 @@ class _Way:
     tokens: float
     curve: LossCurve | None
     """None where this way is impossible."""
-    status: str = ""
+    kind: Kind
+    status: str
 
 
 def _way(
@@ -174,19 +182,19 @@ def _way(
         raise DataError(f"the parent {name!r} has no size: Parent(size=8e9, ...).")
     if parent.params <= size:
         why = f"impossible: a parent of {format_quantity(parent.params)} parameters cannot be pruned to it"
-        return _Way(label, name, np.nan, np.nan, None, why)
+        return _Way(label, name, np.nan, np.nan, None, "impossible", why)
     rate = 1 - size / parent.params
     if tokens <= 0:
         why = "impossible: its share of the parent costs the whole budget or more"
-        return _Way(label, name, rate, np.nan, None, why)
+        return _Way(label, name, rate, np.nan, None, "impossible", why)
     curve = loss_curve(f"method {label!r}", source, {**at, column: rate}, parent=parent)
-    return _Way(label, name, rate, tokens, curve, _support(curve, tokens))
+    return _Way(label, name, rate, tokens, curve, *_support(curve, tokens))
 
 
 def _ranked(ways: list[_Way], level: float, method: Any) -> pd.DataFrame:
     """The ways with their losses, lowest first (those without support after the others), compared with the best."""
-    table = pd.DataFrame([{name: getattr(way, name) for name in (*_COLUMNS[:4], "status")} for way in ways])
-    table = table.reindex(columns=[*_COLUMNS, "status"])
+    table = pd.DataFrame([{name: getattr(way, name) for name in (*_COLUMNS[:4], "status", "kind")} for way in ways])
+    table = table.reindex(columns=[*_COLUMNS, "status", "kind"])
     where = [i for i, way in enumerate(ways) if way.curve is not None]
     curves = [(way.curve, way.tokens) for way in ways if way.curve is not None]
     lost = np.array([bool(curve.unsupported(tokens)) for curve, tokens in curves], dtype=bool)
@@ -208,9 +216,10 @@ def _ranked(ways: list[_Way], level: float, method: Any) -> pd.DataFrame:
     return table.iloc[np.lexsort((table["loss"], last))].reset_index(drop=True)
 
 
-def _support(curve: LossCurve, tokens: float) -> str:
-    """What the loss of a way rests on."""
+def _support(curve: LossCurve, tokens: float) -> tuple[Kind, str]:
+    """What the loss of a way rests on, as a kind and in words."""
     if not curve.source.fits:
-        return PUBLISHED
-    far = describe_outside(curve.outside(tokens))
-    return "; ".join(said for said in (curve.no_support(tokens), f"extrapolated: {far}" if far else "") if said)
+        return "published", PUBLISHED
+    reason, far = curve.no_support(tokens), describe_outside(curve.outside(tokens))
+    kind: Kind = "no support" if reason else "extrapolated" if far else "inside"
+    return kind, "; ".join(said for said in (reason, f"extrapolated: {far}" if far else "") if said)

@@ -167,8 +167,8 @@ def sparse_pretraining(
     value = {name: float(v[0]) for name, v in chosen.items()}
     value |= {"loss": float(loss.value[0]), "gain": float(gain.value[0])}
     place = base.columns(sizes[:1], chosen["D"][:1])
-    said = support(origin, place, wanted.known)
-    status = "; ".join([_within(wanted.value[0], reachable, most), *said])
+    (said,) = support(origin, place, wanted.known)
+    status = f"{_within(wanted.value[0], reachable, most)}; {said.text}"
     table = _runs(value, target, budget, intervals["loss"])
     found_schedule = replace(plan, sparsity=value["sparsity"])
     return SparsePlan(base.law.title, budget, found_schedule, level, status, table, intervals)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 POINTS = 41
 """Tokens looked at between the last checkpoint and the end, evenly in their logarithm."""
 LEAST_ROWS = 5
-"""Checkpoints without which a curve's own power law says nothing."""
+"""Fewest checkpoints for a run's own power law."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,7 +34,7 @@ class StopPlan(Record):
     ahead: Forecast
     """Loss from the last checkpoint (first point) to the planned end (last point)."""
     eps: float
-    """Loss, nats per token, that is not worth training for."""
+    """Smallest loss improvement worth training for, nats per token."""
     level: float
     """Confidence level of the intervals, and the probability from which on the advice is to stop."""
     basis: str
@@ -135,10 +135,10 @@ def stop_rule(
     tokens : float
         Tokens the run is planned for.
     eps : float
-        Loss, nats per token, that is not worth training for.
+        Smallest loss improvement worth training for, nats per token.
     fit : Fit, optional
         A law fitted to other runs: the forecast puts it together with the run's own checkpoints
-        (:meth:`p2law.Fit.forecast`). Without it the run's own power law is carried on, its exponent and the noise
+        (:meth:`p2law.Fit.forecast`). Without it the run's own power law is extrapolated, its exponent and the noise
         averaged over what the checkpoints allow.
     control : Fit, optional
         For ``baseline="control"``: a fit of law ``power`` to the unpruned control's curve. Without it the rows need

@@ -5,6 +5,7 @@ on other text. The interval holds all numbers of scratch tokens whose loss the d
 model, so that it is open where the pruned model may lie below all that training from scratch can reach.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +37,8 @@ class Worth(Record):
     level: float
     method: str
     _table: pd.DataFrame
+    extrapolated: np.ndarray
+    """Which answers use a curve outside its fitted range, (rows,) of bool."""
     table = Copied("_table")
     """One row per number of retraining tokens: tokens, loss (of the pruned model there), effective (scratch tokens with
     the same loss; infinite if none reach it), lower, upper, transferred (effective minus tokens: what the parent is
@@ -92,9 +95,9 @@ def effective_tokens(
     lost = first.unsupported(asked)[:, None] | second.unsupported(grids)
     lower, upper = opened(lost, found.lower, found.upper)
     each = zip(asked.tolist(), grids, found.value, lower, upper, strict=True)
-    rows = [_row(first, second, *row) for row in each]
-    columns = pd.Index(["tokens", "loss", "effective", "lower", "upper", "transferred", "status"])
-    return Worth(level, found.method, pd.DataFrame(rows, columns=columns))
+    table = pd.DataFrame([_row(first, second, *row) for row in each])
+    extrapolated = table.pop("extrapolated").to_numpy()
+    return Worth(level, found.method, table, extrapolated)
 
 
 def _row(
@@ -105,14 +108,23 @@ def _row(
     gap: np.ndarray,
     lower: np.ndarray,
     upper: np.ndarray,
-) -> tuple[Any, ...]:
-    """Where training from scratch comes down to the loss of the pruned model: a row of the table."""
+) -> dict[str, Any]:
+    """Where training from scratch comes down to the loss of the pruned model: a row of the table, and its kind."""
     loss = float(first.loss(tokens))
     met = roots(lambda t: float(second.loss(t)) - loss, grid, gap)
     effective = met[0] if met else np.inf if gap[-1] > 0 else np.nan
     stretches = indistinguishable(grid, lower, upper)
     low, high = _around(effective, stretches, known=not np.isnan(lower).all())
-    return tokens, loss, effective, low, high, effective - tokens, _status(first, second, tokens, effective)
+    row = {"tokens": tokens, "loss": loss, "effective": effective, "lower": low, "upper": high}
+    far = {"pruned": first.outside(tokens), "scratch": second.outside(effective)} if np.isfinite(effective) else {}
+    far = {side: factors for side, factors in far.items() if factors}
+    used = effective if np.isfinite(effective) else tokens
+    reasons = {"pruned": first.no_support(tokens), "scratch": second.no_support(used)}
+    return row | {
+        "transferred": effective - tokens,
+        "status": _status(effective, reasons, far),
+        "extrapolated": bool(far),
+    }
 
 
 def _around(value: float, stretches: list[tuple[float, float]], *, known: bool) -> tuple[float, float]:
@@ -124,17 +136,13 @@ def _around(value: float, stretches: list[tuple[float, float]], *, known: bool) 
     return next((s for s in stretches if s[0] <= value <= s[1]), (np.nan, np.nan))
 
 
-def _status(first: LossCurve, second: LossCurve, tokens: float, effective: float) -> str:
-    """What the answer rests on: support, then how the curves meet and how far outside the fitted ranges."""
-    used = effective if np.isfinite(effective) else tokens
-    sides = {"pruned": first.no_support(tokens), "scratch": second.no_support(used)}
-    parts = [f"the {side} curve has {reason}" for side, reason in sides.items() if reason]
+def _status(effective: float, reasons: Mapping[str, str], far: Mapping[str, Mapping[str, float]]) -> str:
+    """What the answer rests on: by side why there is no support, how the curves meet, how far outside they are used."""
+    parts = [f"the {side} curve has {reason}" for side, reason in reasons.items() if reason]
     if np.isinf(effective):
         parts.append("the fitted scratch curve never gets there")
     elif np.isnan(effective):
         parts.append("no answer: training from scratch starts below this loss")
-    else:
-        factors = {"pruned": first.outside(tokens), "scratch": second.outside(effective)}
-        far = [curve_outside(side, each) for side, each in factors.items() if each]
-        parts += [f"extrapolated: {' and '.join(far)}"] if far else []
+    elif far:
+        parts.append(f"extrapolated: {' and '.join(curve_outside(side, factors) for side, factors in far.items())}")
     return "; ".join(parts)

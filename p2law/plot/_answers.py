@@ -28,8 +28,9 @@ def ranking(found: "Ranking", ax: Axes | None = None) -> Axes:
     ways = [f"{row['method']} from {row['parent']}" if row["parent"] else row["method"] for _, row in table.iterrows()]
     names = ["\n".join(wrap(way, 32)) for way in ways]
     ax = _listed(ax, names, *(table[c].to_numpy(dtype=float) for c in ("loss", "lower", "upper")))
-    for place, (loss, status) in enumerate(zip(table["loss"], table["status"], strict=True)):
-        word = str(status or "").split(":")[0]
+    words = {"inside": "", "published": "from published constants"}
+    for place, (loss, kind) in enumerate(zip(table["loss"], found.kinds, strict=True)):
+        word = words.get(kind, kind)
         if np.isfinite(loss):
             style.annotate(ax, word, (loss, place), 7)
         else:
@@ -72,10 +73,10 @@ def sizes(found: "SizeCost", ax: Axes | None = None) -> Axes:
     """Loss given up by models of other sizes than the optimum, against size. From :func:`p2law.plan.overtraining`."""
     style.check(found, "SizeCost", "plan.overtraining")
     ax = style.axes_of(ax)
-    table, colour = found.to_frame().sort_values("N"), style.palette(ax)[0]
+    table, colour = found.to_frame().assign(extrapolated=found.extrapolated).sort_values("N"), style.palette(ax)[0]
     size, penalty = table["N"].to_numpy(), table["penalty"].to_numpy()
     ax.plot(size, penalty, color=colour, marker="o", linewidth=1.4, label=f"C = {found.C:.3g} FLOPs")
-    style.hollow(ax, size, penalty, np.array(["extrapolated" in each for each in table["status"]]), colour)
+    style.hollow(ax, size, penalty, table["extrapolated"].to_numpy(), colour)
     ax.fill_between(size, table["penalty_lower"], table["penalty_upper"], color=colour, alpha=0.15, linewidth=0)
     style.format_axis(ax.xaxis, "parameters")
     ax.set_ylabel("loss above the optimum's (nats/token)")
@@ -115,9 +116,9 @@ def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True)
     for i, run in enumerate(picks["run"]):
         if i < 3 or i == len(picks) - 1:
             style.annotate(ax, style.short(str(run), 24), (spent[i], width[i]), -13)
-    if found.coin != "FLOPs":
+    if found.unit != "FLOPs":
         style.format_ticks(ax.xaxis)
-    ax.set_xlabel("cost" if found.coin == "cost" else f"cost ({found.coin})")
+    ax.set_xlabel("cost" if found.unit == "cost" else f"cost ({found.unit})")
     ax.set_ylabel(f"width of the {100 * found.level:g} % interval")
     style.finish(ax, "What to train next · expected interval of the forecast", legend=legend)
     return ax

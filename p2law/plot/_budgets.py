@@ -210,7 +210,7 @@ def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axe
     seen = np.isfinite(value)
     name = "worth" if seen.any() else None
     ax.plot(tokens[seen], value[seen], color=colour, marker="o", markersize=4, linewidth=1.4, label=name)
-    style.hollow(ax, tokens, value, np.array(["extrapolated" in each for each in table["status"]]), colour)
+    style.hollow(ax, tokens, value, found.extrapolated, colour)
     ends = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in (tokens, value, lower, upper)])
     bottom, top = ends.min() / 1.5, ends.max() * 3
     bounded, open_ended = np.isfinite(lower), np.isposinf(upper)

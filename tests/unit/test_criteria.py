@@ -41,7 +41,7 @@ def test_costs_of_a_token():
 
 
 def test_words():
-    assert str(Slope(0.02, per="doubling")) == "the loss falls by 0.02 nats per doubling or less"
+    assert str(Slope(0.02, per="doubling")) == "a further doubling gains ≤ 0.02 nats"
     assert str(Recovered(0.9, start=1e6)) == "90 % of what can be recovered after 1M tokens is recovered"
 
 

@@ -34,7 +34,7 @@ def test_records_are_copied_and_pickled_as_ever(record):
 
 
 def test_one_line_says_what_a_record_is(record):
-    assert repr(record) == "<TokenPlan: Tokens until 0.05 nats or less are left to recover (95 % interval)>"
+    assert repr(record) == "<TokenPlan: Tokens until ≤ 0.05 nats are left to recover (95 % interval)>"
 
 
 def test_a_single_number_is_read_without_a_copy_of_the_table(monkeypatch):

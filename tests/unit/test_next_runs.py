@@ -70,7 +70,7 @@ def test_width_now_is_that_of_the_forecast(fit):
 def test_default_cost_is_six_n_d(fit):
     found = next_runs(fit, CANDIDATES, target=TARGET)
     table = found.to_frame()
-    assert found.coin == "FLOPs"
+    assert found.unit == "FLOPs"
     np.testing.assert_allclose(table["cost"], 6 * table["N"] * table["D"])
     gain = (found.now**2 - table["width"] ** 2) / table["cost"]
     np.testing.assert_allclose(table["per_cost"], gain / gain.max(), rtol=0.02, atol=1e-4)
