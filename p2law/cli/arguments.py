@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..fitting.result import Fit
+    from ..fitting.source import Origin
     from ..laws import Constants, Law
 
-    Source = Fit | Constants
 
 Columns = dict[str, list[float]]
 """Values by column, as one ``--at N0=1B,8B,rho=0.25`` gives them."""
@@ -198,7 +198,7 @@ def table_arguments(parser: ArgumentParser) -> _ArgumentGroup:
 # From options to the columns, fits, laws and rows that they name.
 
 
-def check_names(points: Sequence[Columns], *sources: "Source | None") -> None:
+def check_names(points: Sequence[Columns], *sources: "Origin | None") -> None:
     """Refuse columns in ``--at`` that no law at hand has."""
     from ..data.control import CONTROL
 
@@ -209,14 +209,14 @@ def check_names(points: Sequence[Columns], *sources: "Source | None") -> None:
             raise DataError(f"--at {name}=...: there is no column {name!r}; there are {', '.join(known)}.")
 
 
-def at_columns(points: Sequence[Columns], *sources: "Source | None") -> dict[str, Any]:
+def at_columns(points: Sequence[Columns], *sources: "Origin | None") -> dict[str, Any]:
     """The columns of ``--at`` as keywords: numbers for one point, arrays for several, (points,)."""
     check_names(points, *sources)
     frame = as_table(points)
     return {str(name): column.item() if len(frame) == 1 else column.to_numpy() for name, column in frame.items()}
 
 
-def at_point(points: Sequence[Columns], *sources: "Source | None") -> dict[str, Any]:
+def at_point(points: Sequence[Columns], *sources: "Origin | None") -> dict[str, Any]:
     """The columns of ``--at`` as keywords where a command takes one point; refuses several."""
     check_names(points, *sources)
     frame = as_table(points)
@@ -257,7 +257,7 @@ def published() -> "dict[str, Constants]":
     return {name.lower().replace("_", "-"): value for name, value in found.items()}
 
 
-def find_source(text: str, options: Namespace) -> "Source":
+def find_source(text: str, options: Namespace) -> "Origin":
     """A saved fit, or published constants by name; refuses other names, and draws of constants."""
     known = published()
     if text in known:

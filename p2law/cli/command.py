@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..data.answer import Record
-    from .arguments import Source
+    from ..fitting.source import Origin
 
 Arguments = tuple[Callable[[ArgumentParser], object], ...]
 """Functions that add a command's arguments to its parser, one after the other."""
@@ -161,11 +161,11 @@ class Answer:
     text: str
     table: "pd.DataFrame"
     draw: "Callable[[Axes], object] | None" = None
-    sources: "tuple[Source | None, ...]" = ()
+    sources: "tuple[Origin | None, ...]" = ()
     """The fits and constants that it rests on; None where an option was left out."""
 
 
-def as_answer(record: "Record", *sources: "Source | None", picture: str = "") -> Answer:
+def as_answer(record: "Record", *sources: "Origin | None", picture: str = "") -> Answer:
     """The answer that a plan or a test is; ``picture`` names the function of :mod:`p2law.plot` that draws it."""
     draw = picture_of(record, picture) if picture else None
     return Answer(record.summary(), record.to_frame(), draw, sources)
@@ -240,11 +240,11 @@ def picture_argument(parser: ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="PICTURE.png", help="where to save it (png, pdf, svg)")
 
 
-def exit_code(*sources: "Source | None") -> int:
+def exit_code(*sources: "Origin | None") -> int:
     """1, and a warning, where a fit has not converged."""
-    from ..laws import Constants
+    from ..fitting.source import as_source
 
-    fits = [source for source in sources if source is not None and not isinstance(source, Constants)]
+    fits = [fit for source in sources if source is not None for fit in as_source("fit", source).fits]
     if all(fit.converged for fit in fits):
         return 0
     print("p2law: warning: the fit has not converged; do not use it.", file=sys.stderr)

@@ -12,7 +12,7 @@ from .validate import HOLDOUT
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .arguments import Source
+    from ..fitting.source import Origin
 
 
 def _view_arguments(parser: ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def _picture(
     add: Arguments,
     draw: "Callable[[Any, Namespace], Callable[[Axes], object]]",
     *examples: str,
-    find: "Callable[[str, Namespace], Source]" = arguments.load_fit,
+    find: "Callable[[str, Namespace], Origin]" = arguments.load_fit,
 ) -> Command:
     """The command that draws a saved fit: ``draw(fit, options)(ax)``; ``find`` finds it by its name."""
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..fitting.result import Fit
+    from ..fitting.source import Source
     from ..laws import Law
-    from .arguments import Source
 
 _METHODS = ("wald", "bootstrap", "bca", "profile")
 """Of intervals of constants."""
@@ -135,39 +135,38 @@ def _predict(options: Namespace) -> Answer:
     import pandas as pd
 
     from ..data.arguments import check_level
-    from ..laws import Constants
+    from ..fitting.source import as_source
 
     check_level(options.level)
-    source = arguments.find_source(options.fit, options)
+    source = as_source("fit", arguments.find_source(options.fit, options))
     control = arguments.optional_fit(options.control, options)
-    if isinstance(source, Constants) and (options.interval or control):
+    if not source.fits and (options.interval or control):
         flag = "--interval: the correlations of their errors are unknown" if options.interval else "--control"
         raise FitError(f"{options.fit} are published constants, they have no {flag}.")
-    arguments.check_names(options.at, source)
+    arguments.check_names(options.at, source.origin)
     asked = arguments.as_table(options.at)
     points = [{str(k): float(v) for k, v in row.items()} for row in asked.to_dict("records")]
     table = pd.concat([_one(source, control, at, options) for at in points], ignore_index=True)
     unit = source.law.response.kind.unit or source.law.response.name
     lines = [_line(at, found, unit) for at, found in zip(points, table.to_dict("records"), strict=True)]
-    return Answer("\n".join(lines), pd.concat([asked, table], axis=1), sources=(source, control))
+    return Answer("\n".join(lines), pd.concat([asked, table], axis=1), sources=(source.origin, control))
 
 
 def _one(source: "Source", control: "Fit | None", at: dict[str, Any], options: Namespace) -> "pd.DataFrame":
     """The prediction at one point, one row: the loss, and its lower and upper end where asked for."""
     import pandas as pd
 
-    from ..laws import Constants
-
     name = source.law.response.name
-    if isinstance(source, Constants):
+    if not source.fits:
         missing = [v.name for v in source.law.variables if v.name not in at]
         if missing:
             raise DataError(f"{options.fit} needs {' and '.join(missing)}: give them in --at.")
-        return pd.DataFrame({name: [source.predict(**at)]})
+        return pd.DataFrame({name: [float(source.law(**at, **source.params))]})
+    (fit,) = source.fits
     if options.interval is None:
-        return pd.DataFrame({name: [source.predict(control=control, **at)]})
+        return pd.DataFrame({name: [fit.predict(control=control, **at)]})
     how: dict[str, Any] = {"level": options.level, "kind": options.interval, "method": options.method}
-    return source.predict_interval(control=control, **how, **at)
+    return fit.predict_interval(control=control, **how, **at)
 
 
 def _line(at: dict[str, float], found: dict[Any, Any], unit: str) -> str:

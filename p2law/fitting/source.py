@@ -14,10 +14,13 @@ from ..data.arguments import check_level, require_fit
 from ..data.observations import Observations
 from ..laws import Constants, Law
 from . import prediction
-from .uncertainty.estimate import Estimate, estimate
 
 if TYPE_CHECKING:
     from .result import Fit
+    from .uncertainty.estimate import Estimate
+
+    Origin = Fit | Constants
+    """What users give: a fit, a group of a joint fit, or published constants."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +114,7 @@ ParamsOf = Callable[[Source], Mapping[str, float]]
 """The constants of a source: as fitted (or published), or those of a draw."""
 
 
-def as_source(name: str, value: "Fit | Constants | Source") -> Source:
+def as_source(name: str, value: "Origin | Source") -> Source:
     """What an argument of this name gives; refuses all but fits and published constants."""
     if isinstance(value, Fitted | Published):
         return value
@@ -138,8 +141,10 @@ def estimate_from(
     level: float,
     method: Any = None,
     log: bool = False,
-) -> Estimate:
+) -> "Estimate":
     """Interval of a quantity of several sources; limits are nan where all of them are published constants."""
+    from .uncertainty.estimate import Estimate, estimate
+
     check_level(level)
     origins = {id(source.origin): source for source in sources}
     fits = {id(fit): fit for source in sources for fit in source.fits}

@@ -363,7 +363,9 @@ def _notes(fit: "Fit", now: float) -> tuple[str, ...]:
     notes = []
     if fit.options.held:
         names = " and ".join(fit.options.held)
-        notes.append(f"{names} was held for want of data and counts as known: runs that would determine it are not favoured")
+        notes.append(
+            f"{names} was held for want of data and counts as known: runs that would determine it are not favoured"
+        )
     if not np.isfinite(now):
         notes.append("the fitted runs leave this forecast undetermined; widths after a pick assume plausible constants")
     return tuple(notes)

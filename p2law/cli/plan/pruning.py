@@ -10,8 +10,8 @@ from .. import arguments
 from ..command import Answer, AnswerCommand, as_answer
 
 if TYPE_CHECKING:
+    from ...fitting.source import Origin
     from ...plan import Parent
-    from ..arguments import Source
 
 _PARENT_KEYS = ("size", "tokens", "loss")
 _PARENT_HELP = "the model pruned: parameters, tokens trained on, loss (a number, or FIT.json of the control's curve)"
@@ -24,7 +24,7 @@ def _charge_arguments(parser: ArgumentParser) -> None:
     add("--children", type=arguments.quantity, default=1, help=children)
 
 
-def _parent(given: Sequence[tuple[str, str]], options: Namespace) -> "tuple[Parent, Source | None]":
+def _parent(given: Sequence[tuple[str, str]], options: Namespace) -> "tuple[Parent, Origin | None]":
     """A parent from ``size=8B,tokens=15T,loss=2.1``, and the fit of its loss if that is one.
 
     Raises
@@ -54,7 +54,7 @@ def _two_fits(parser: ArgumentParser) -> None:
     parser.add_argument("--parent", type=arguments.pairs, metavar="size=8B,tokens=15T,loss=2.1", help=_PARENT_HELP)
 
 
-def _read_two_fits(options: Namespace) -> "tuple[tuple[Source, Source], dict[str, Any], Source | None]":
+def _read_two_fits(options: Namespace) -> "tuple[tuple[Origin, Origin], dict[str, Any], Origin | None]":
     """Both fits, the options that both commands take, and the fit of the parent's loss if there is one."""
     fits = arguments.find_source(options.pruned, options), arguments.find_source(options.scratch, options)
     parent, curve = _parent(options.parent, options) if options.parent else (None, None)
