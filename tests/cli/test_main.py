@@ -308,7 +308,6 @@ def test_bare_call_shows_the_way(capsys):
     assert p2law.__doc__.splitlines()[0] == cli.ABOUT
 
 
-@pytest.mark.slow
 def test_the_module_runs_as_a_program():
     done = subprocess.run([sys.executable, "-m", "p2law", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"p2law {p2law.__version__}\n"

@@ -20,6 +20,7 @@ from p2law.plan.pruning import best_pruning
 from p2law.plan.transfer import effective_tokens
 from p2law.plot._budgets import crossover as plot_crossover
 from p2law.plot._budgets import worth as plot_worth
+from p2law.validate.coverage import Noise, simulated
 
 
 def power(E: float, B: float, beta: float) -> Constants:
@@ -346,27 +347,16 @@ def test_plot_of_worth_draws_open_intervals_as_arrows(fits):
     pyplot.close(ax.figure)
 
 
-@pytest.mark.slow
 def test_interval_covers():
     """60 simulated pairs; the bands are those of a binomial count. More in benchmarks/crossover_coverage.py."""
     options = {"parent_cost": "tokens", "parent": Parent(tokens=200e9), "range": (5e9, 1e12)}
     truth = crossover(PRUNED, SCRATCH, **options).value
     covered = {0.8: 0, 0.95: 0}
-    for seed in range(60):
-        fits = sampled(PRUNED, noise=0.004, seed=2 * seed), sampled(SCRATCH, noise=0.004, seed=2 * seed + 1)
+    pairs = [simulated(sampled(one, noise=0), Noise(0.004), reps=60, rng=i) for i, one in enumerate((PRUNED, SCRATCH))]
+    for fits in zip(*pairs, strict=True):
         for level in covered:
             found = crossover(*fits, **options, level=level)
             covered[level] += found.lower <= truth <= found.upper
     for level, count in covered.items():
         low, high = binom.interval(0.99, 60, level)
         assert low <= count <= high
-
-
-def test_old_names_still_work_and_warn(fits):
-    parent = Parent(tokens=200e9)
-    with pytest.warns(DeprecationWarning, match="use parent_cost="):
-        found = crossover(*fits, charge="tokens", parent=parent)
-    with pytest.warns(DeprecationWarning, match=r"use \.cost"):
-        assert found.bill == cost_model("tokens", parent=parent)
-    with pytest.warns(DeprecationWarning, match="use CostModel"):
-        assert p2law.plan.Bill is CostModel

@@ -198,7 +198,6 @@ def test_plot_shows_candidates_and_picks(fit):
     pyplot.close(ax.figure)
 
 
-@pytest.mark.slow
 def test_recommended_run_narrows_forecasts_more_than_a_poor_one(fit, grid):
     """Simulated anew: the forecast's error with the best candidate added, with the worst, and as expected."""
     table = next_runs(fit, CANDIDATES, target=TARGET, cost=[1.0] * 4).to_frame()
