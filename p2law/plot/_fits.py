@@ -10,6 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.typing import ColorType
 
 from ..data.arguments import require_fit
 from ..errors import DataError, renamed_arguments
@@ -100,7 +101,7 @@ def curves(
     return ax
 
 
-def _line_colours(ax: Axes, shown: View, drawn: list[Line]) -> list[Any]:
+def _line_colours(ax: Axes, shown: View, drawn: list[Line]) -> list[ColorType]:
     """Colour of each curve: that of its rows, or of its level where the rows shade into each other."""
     first = [line.rows[0] for line in drawn]
     if shown.colour is None or not shown.shaded:
@@ -109,7 +110,7 @@ def _line_colours(ax: Axes, shown: View, drawn: list[Line]) -> list[Any]:
     return [colours[level] for level in shown.colour.row[first]]
 
 
-def _draw_baselines(ax: Axes, drawn: list[Line], colours: list[Any]) -> None:
+def _draw_baselines(ax: Axes, drawn: list[Line], colours: list[ColorType]) -> None:
     """Draw each distinct baseline once: runs of one parent share it."""
     seen = set()
     for line, colour in zip(drawn, colours, strict=True):

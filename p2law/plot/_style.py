@@ -13,6 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.typing import ColorType
+from numpy.typing import ArrayLike
 
 from ..data.quantities import format_quantity
 from ..errors import DataError
@@ -97,7 +98,9 @@ def annotate(ax: Axes, text: str, at: tuple[float, float], height: float) -> Non
     ax.annotate(text, at, (-4 if right else 4, height), textcoords="offset points", fontsize="small", ha=side)
 
 
-def band(ax: Axes, x: np.ndarray, lower: Any, upper: Any, colour: ColorType, *, alpha: float = 0.18) -> None:
+def band(
+    ax: Axes, x: np.ndarray, lower: ArrayLike, upper: ArrayLike, colour: ColorType, *, alpha: float = 0.18
+) -> None:
     """A shaded interval along a curve, ``x``, ``lower`` and ``upper`` (points,); a bar at a single point."""
     low, high = np.asarray(lower), np.asarray(upper)
     if len(x) > 1:

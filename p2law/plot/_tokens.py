@@ -1,5 +1,6 @@
 """Pictures of planned curves: how many tokens are enough, whether a run may stop, curves of models not trained."""
 
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,7 +125,9 @@ def _title(plan: TokenPlan) -> str:
     return f"{title}\nbars: {100 * plan.level:g} % intervals" if bars else title
 
 
-def _draw_answer(ax: Axes, row: Any, loss: float, colour: ColorType, x: np.ndarray, label: str | None) -> None:
+def _draw_answer(
+    ax: Axes, row: Mapping[Hashable, float], loss: float, colour: ColorType, x: np.ndarray, label: str | None
+) -> None:
     """Draw the tokens chosen for one model, a row of the plan, with their interval cut off at the ends of ``x``."""
     if not np.isfinite(row["tokens"]):
         return

@@ -92,8 +92,7 @@ class Noise:
     persistence : float
         Correlation from one row of a run to its next (AR(1), in the order of the table).
     level : float
-        Standard deviation of what a whole run is off, as a fraction of its excess (of its loss, for laws without a
-        baseline).
+        Standard deviation of a run's own error, as a fraction of its excess (of its loss, for laws without a baseline).
     """
 
     size: float
@@ -101,16 +100,16 @@ class Noise:
     level: float = 0.0
 
     def draw(self, run: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """One error per row."""
+        """One error per row, (rows,), relative; ``run`` is the run of each row."""
         fresh, out = rng.standard_normal(len(run)), np.empty(len(run))
-        last: dict[Any, float] = {}
+        last: dict[str, float] = {}
         stay, new = self.persistence, np.sqrt(1 - self.persistence**2)
         for i, name in enumerate(run.tolist()):
             out[i] = last[name] = stay * last[name] + new * fresh[i] if name in last else fresh[i]
         return self.size * out
 
     def losses(self, fit: "Fit", rng: np.random.Generator) -> np.ndarray:
-        """The rows of a fit measured once, its constants being true."""
+        """The rows of a fit measured once, (rows,), nats per token, its constants being true."""
         base = fit.law.variable("loss")
         excess = fit.fitted - fit.observations.columns[base] if base else fit.fitted
         codes = fit.observations.run_codes
@@ -118,18 +117,13 @@ class Noise:
         return (fit.fitted + off * excess) * np.exp(self.draw(fit.observations.run, rng))
 
 
-def simulated(fit: "Fit", noise: Noise, *, reps: int, rng: int) -> "Iterator[Fit]":
-    """The fit as it would have come out of other measurements of the same rows, its constants being true."""
+def simulated(fit: "Fit", noise: Noise, *, reps: int, rng: int) -> Iterator["Fit"]:
+    """The fit to other measurements of the same rows, again and again, its constants being true; no failed fits."""
     problem, generator = fit.problem(), np.random.default_rng(rng)
     start = coordinates(problem.layout, problem.box, fit.params)
     losses = [noise.losses(fit, generator) for _ in range(reps)]
-    turn = iter(losses)
-
-    def sample() -> dict[str, np.ndarray]:
-        loss = next(turn)
-        return {"target": np.log(loss) if problem.log_space else loss / problem.scale}
-
-    constants, objectives = refit(problem, start, sample, reps)
+    targets = iter([np.log(loss) if problem.log_space else loss / problem.scale for loss in losses])
+    constants, objectives = refit(problem, start, lambda: {"target": next(targets)}, reps)
     names = [p.name for p in fit.law.parameters]
     for loss, values, objective in zip(losses, constants, objectives, strict=True):
         if np.isfinite(objective):

@@ -27,7 +27,7 @@ COMPUTE = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows to fit and rows to predict, as masks over the table."""
+    """Rows to fit (seen) and rows to predict (held), as masks over the table, (rows,)."""
 
     label: str
     seen: np.ndarray
@@ -40,7 +40,9 @@ def splits(law: Law, rows: Observations, by: By, fraction: float | Sequence[floa
         return _chosen(rows, by)
     if not isinstance(by, str):
         raise DataError(f"by={by!r}: give the name of a column, or a function of the table.")
-    fractions = _fractions(fraction)
+    fractions = sorted(set(np.ravel(array("fraction", fraction)).tolist()))
+    if not all(0 < f < 1 for f in fractions):
+        raise DataError(f"fraction={fraction!r}: give the share that is fitted, between 0 and 1, e.g. 0.8.")
     if by in ("run", run):
         return _each(by, rows.run)
     role = next((v.kind.role for v in law.variables if v.name == by), BY_NAME[by].role if by in BY_NAME else "")
@@ -63,44 +65,33 @@ def _is_compute(law: Law, rows: Observations, column: pd.Series) -> bool:
     return bool(compute.rank().corr(column.rank()) > COMPUTE)
 
 
-def _fractions(fraction: float | Sequence[float]) -> list[float]:
-    wanted = sorted(set(np.ravel(array("fraction", fraction)).tolist()))
-    if not all(0 < f < 1 for f in wanted):
-        raise DataError(f"fraction={fraction!r}: give the share that is fitted, between 0 and 1, e.g. 0.8.")
-    return wanted
-
-
 def _along(by: str, tokens: np.ndarray, run: np.ndarray, fraction: float) -> Split:
-    """The first part of every run's tokens -> its rest."""
+    """The first part of every run's tokens, (rows,) -> its rest."""
     last = pd.Series(tokens).groupby(run).transform("max").to_numpy()
     seen = tokens <= fraction * last * (1 + 1e-9)
-    label = f"first {100 * fraction:g} % of each run's {by} -> the rest"
+    part = f"first {100 * fraction:g} % of each run's {by}"
     if not seen.any():
-        raise DataError(
-            f"by={by!r}: no row lies in the {label.partition(' ->')[0]}; take a larger fraction or lower min_tokens."
-        )
-    return Split(label, seen, ~seen)
+        raise DataError(f"by={by!r}: no row lies in the {part}; take a larger fraction or lower min_tokens.")
+    return Split(f"{part} -> the rest", seen, ~seen)
 
 
 def _upward(by: str, values: np.ndarray, fractions: list[float]) -> tuple[Split, ...]:
-    """The lower levels -> the higher ones."""
+    """The lower levels of a column, (rows,) -> the higher ones."""
     level = level_of(values)
     count = int(level.max()) + 1
     names = [format_quantity(float(np.median(values[level == i]))) for i in range(count)]
     if count < 2:
-        raise DataError(
-            f"by={by!r}: the table has one {by}, {names[0]}; the higher cannot be predicted from the lower."
-        )
-    above = dict.fromkeys(min(max(round((1 - f) * count), 1), count - 1) for f in fractions)
+        why = "the higher cannot be predicted from the lower"
+        raise DataError(f"by={by!r}: the table has one {by}, {names[0]}; {why}.")
     out = []
-    for held in above:
+    for held in dict.fromkeys(min(max(round((1 - f) * count), 1), count - 1) for f in fractions):
         far = names[-1] if held == 1 else f"{names[count - held]} to {names[-1]}"
         out.append(Split(f"{by} up to {names[count - held - 1]} -> {far}", level < count - held, level >= count - held))
     return tuple(out)
 
 
 def _each(by: str, values: np.ndarray) -> tuple[Split, ...]:
-    """All others -> each value in turn; rows without a value are always fitted."""
+    """All others -> each value of a column, (rows,), in turn; rows without a value are always fitted."""
     code, found = pd.factorize(values)
     if len(found) < 2:
         only = f"one {by}, {found[0]}" if len(found) else f"no value of {by}"
