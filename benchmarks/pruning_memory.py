@@ -15,10 +15,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from p2law.experiments import prune
-from p2law.experiments.architecture import Architecture, to_config
+from p2law.experiments.architecture import ModelShape, to_config
 from p2law.experiments.prune import activations
 
-SHAPE = Architecture("llama", 32, 4096, 14336, 32, 8, 128, 128_256, tied=False)
+SHAPE = ModelShape("llama", 32, 4096, 14336, 32, 8, 128, 128_256, tied=False)
 CALIBRATION = (128, 2048)
 METHODS = (("influence", 0.25, None), ("width", 0.25, None), ("wanda", 0.5, "2:4"))
 

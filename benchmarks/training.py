@@ -20,12 +20,12 @@ import transformers
 from common import heading, machine, rows
 
 from p2law.experiments import architecture, parents, prune
-from p2law.experiments.architecture import Architecture
+from p2law.experiments.architecture import ModelShape
 from p2law.experiments.batches import fixed_windows, make_batches
 from p2law.experiments.plan import from_mapping
 from p2law.experiments.recipe import Recipe
 from p2law.experiments.runtime import machine as memory
-from p2law.experiments.runtime.machine import device_of, peak, precision_on, release, synchronise, training_flops
+from p2law.experiments.runtime.machine import decoder_flops, device_of, peak, precision_on, release, synchronise
 from p2law.experiments.sweep import sweep
 from p2law.experiments.text import pack
 from p2law.experiments.tokenize import BYTES
@@ -39,7 +39,7 @@ DEVICE = device_of()
 class Case:
     """A model and how it is trained."""
 
-    shape: Architecture
+    shape: ModelShape
     batch: int
     micro: int
     sequence: int
@@ -51,8 +51,8 @@ class Case:
         return Recipe(tokens, 1e-4, schedule="constant", warmup=1, points=3, **how)
 
 
-def llama(layers: int, hidden: int, ffn: int, heads: tuple[int, int], vocabulary: int, *, tied: bool) -> Architecture:
-    return Architecture("llama", layers, hidden, ffn, *heads, hidden // heads[0], vocabulary, tied)
+def llama(layers: int, hidden: int, ffn: int, heads: tuple[int, int], vocabulary: int, *, tied: bool) -> ModelShape:
+    return ModelShape("llama", layers, hidden, ffn, *heads, hidden // heads[0], vocabulary, tied)
 
 
 CASES = {
@@ -132,7 +132,7 @@ def throughput() -> None:
         ways["Trainer, compiled"] = trainer
     best, body = peak(DEVICE), []
     for name, case in CASES.items():
-        per_token = training_flops(case.shape, 1, case.sequence)
+        per_token = decoder_flops(case.shape, 1, case.sequence)
         for way, measure in ways.items():
             free()
             speed = measure(case)

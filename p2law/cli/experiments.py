@@ -49,7 +49,7 @@ def _add_run(actions: Any) -> None:
 def _run(options: Namespace) -> int:
     from ..experiments.plan import read
     from ..experiments.runtime.machine import device_of
-    from ..experiments.runtime.parallel import leads, processes
+    from ..experiments.runtime.parallel import is_rank0, processes
     from ..experiments.study import make_study, shortage
     from ..experiments.sweep import sweep
 
@@ -64,7 +64,7 @@ def _run(options: Namespace) -> int:
     with processes(device_of(plan.device)):
         how = {"minutes": options.minutes, "jobs": options.jobs, "progress": options.progress}
         outcome = sweep(plan, only=options.only, **how, say=_say)
-        if leads():
+        if is_rank0():
             _report(outcome, plan.out)
     if options.only:  # a job of a cluster answers for its own runs, and must not pass for done
         return 1 if set(options.only) - set(outcome.done) else 0

@@ -3,8 +3,8 @@
 Needs the extra ``p2law[experiments]``: torch, transformers, safetensors. Importing this package loads none of them. May
 import ``fitting`` and the rooms below it; not ``plan`` or ``validate``. No other room but ``cli`` imports it.
 
->>> from p2law.experiments.architecture import Architecture
->>> shape = Architecture("llama", layers=4, hidden=64, ffn=176, heads=8, kv_heads=4, head_dim=8, vocabulary=257)
+>>> from p2law.experiments.architecture import ModelShape
+>>> shape = ModelShape("llama", layers=4, hidden=64, ffn=176, heads=8, kv_heads=4, head_dim=8, vocabulary=257)
 >>> shape.body, shape.embedding
 (184896, 16448)
 """
@@ -12,7 +12,8 @@ import ``fitting`` and the rooms below it; not ``plan`` or ``validate``. No othe
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .architecture import Architecture as Architecture
+from ..errors import renamed_names
+from .architecture import ModelShape as ModelShape
 
 if TYPE_CHECKING:
     from . import documents as documents
@@ -29,10 +30,13 @@ _LAZY = ("documents", "parents", "plan", "prune", "study", "sweep", "text", "tok
 """Modules loaded when first asked for, since they need torch."""
 
 
+_renamed = renamed_names(__name__, Architecture="ModelShape")
+
+
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'p2law.experiments' has no attribute {name!r}")
+    return _renamed(name)
 
 
 def __dir__() -> list[str]:

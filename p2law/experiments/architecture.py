@@ -5,14 +5,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..data.arguments import truth, whole_number
-from ..errors import DataError
+from ..errors import DataError, renamed_names
 
 FAMILIES = ("llama", "qwen2", "qwen3", "mistral")
 """Model types that share one layout: gated FFN, RMS norms, rotary attention with grouped keys and values."""
 
 
 @dataclass(frozen=True)
-class Architecture:
+class ModelShape:
     """What a model is made of. All widths are counts of scalars."""
 
     family: str
@@ -87,7 +87,7 @@ _KEYS = {
 """Our names, and those of a transformers configuration."""
 
 
-def from_table(table: Mapping[str, Any]) -> Architecture:
+def from_table(table: Mapping[str, Any]) -> ModelShape:
     """The architecture a plan describes; ``head_dim`` defaults to hidden / heads.
 
     Raises
@@ -97,7 +97,7 @@ def from_table(table: Mapping[str, Any]) -> Architecture:
     """
     if not isinstance(table, Mapping):
         raise DataError(f'architecture={table!r}: give a table such as {{ family = "llama", layers = 4, ... }}.')
-    known = [field.name for field in fields(Architecture)]
+    known = [field.name for field in fields(ModelShape)]
     unknown = sorted(set(table) - set(known))
     missing = sorted(set(known) - {"head_dim", "tied"} - set(table))
     if unknown or missing:
@@ -108,10 +108,10 @@ def from_table(table: Mapping[str, Any]) -> Architecture:
         if hidden % heads:
             raise DataError(f"hidden={hidden} is not a multiple of heads={heads}: give head_dim.")
         table = {"head_dim": hidden // heads, **table}
-    return Architecture(**table)
+    return ModelShape(**table)
 
 
-def of_config(config: Any) -> Architecture:
+def of_config(config: Any) -> ModelShape:
     """The architecture of a transformers configuration.
 
     Raises
@@ -130,10 +130,10 @@ def of_config(config: Any) -> Architecture:
         raise DataError(f"blocks of several kinds, {config.layer_types}, are not supported: use a model of one kind.")
     values: dict[str, Any] = {ours: getattr(config, theirs, None) for ours, theirs in _KEYS.items()}
     values["head_dim"] = values["head_dim"] or config.hidden_size // config.num_attention_heads
-    return Architecture(family=config.model_type, **values)
+    return ModelShape(family=config.model_type, **values)
 
 
-def to_config(shape: Architecture, like: Any = None, **settings: Any) -> Any:
+def to_config(shape: ModelShape, like: Any = None, **settings: Any) -> Any:
     """A transformers configuration of this shape; everything else as in the configuration ``like``, if given."""
     from .runtime import transformers
 
@@ -145,3 +145,6 @@ def to_config(shape: Architecture, like: Any = None, **settings: Any) -> Any:
     if values.get("layer_types"):
         values["layer_types"] = values["layer_types"][: shape.layers]
     return type(like).from_dict(values)
+
+
+__getattr__ = renamed_names(__name__, Architecture="ModelShape")

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 from ..errors import DataError
-from .architecture import Architecture, of_config, to_config
+from .architecture import ModelShape, of_config, to_config
 from .runtime import Model, torch, transformers
 
 
@@ -26,7 +26,7 @@ class Count:
         return self.body + self.embedding
 
 
-def build(shape: Architecture, *, seed: int = 0, sequence: int = 2048, device: str = "cpu") -> Model:
+def build(shape: ModelShape, *, seed: int = 0, sequence: int = 2048, device: str = "cpu") -> Model:
     """A model with random weights in float32: normal with 0.02, and 0.02 / sqrt(2 layers) where blocks write.
 
     The smaller start of the writing layers is that of GPT-2 (Radford et al. 2019, section 2.3).
@@ -62,7 +62,7 @@ def load(source: str | PathLike[str], *, dtype: str = "float32", device: str = "
     return model.to(device)
 
 
-def shape_of(source: str | PathLike[str]) -> Architecture:
+def shape_of(source: str | PathLike[str]) -> ModelShape:
     """The architecture of a model that need not be loaded for it."""
     return of_config(_config(source))
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from ..errors import DataError, renamed_names
 from ..schedules import PruningSchedule
 from . import entries, parents, prune
-from .architecture import Architecture, from_table
+from .architecture import ModelShape, from_table
 from .prune import Sparse
 from .recipe import Recipe
 
@@ -27,7 +27,7 @@ class ParentModel:
     """``[[parents]]``: a model to prune, trained here from its architecture, or an existing one."""
 
     name: entries.FileName
-    shape: Architecture
+    shape: ModelShape
     lr: entries.Positive
     """Peak learning rate of its pre-training."""
     model: str | None = None
@@ -78,7 +78,7 @@ class PruneSpec:
         """Whether it reads calibration text."""
         return prune.get(self.method).needs_text
 
-    def target(self, parent: Architecture) -> prune.PruneTarget:
+    def target(self, parent: ModelShape) -> prune.PruneTarget:
         """What it leaves of a parent."""
         return prune.target(parent, self.method, self.rate, pattern=self.pattern)
 
@@ -149,7 +149,7 @@ class Plan:
                 _check_distinct(self.prune, each.shape)
 
 
-def _check_distinct(specs: tuple[PruneSpec, ...], parent: Architecture) -> None:
+def _check_distinct(specs: tuple[PruneSpec, ...], parent: ModelShape) -> None:
     """Refuse rates out of a parent's reach, and two that come to the same child."""
     seen: dict[tuple[str, int], PruneSpec] = {}
     for spec in specs:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..data.files import from_json, to_json, write_text
 from ..errors import DataError
-from .architecture import Architecture
+from .architecture import ModelShape
 from .plan import ParentModel, Plan, PruneSpec, SparseSpec, Training
 from .prune.pattern import parse
 from .recipe import Recipe
@@ -29,12 +29,12 @@ class Run:
     parent_seed: int
     recipe: Recipe
     split: str
-    shape: Architecture
+    shape: ModelShape
     """Of the model that is trained."""
     needs: str | None = None
     """The run that makes the parent."""
-    cell: PruneSpec | None = None
-    growth: SparseSpec | None = None
+    prune: PruneSpec | None = None
+    sparse: SparseSpec | None = None
 
     @property
     def posttrained(self) -> bool:
@@ -44,16 +44,16 @@ class Run:
     @property
     def body(self) -> int:
         """Non-embedding parameters that are not zero at the end, as far as the plan tells."""
-        if self.cell is not None:
-            return self.cell.target(self.parent.shape).body
-        growth = self.growth
-        zeros = parse(growth.pattern).zeros(self.shape, growth.schedule.sparsity) if growth else 0
-        return self.shape.body - zeros
+        if self.prune is not None:
+            return self.prune.target(self.parent.shape).body
+        how = self.sparse
+        return self.shape.body - (parse(how.pattern).zeros(self.shape, how.schedule.sparsity) if how else 0)
 
     def specification(self) -> dict[str, Any]:
         """Everything the outcome depends on, as plain values; not where a parent's files lie."""
         facts = asdict(replace(self, parent=replace(self.parent, model=None)))
         del facts["parent"]["seeds"]  # which other runs there are does not matter
+        facts["cell"], facts["growth"] = facts.pop("prune"), facts.pop("sparse")  # as sweeps begun long ago have them
         return facts
 
 
@@ -82,7 +82,7 @@ def _once(made: list[Run]) -> list[Run]:
 def _check_distinct(made: list[Run]) -> None:
     seen: dict[Any, Run] = {}
     for run in made:
-        same = (run.kind, run.parent.name, run.parent_seed, run.recipe.seed, run.recipe.steps, run.cell, run.growth)
+        same = (run.kind, run.parent.name, run.parent_seed, run.recipe.seed, run.recipe.steps, run.prune, run.sparse)
         for key in (run.name, same):
             twin = seen.setdefault(key, run)
             if twin is not run:
@@ -106,9 +106,9 @@ def _of_parent(plan: Plan, parent: ParentModel, parent_seed: int) -> Iterator[Ru
         name, split = f"{size}-control-s{seed}", plan.posttrain.split
         control = Run(name, "control", parent, parent_seed, recipe, split, parent.shape, needs)
         yield control
-        for cell in plan.prune:
-            name = f"{size}-{cell.label}-{cell.rate:g}-s{seed}".replace(":", "of")
-            child = replace(control, name=name, kind="pruned", cell=cell, shape=cell.target(parent.shape).shape)
+        for how in plan.prune:
+            name = f"{size}-{how.label}-{how.rate:g}-s{seed}".replace(":", "of")
+            child = replace(control, name=name, kind="pruned", prune=how, shape=how.target(parent.shape).shape)
             yield child
             if child.shape != parent.shape:
                 yield from _scratch(plan, child)
@@ -129,9 +129,9 @@ def _pretrained(plan: Plan, how: Training, parent: ParentModel, seed: int, size:
     yield own
     for tokens in plan.horizons:
         yield replace(own, name=f"{size}-parent-{tokens}", recipe=replace(recipe, tokens=tokens))
-    for growth in plan.sparse:
-        name = f"{size}-sparse-{growth.schedule.sparsity:g}-{growth.label}"
-        yield replace(own, name=name, kind="sparse", growth=growth)
+    for sparse in plan.sparse:
+        name = f"{size}-sparse-{sparse.schedule.sparsity:g}-{sparse.label}"
+        yield replace(own, name=name, kind="sparse", sparse=sparse)
 
 
 # What a run leaves in its folder: what it is, its curve as JSON lines, how it ended.

@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 
 from ..data.quantities import format_quantity
-from ..errors import DataError
+from ..errors import DataError, renamed_names
 from .batches import window_count
 from .parents import fingerprint, has_tokenizer
 from .plan import VALIDATION, Plan
 from .runs import Record, Run, of_run, runs
 from .runtime import parallel, torch
-from .runtime.machine import casts, device_of, devices, kind, memory, peak, precision_on, training, training_flops
+from .runtime.machine import casts, decoder_flops, device_of, devices, kind, memory, peak, precision_on, training
 from .text import Text, load
 from .tokenize import digest_of
 
@@ -31,7 +31,7 @@ CPU_SPEED = 2e10
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RunCost:
     """Rough, to see orders of magnitude and what cannot fit."""
 
     flops: float
@@ -42,13 +42,13 @@ class Estimate:
     """Bytes taken while the run goes on: two checkpoints, a third while it is written, and one model."""
 
 
-def estimate(run: Run, *, device: str, speed: float = 0.0, processes: int = 1) -> Estimate:
+def estimate(run: Run, *, device: str, speed: float = 0.0, processes: int = 1) -> RunCost:
     """Reckon a run on a device, at ``speed`` FLOP/s if given, or on several that share it."""
     recipe, total = run.recipe, run.shape.total
-    flops = training_flops(run.shape, recipe.steps * recipe.step_tokens, recipe.sequence)
+    flops = decoder_flops(run.shape, recipe.steps * recipe.step_tokens, recipe.sequence)
     rate = speed or (USED * (peak(device) or PEAK_UNKNOWN) if kind(device) == "cuda" else CPU_SPEED)
     memory = _memory(run, precision_on(device, recipe.precision), processes)
-    return Estimate(flops, memory, flops / rate / processes, 3 * (12 * total + run.shape.linear) + 4 * total)
+    return RunCost(flops, memory, flops / rate / processes, 3 * (12 * total + run.shape.linear) + 4 * total)
 
 
 def _memory(run: Run, precision: str, processes: int) -> float:
@@ -97,7 +97,7 @@ class Study:
         """Whether the trained model stays: a parent's always does."""
         return run.kind == "parent" or self.plan.keep_models
 
-    def cost(self, run: Run) -> Estimate:
+    def cost(self, run: Run) -> RunCost:
         """What a run will take of the study's device."""
         return estimate(run, device=self.device, speed=self.plan.speed, processes=parallel.size())
 
@@ -175,7 +175,7 @@ def _check_text(study: Study, run: Run) -> None:
                 f"run {run.name} wants {sequences * recipe.sequence:,} tokens of the split {split!r}, which has "
                 f"{there * recipe.sequence:,} in whole sequences: ask for fewer, allow passes, or prepare more text."
             )
-    calibrated = run.cell is not None and run.cell.needs_text
+    calibrated = run.prune is not None and run.prune.needs_text
     if calibrated and window_count(study.text.tokens(run.split), recipe.sequence) < plan.calibration_sequences:
         raise DataError(f"run {run.name}: too little text for calibration_sequences={plan.calibration_sequences}.")
 
@@ -218,7 +218,7 @@ def shortage(study: Study, jobs: int = 1) -> str:
     return _memory_shortage(study, costs, jobs)
 
 
-def _memory_shortage(study: Study, costs: dict[str, Estimate], jobs: int) -> str:
+def _memory_shortage(study: Study, costs: dict[str, RunCost], jobs: int) -> str:
     room, together = memory(study.device), -(-jobs // devices(study.device))
     largest = sorted(costs, key=lambda name: costs[name].memory, reverse=True)[:together]
     wanted = sum(costs[name].memory for name in largest)
@@ -233,3 +233,6 @@ def _memory_shortage(study: Study, costs: dict[str, Estimate], jobs: int) -> str
 
 def _existing(path: Path) -> Path:
     return next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+
+
+__getattr__ = renamed_names(__name__, Estimate="RunCost")

@@ -27,7 +27,7 @@ from .runtime import Model, parallel, torch
 from .runtime.machine import device_of, release
 from .runtime.storage import holding
 from .study import Study, make_study
-from .train import Remask, Row, Stopped, TrainingError, remasking, train
+from .train import MaskSchedule, Row, Stopped, TrainingError, remasking, train
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def sweep(
         end = time() + 60 * number("minutes", minutes, low=0, closed=True, must="give 0 or more", error=DataError)
 
     def tell(run: Run, became: str) -> None:
-        if parallel.leads():
+        if parallel.is_rank0():
             say(f"{run.name}: {became}")
 
     with parallel.processes(device_of(plan.device)):
@@ -117,12 +117,12 @@ def _wanted(study: Study, only: Collection[str]) -> list[Run]:
 def _carry_out(study: Study, end: float, run: Run, *, progress: bool = False) -> str:
     """Carry out one run if it is to be done now; what became of it, in words."""
     record, stop = study.record(run.name), None if end == float("inf") else lambda: time() > end
-    if refusal := parallel.agreed(_refusal(study, run, end)):
+    if refusal := parallel.broadcast(_refusal(study, run, end)):
         return refusal
     with _having(record) as free:
-        if refusal := parallel.agreed("" if free else "left to the process that has it"):
+        if refusal := parallel.broadcast("" if free else "left to the process that has it"):
             return refusal
-        if parallel.agreed(record.done):
+        if parallel.broadcast(record.done):
             return "done meanwhile"
         try:
             execute(study, run, stop=stop, progress=progress)
@@ -135,7 +135,7 @@ def _carry_out(study: Study, end: float, run: Run, *, progress: bool = False) ->
             return became
         finally:
             release()
-    if not parallel.leads():
+    if not parallel.is_rank0():
         return "done"
     _write(study)
     return f"done in {record.facts()['seconds']:.3g} s of training"
@@ -165,7 +165,7 @@ def _write(study: Study) -> pd.DataFrame:
 
 def _having(record: Record) -> AbstractContextManager[bool]:
     """Whether this process, or the one that leads it, has a run to itself."""
-    if not parallel.leads():
+    if not parallel.is_rank0():
         return nullcontext(True)
     record.folder.mkdir(parents=True, exist_ok=True)
     return holding(record.folder / "lock")
@@ -184,8 +184,8 @@ def _refusal(study: Study, run: Run, end: float) -> str:
 
 
 def _outcome(study: Study) -> Outcome:
-    parallel.agreed(None)  # until the leading process has come here too, its files may not be whole
-    rows = _write(study) if parallel.leads() else table.gather(study)
+    parallel.broadcast(None)  # until the leading process has come here too, its files may not be whole
+    rows = _write(study) if parallel.is_rank0() else table.gather(study)
     status = {run.name: study.record(run.name).status for run in study.runs}
     return Outcome(
         rows,
@@ -204,7 +204,7 @@ class Start:
 
     model: Model = field(repr=False)
     masks: Masks = field(default_factory=dict, repr=False)
-    remask: Remask | None = None
+    remask: MaskSchedule | None = None
     teacher: Model | None = field(default=None, repr=False)
 
 
@@ -227,7 +227,7 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
         passes=recipe.passes,
     )
     start = _start(study, run)
-    if parallel.leads():  # not before its parent is there, or the weights it says it came from would be none
+    if parallel.is_rank0():  # not before its parent is there, or the weights it says it came from would be none
         record.begin(study.specification(run), study.device)
     rows = train(
         start.model,
@@ -240,13 +240,13 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
         start="pruned" if run.posttrained else "initial",
         folder=record.checkpoints,
         checkpoint_every=study.plan.checkpoint_every,
-        log=record.log if parallel.leads() else None,
+        log=record.log if parallel.is_rank0() else None,
         stop=stop,
-        progress=progress and parallel.leads(),
+        progress=progress and parallel.is_rank0(),
     )
     kept = study.keeps(run)
     model = parallel.whole_model(start.model) if kept else start.model
-    if parallel.leads():
+    if parallel.is_rank0():
         _finish(record, run, model, rows, kept)
 
 
@@ -262,26 +262,26 @@ def _start(study: Study, run: Run) -> Start:
     if run.posttrained:
         return _from_parent(study, run)
     model = parents.build(run.shape, seed=run.parent_seed, sequence=run.recipe.sequence, device=study.device)
-    if (growth := run.growth) is None:
+    if (sparse := run.sparse) is None:
         return Start(model)
-    remask = remasking(growth.schedule, run.recipe.steps, every=growth.every, pattern=growth.pattern)
+    remask = remasking(sparse.schedule, run.recipe.steps, every=sparse.every, pattern=sparse.pattern)
     return Start(model, remask=remask)
 
 
 def _from_parent(study: Study, run: Run) -> Start:
     """The parent or what pruning leaves of it, taught by the whole parent where the recipe says so."""
     parent, taught = parents.load(study.parent_model(run), device=study.device), run.recipe.distil > 0
-    if run.cell is None:
+    if run.prune is None:
         return Start(parent, teacher=deepcopy(parent).eval() if taught else None)
-    child = _pruned(study, run, parent, run.cell)
+    child = _pruned(study, run, parent, run.prune)
     return Start(child.model, child.masks, teacher=parent.eval() if taught else None)
 
 
-def _pruned(study: Study, run: Run, parent: Model, cell: PruneSpec) -> prune.Pruned:
+def _pruned(study: Study, run: Run, parent: Model, how: PruneSpec) -> prune.Pruned:
     text = None
-    if cell.needs_text:
+    if how.needs_text:
         text = _windows(study, run.split, run.recipe.sequence, study.plan.calibration_sequences)[:, :-1]
-    return prune.prune(parent, cell.method, cell.rate, calibration=text, pattern=cell.pattern)
+    return prune.prune(parent, how.method, how.rate, calibration=text, pattern=how.pattern)
 
 
 def _windows(study: Study, split: str, sequence: int, count: int) -> torch.Tensor:

@@ -97,23 +97,23 @@ def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
 
 
 def _method(run: Run) -> str:
-    how = run.cell or run.growth
+    how = run.prune or run.sparse
     if how is None:
         return run.kind
     return how.label if run.kind == "pruned" else f"{run.kind}-{how.label}"
 
 
 def _rate(run: Run) -> float:
-    if run.growth:
-        return float(run.growth.schedule.sparsity)
-    return run.cell.rate if run.cell else 0.0
+    if run.sparse:
+        return float(run.sparse.schedule.sparsity)
+    return run.prune.rate if run.prune else 0.0
 
 
 def _planned(run: Run) -> float:
     """Average parameters as the schedule has them, non-embedding; for other runs what is trained."""
-    if run.growth is None:
+    if run.sparse is None:
         return float(run.body)
-    schedule, linear = run.growth.schedule, run.shape.linear
+    schedule, linear = run.sparse.schedule, run.shape.linear
     return float(schedule.average_params(linear, unpruned=run.shape.body - linear))
 
 

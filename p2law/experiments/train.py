@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from ..errors import P2LawError
+from ..errors import P2LawError, renamed_names
 from ..schedules import PruningSchedule
 from .architecture import of_config
 from .batches import Batches
@@ -19,7 +19,7 @@ from .recipe import Recipe
 from .runtime import Model, parallel, recompute, torch
 from .runtime import storage as checkpoint
 from .runtime.loss import autocast, mean_loss, training_loss
-from .runtime.machine import on_device, peak, precision_on, synchronise, training_flops
+from .runtime.machine import decoder_flops, on_device, peak, precision_on, synchronise
 from .runtime.storage import Checkpoint
 
 # A progress bar that names loss, tokens per second and share of the devices' peak.
@@ -38,7 +38,7 @@ def meter(model: Model, recipe: Recipe, begin: int, *, shown: bool) -> Iterator[
     from tqdm import tqdm  # comes with transformers
 
     best, began = peak(model.device.type), monotonic()
-    flops = training_flops(of_config(model.config), 1, recipe.sequence)
+    flops = decoder_flops(of_config(model.config), 1, recipe.sequence)
 
     with tqdm(total=recipe.steps, initial=begin, unit="step", leave=False) as bar:
 
@@ -92,7 +92,7 @@ class State:
 
 
 @contextmanager
-def aside(state: State) -> Iterator[None]:
+def untimed(state: State) -> Iterator[None]:
     """What is done inside does not count as training; the steps before have ended on the device, too."""
     synchronise(state.model.device)
     state.seconds += monotonic() - state.began
@@ -100,7 +100,7 @@ def aside(state: State) -> Iterator[None]:
     state.began = monotonic()
 
 
-def hold(state: State, masks: Masks) -> None:
+def apply_masks(state: State, masks: Masks) -> None:
     """Hold weights at zero from now on.
 
     The momentum of those just pruned is forgotten; left to fade it would end in denormal numbers, slow on a CPU.
@@ -116,7 +116,7 @@ def hold(state: State, masks: Masks) -> None:
 
 def save(state: State, folder: Path) -> None:
     """Write a checkpoint; every process must ask."""
-    with aside(state):
+    with untimed(state):
         began = monotonic()
         verify(state.model, state.masks)
         tensors = {f"mask.{name}": mask for name, mask in state.masks.items()}
@@ -124,10 +124,10 @@ def save(state: State, folder: Path) -> None:
             moments = state.optimiser.state[parameter]
             for what, tensor in {"weight": parameter.detach(), **{each: moments[each] for each in MOMENTS}}.items():
                 found = parallel.whole(tensor)  # all processes help to gather it, one keeps and writes it
-                if parallel.leads():
+                if parallel.is_rank0():
                     tensors[f"{what}.{name}"] = found.cpu()
         info = {"rows": state.rows, "zeros": state.zeros, "seconds": state.seconds}
-        if parallel.leads():
+        if parallel.is_rank0():
             checkpoint.save(folder, Checkpoint(state.step, tensors, info))
         state.kept = monotonic()
         state.cost = state.kept - began
@@ -144,12 +144,12 @@ def restore(state: State, saved: Checkpoint) -> None:
         moments = {moment: parallel.like(found[moment], parameter) for moment in MOMENTS}
         state.optimiser.state[parameter] = {"step": torch.tensor(float(saved.step), device=counter), **moments}
     masks = ((name, tensor) for name, tensor in saved.tensors.items() if name.startswith("mask."))
-    hold(state, {name.removeprefix("mask."): tensor.to(device) for name, tensor in masks})
+    apply_masks(state, {name.removeprefix("mask."): tensor.to(device) for name, tensor in masks})
     state.step, state.rows = saved.step, list(saved.info["rows"])
     state.zeros, state.seconds = saved.info["zeros"], saved.info["seconds"]
 
 
-Remask = Callable[[int, Model], Masks | None]
+MaskSchedule = Callable[[int, Model], Masks | None]
 """From the number of a step about to be taken (from 0) and the model to new masks, or None to keep the old."""
 Log = Callable[[list[Row]], None]
 Loss = Callable[[torch.Tensor], torch.Tensor]
@@ -171,7 +171,7 @@ def train(
     recipe: Recipe,
     *,
     masks: Masks | None = None,
-    remask: Remask | None = None,
+    remask: MaskSchedule | None = None,
     teacher: Model | None = None,
     start: str = "pruned",
     folder: Path | None = None,
@@ -227,8 +227,8 @@ def train(
     if teacher is not None:
         parallel.shard(teacher)
     loss, state = _objective(model, teacher, recipe), State(model, _optimiser(model, recipe))
-    hold(state, masks or {})
-    saved = parallel.agreed(checkpoint.newest(folder) if folder and parallel.leads() else None)
+    apply_masks(state, masks or {})
+    saved = parallel.broadcast(checkpoint.newest(folder) if folder and parallel.is_rank0() else None)
     if saved is not None:
         restore(state, checkpoint.load(saved))
     due, measure = recipe.measured(), partial(_measure, state, validation, recipe, start, log)
@@ -241,9 +241,9 @@ def train(
             if state.step in due:
                 measure()
             ended = state.step == recipe.steps
-            halt = not ended and stop is not None and parallel.agreed(stop())
+            halt = not ended and stop is not None and parallel.broadcast(stop())
             wished = state.step % checkpoint_every == 0 or ended or halt
-            if folder and (wished or parallel.agreed(state.overdue())):
+            if folder and (wished or parallel.broadcast(state.overdue())):
                 save(state, folder)
             if halt:
                 raise Stopped(f"stopped after step {state.step} of {recipe.steps}; run it again to go on.")
@@ -251,11 +251,11 @@ def train(
     return state.rows
 
 
-def _one_step(state: State, batches: Batches, recipe: Recipe, loss: Loss, remask: Remask | None) -> torch.Tensor:
+def _one_step(state: State, batches: Batches, recipe: Recipe, loss: Loss, remask: MaskSchedule | None) -> torch.Tensor:
     """One optimiser step; the loss trained on, left on the device."""
     model = state.model
     if remask is not None and (masks := remask(state.step, model)) is not None:
-        hold(state, masks)
+        apply_masks(state, masks)
     windows = on_device(parallel.part(batches.at(state.step)), model.device)
     total = torch.zeros((), device=model.device)
     for part in windows.split(recipe.micro_batch or recipe.batch):
@@ -293,7 +293,7 @@ def _objective(model: Model, teacher: Model | None, recipe: Recipe) -> Loss:
 def _measure(state: State, validation: torch.Tensor, recipe: Recipe, start: str, log: Log | None) -> None:
     """Add a row with the validation loss."""
     step = state.step
-    with aside(state):
+    with untimed(state):
         loss = parallel.mean(mean_loss(state.model, parallel.part(validation), precision=recipe.precision))
         if not loss < float("inf"):
             raise TrainingError(f"the loss is {loss} after step {step} of {recipe.steps}: lower lr={recipe.lr:g}.")
@@ -344,7 +344,7 @@ def _prepared(model: Model, recipe: Recipe) -> Iterator[None]:
 # The method of Jin et al. 2025 (arXiv 2501.12486): the weights of lowest magnitude go, some at every few steps.
 
 
-def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str = "layer") -> Remask:
+def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str = "layer") -> MaskSchedule:
     """What prunes a model under training at the steps of a schedule.
 
     Weights pruned once stay so: they are zero, and nothing is of lower magnitude.
@@ -364,3 +364,6 @@ def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str
             return sparsify(model, MAGNITUDE, where, 1 - float(left[step]), None)
 
     return remask
+
+
+__getattr__ = renamed_names(__name__, Remask="MaskSchedule")

@@ -6,18 +6,18 @@ torch = pytest.importorskip("torch", reason="the extra p2law[experiments] is not
 pytest.importorskip("transformers", reason="the extra p2law[experiments] is not installed")
 
 from p2law.experiments import parents
-from p2law.experiments.architecture import Architecture
+from p2law.experiments.architecture import ModelShape
 
 torch.set_num_threads(1)
 SHAPE = {"layers": 4, "hidden": 64, "ffn": 176, "heads": 8, "kv_heads": 4, "head_dim": 8, "vocabulary": 257}
 KINDS = [("llama", True), ("llama", False), ("qwen2", True), ("qwen3", False), ("mistral", True)]
 
 
-def tiny(family: str = "llama", tied: bool = True, **changes: int) -> Architecture:
-    return Architecture(family=family, tied=tied, **SHAPE | changes)
+def tiny(family: str = "llama", tied: bool = True, **changes: int) -> ModelShape:
+    return ModelShape(family=family, tied=tied, **SHAPE | changes)
 
 
-def random_parent(shape: Architecture, scale: float = 8.0):
+def random_parent(shape: ModelShape, scale: float = 8.0):
     """A random model whose weights (biases and norms too) are spread widely."""
     model = parents.build(shape, seed=1, sequence=128)
     generator = torch.Generator().manual_seed(2)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from p2law.experiments import parents, train
-from p2law.experiments.architecture import Architecture
+from p2law.experiments.architecture import ModelShape
 from p2law.experiments.recipe import Recipe
 from p2law.experiments.runtime.loss import autocast
 from p2law.experiments.runtime.machine import activations, casts
@@ -22,7 +22,7 @@ def recipe(**settings):
 
 
 def shape(family="mistral", *, layers=3, vocabulary=1000):
-    return Architecture(family, layers, 64, 192, 4, 2, 16, vocabulary)
+    return ModelShape(family, layers, 64, 192, 4, 2, 16, vocabulary)
 
 
 @contextmanager

@@ -127,4 +127,4 @@ def test_batches_that_cannot_be_shared_are_refused(tmp_path, monkeypatch):
 
 
 def test_alone_there_is_nothing_to_share():
-    assert (parallel.size(), parallel.leads(), parallel.agreed("x"), parallel.mean(2.0)) == (1, True, "x", 2.0)
+    assert (parallel.size(), parallel.is_rank0(), parallel.broadcast("x"), parallel.mean(2.0)) == (1, True, "x", 2.0)

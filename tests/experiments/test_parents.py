@@ -28,8 +28,8 @@ def test_linear_counts_the_block_matrices():
 )
 def test_formula_gives_published_sizes(name, total):
     shapes = {
-        "1B": architecture.Architecture("llama", 16, 2048, 8192, 32, 8, 64, 128256, tied=True),
-        "8B": architecture.Architecture("llama", 32, 4096, 14336, 32, 8, 128, 128256, tied=False),
+        "1B": architecture.ModelShape("llama", 16, 2048, 8192, 32, 8, 64, 128256, tied=True),
+        "8B": architecture.ModelShape("llama", 32, 4096, 14336, 32, 8, 128, 128256, tied=False),
     }
     assert shapes[name].total == total
 

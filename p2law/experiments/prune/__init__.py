@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...data import arguments as checks
-from ...errors import DataError
-from ..architecture import Architecture, of_config
+from ...errors import DataError, renamed_names
+from ..architecture import ModelShape, of_config
 from ..runtime import Model, torch
 from . import depth, sparse, sparsegpt, width
 from .masks import Masks, pruned_weights
@@ -31,7 +31,7 @@ MISS = 0.25
 class PruneTarget:
     """What pruning will leave of a parent: known before any text is read."""
 
-    shape: Architecture
+    shape: ModelShape
     sparsity: float
     """Fraction of the linear weights set to zero; 0 for structured methods."""
     body: int
@@ -71,7 +71,7 @@ def get(name: str) -> Structured | Sparse:
     return METHODS[name]
 
 
-def target(shape: Architecture, method: str, rate: float, *, pattern: str | None = None) -> PruneTarget:
+def target(shape: ModelShape, method: str, rate: float, *, pattern: str | None = None) -> PruneTarget:
     """The child nearest to a rate that a method can make of a parent.
 
     Parameters
@@ -104,7 +104,7 @@ def _near(method: str, rate: float, targets: list[PruneTarget]) -> PruneTarget:
     return ordered[0]
 
 
-def _sparse_target(shape: Architecture, method: Sparse, rate: float, pattern: str | None) -> PruneTarget:
+def _sparse_target(shape: ModelShape, method: Sparse, rate: float, pattern: str | None) -> PruneTarget:
     where = parse(pattern or method.pattern)
     if where.name == "global" and method.score is None:
         raise DataError(f"{method.name} works layer by layer and has no global ranking: choose another.")
@@ -117,7 +117,7 @@ def _sparse_target(shape: Architecture, method: Sparse, rate: float, pattern: st
     return _target(shape, shape, sparsity, where.zeros(shape, sparsity))
 
 
-def _target(parent: Architecture, shape: Architecture, sparsity: float = 0.0, zeros: int = 0) -> PruneTarget:
+def _target(parent: ModelShape, shape: ModelShape, sparsity: float = 0.0, zeros: int = 0) -> PruneTarget:
     body = shape.body - zeros
     return PruneTarget(shape, sparsity, body, 1 - body / parent.body)
 
@@ -156,7 +156,7 @@ def prune(model: Model, method: str, rate: float, *, calibration: Any = None, pa
     return Pruned(child, masks, method, body, total, 1 - body / parent.body, 1 - total / parent.total)
 
 
-def _checked_text(calibration: Any, parent: Architecture, method: str) -> torch.Tensor:
+def _checked_text(calibration: Any, parent: ModelShape, method: str) -> torch.Tensor:
     if calibration is None:
         raise DataError(f"{method} needs calibration=, token ids of shape (sequences, length).")
     found = calibration if isinstance(calibration, torch.Tensor) else torch.from_numpy(np.asarray(calibration))
@@ -169,3 +169,6 @@ def _checked_text(calibration: Any, parent: Architecture, method: str) -> torch.
                 "made with another tokenizer."
             )
     return found.long()
+
+
+__getattr__ = renamed_names(__name__, Target="PruneTarget")

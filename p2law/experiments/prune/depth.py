@@ -10,7 +10,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from ..architecture import Architecture
+from ..architecture import ModelShape
 from ..runtime import Model, torch
 from ..runtime.loss import mean_loss
 from ..runtime.machine import precision_on
@@ -37,7 +37,7 @@ def losses_without(model: Model, tokens: torch.Tensor) -> torch.Tensor:
     return torch.tensor(losses, dtype=torch.float64)
 
 
-def _fewer(shape: Architecture, _: float) -> Iterator[Architecture]:
+def _fewer(shape: ModelShape, _: float) -> Iterator[ModelShape]:
     """The shape with one to all but one block removed."""
     return (replace(shape, layers=layers) for layers in range(1, shape.layers))
 
@@ -48,17 +48,17 @@ def _without(layers: int, removed: Iterable[int]) -> Keep:
 
 def _lowest(
     score: Callable[[Model, torch.Tensor], torch.Tensor],
-) -> Callable[[Model, Architecture, torch.Tensor], Keep]:
+) -> Callable[[Model, ModelShape, torch.Tensor], Keep]:
     """Choose by score: the blocks of lowest score are removed."""
 
-    def choose(model: Model, target: Architecture, tokens: torch.Tensor) -> Keep:
+    def choose(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
         order = score(model, tokens).argsort(stable=True).tolist()
         return _without(len(order), order[: len(order) - target.layers])
 
     return choose
 
 
-def _choose_run(model: Model, target: Architecture, tokens: torch.Tensor) -> Keep:
+def _choose_run(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
     cosines = boundary_cosines(model, tokens)
     layers = len(cosines) - 1
     length = layers - target.layers

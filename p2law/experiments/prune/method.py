@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ..architecture import Architecture
+from ..architecture import ModelShape
 from ..runtime import Model, torch
 from .pattern import Pattern
 from .slice import Keep
@@ -16,9 +16,9 @@ class Structured:
 
     name: str
     reference: str
-    reachable: Callable[[Architecture, float], Iterable[Architecture]]
+    reachable: Callable[[ModelShape, float], Iterable[ModelShape]]
     """Shapes the method can leave of a parent when asked to remove a rate."""
-    choose: Callable[[Model, Architecture, torch.Tensor], Keep]
+    choose: Callable[[Model, ModelShape, torch.Tensor], Keep]
     """What to keep of the model to reach a shape, from calibration tokens (sequences, length)."""
     needs_text: bool = True
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...errors import DataError
-from ..architecture import Architecture
+from ..architecture import ModelShape
 from ..runtime import torch
 
 _GROUPED = re.compile(r"(\d+):(\d+)")
@@ -30,7 +30,7 @@ class Pattern:
         mask.scatter_(1, order[:, : round(sparsity * groups.shape[1])], False)
         return mask.view_as(score)
 
-    def zeros(self, shape: Architecture, sparsity: float) -> int:
+    def zeros(self, shape: ModelShape, sparsity: float) -> int:
         """How many weights of a model go; each row, layer or the whole model loses a whole number."""
         if self.name == "global":
             return round(sparsity * shape.linear)

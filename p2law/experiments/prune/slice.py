@@ -4,7 +4,7 @@ import re
 from copy import deepcopy
 from dataclasses import dataclass
 
-from ..architecture import Architecture, of_config, to_config
+from ..architecture import ModelShape, of_config, to_config
 from ..runtime import Model, torch, transformers
 
 _BLOCK = re.compile(r"model\.layers\.(\d+)\.(.+)")
@@ -20,7 +20,7 @@ class Keep:
     hidden: torch.Tensor | None = None
 
 
-def cut(model: Model, target: Architecture, keep: Keep) -> Model:
+def cut(model: Model, target: ModelShape, keep: Keep) -> Model:
     """A new model of the target's shape with the weights that are kept; the given one is not touched.
 
     A norm over fewer channels divides by their own mean square. Its weight and epsilon are scaled so that the result is
@@ -37,7 +37,7 @@ def cut(model: Model, target: Architecture, keep: Keep) -> Model:
 
 
 @torch.no_grad()
-def _copy(whole: dict[str, torch.Tensor], child: dict[str, torch.Tensor], parent: Architecture, keep: Keep) -> None:
+def _copy(whole: dict[str, torch.Tensor], child: dict[str, torch.Tensor], parent: ModelShape, keep: Keep) -> None:
     """Fill the child tensor by tensor, so that no second copy of it is held."""
     order = range(parent.layers) if keep.layers is None else keep.layers
     for name, tensor in child.items():
@@ -47,7 +47,7 @@ def _copy(whole: dict[str, torch.Tensor], child: dict[str, torch.Tensor], parent
         tensor.copy_(_cut_tensor(rest, source, parent, keep, block))
 
 
-def _cut_tensor(name: str, tensor: torch.Tensor, parent: Architecture, keep: Keep, block: int) -> torch.Tensor:
+def _cut_tensor(name: str, tensor: torch.Tensor, parent: ModelShape, keep: Keep, block: int) -> torch.Tensor:
     for axis, index in enumerate(_indices(name, parent, keep, block)):
         if index is not None:
             tensor = tensor.index_select(axis, index.to(tensor.device))
@@ -60,7 +60,7 @@ def _over_hidden(name: str) -> bool:
     return name.endswith("layernorm.weight") or name == "model.norm.weight"
 
 
-def _indices(name: str, parent: Architecture, keep: Keep, block: int) -> tuple[torch.Tensor | None, ...]:
+def _indices(name: str, parent: ModelShape, keep: Keep, block: int) -> tuple[torch.Tensor | None, ...]:
     """What is kept along each axis of a parameter, None for all of it."""
     layer, hidden = name.split(".")[-2], keep.hidden
     ffn = None if keep.ffn is None else keep.ffn[block]
@@ -86,7 +86,7 @@ def _matrix_or_bias(
     return (rows,) if name.endswith("bias") else (rows, columns)
 
 
-def _queries(parent: Architecture) -> int:
+def _queries(parent: ModelShape) -> int:
     """Channels of the query heads of one group; they lie side by side."""
     return parent.heads // parent.kv_heads * parent.head_dim
 

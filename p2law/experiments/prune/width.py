@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import gcd
 
-from ..architecture import Architecture, of_config
+from ..architecture import ModelShape, of_config
 from ..parents import blocks
 from ..runtime import Model, torch
 from .activations import square_sums
@@ -57,12 +57,12 @@ def _step(width: int) -> int:
     return STEP if width % STEP == 0 else 1
 
 
-def _fewer_neurons(shape: Architecture, _: float) -> Iterator[Architecture]:
+def _fewer_neurons(shape: ModelShape, _: float) -> Iterator[ModelShape]:
     step = _step(shape.ffn)
     return (replace(shape, ffn=ffn) for ffn in range(step, shape.ffn, step))
 
 
-def _fewer_groups(shape: Architecture, _: float) -> Iterator[Architecture]:
+def _fewer_groups(shape: ModelShape, _: float) -> Iterator[ModelShape]:
     """The shape with fewer groups; a Llama is saved only if its heads divide the hidden size."""
     each = shape.heads // shape.kv_heads
     for groups in range(1, shape.kv_heads):
@@ -70,7 +70,7 @@ def _fewer_groups(shape: Architecture, _: float) -> Iterator[Architecture]:
             yield replace(shape, kv_heads=groups, heads=groups * each)
 
 
-def _fewer_channels(shape: Architecture, _: float) -> Iterator[Architecture]:
+def _fewer_channels(shape: ModelShape, _: float) -> Iterator[ModelShape]:
     """The shape with fewer hidden channels: multiples of 8 where the parent's are, and of the heads of a Llama."""
     step = _step(shape.hidden)
     if shape.family == "llama":
@@ -78,7 +78,7 @@ def _fewer_channels(shape: Architecture, _: float) -> Iterator[Architecture]:
     return (replace(shape, hidden=hidden) for hidden in range(step, shape.hidden, step))
 
 
-def _narrower(shape: Architecture, rate: float) -> Iterator[Architecture]:
+def _narrower(shape: ModelShape, rate: float) -> Iterator[ModelShape]:
     """The number of groups nearest to the rate, with every number of neurons: these make up the rest."""
     choices = [shape, *_fewer_groups(shape, rate)]
     near = min(choices, key=lambda few: abs(few.kv_heads / shape.kv_heads - (1 - rate)))
@@ -90,19 +90,19 @@ def _top(score: torch.Tensor, count: int) -> torch.Tensor:
     return score.argsort(dim=-1, descending=True, stable=True)[..., :count].sort(dim=-1).values
 
 
-def _choose_neurons(model: Model, target: Architecture, tokens: torch.Tensor) -> Keep:
+def _choose_neurons(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
     return Keep(ffn=_top(ffn_scores(model, tokens), target.ffn))
 
 
-def _choose_groups(model: Model, target: Architecture, tokens: torch.Tensor) -> Keep:
+def _choose_groups(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
     return Keep(groups=_top(group_scores(model, tokens), target.kv_heads))
 
 
-def _choose_width(model: Model, target: Architecture, tokens: torch.Tensor) -> Keep:
+def _choose_width(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
     return replace(_choose_neurons(model, target, tokens), groups=_choose_groups(model, target, tokens).groups)
 
 
-def _choose_channels(model: Model, target: Architecture, tokens: torch.Tensor) -> Keep:
+def _choose_channels(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
     return Keep(hidden=_top(hidden_scores(model, tokens), target.hidden))
 
 

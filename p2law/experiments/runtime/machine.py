@@ -5,7 +5,7 @@ import os
 from typing import Any, NamedTuple
 
 from ...data.flops import counted_flops
-from ..architecture import Architecture
+from ..architecture import ModelShape
 from ..recipe import Recipe
 from . import torch
 
@@ -74,7 +74,7 @@ def devices(device: str) -> int:
     return max(1, torch.cuda.device_count()) if device == "cuda" else 1
 
 
-def training_flops(shape: Architecture, tokens: float, sequence: int) -> float:
+def decoder_flops(shape: ModelShape, tokens: float, sequence: int) -> float:
     """FLOPs of training on so many tokens; zeroed weights are multiplied like all others."""
     width = shape.heads * shape.head_dim
     return counted_flops(
@@ -122,13 +122,13 @@ _AGAIN = 1.5
 """The peak of one block's backward pass, as a multiple of what it keeps: it counts where blocks are run again."""
 
 
-def training(shape: Architecture, recipe: Recipe, precision: str, *, sequences: int, processes: int = 1) -> float:
+def training(shape: ModelShape, recipe: Recipe, precision: str, *, sequences: int, processes: int = 1) -> float:
     """Bytes on each device at the peak of a step: weights, gradients and moments in float32, and what the step adds."""
     step = casts(shape, recipe, precision) + activations(shape, recipe, precision, sequences=sequences)
     return 16 * shape.total / processes + step
 
 
-def activations(shape: Architecture, recipe: Recipe, precision: str, *, sequences: int) -> float:
+def activations(shape: ModelShape, recipe: Recipe, precision: str, *, sequences: int) -> float:
     """Bytes held at the peak for so many sequences at once."""
     held = _HELD[precision, recipe.compile]
     heads = (shape.heads + shape.kv_heads) * shape.head_dim
@@ -141,7 +141,7 @@ def activations(shape: Architecture, recipe: Recipe, precision: str, *, sequence
     return sequences * recipe.sequence * (shape.layers * kept + peak + _ENDS * shape.hidden)
 
 
-def casts(shape: Architecture, recipe: Recipe, precision: str) -> float:
+def casts(shape: ModelShape, recipe: Recipe, precision: str) -> float:
     """Bytes of the copies of the weights in half precision that wait for the backward pass, whole on every device."""
     if precision == "fp32":
         return 0

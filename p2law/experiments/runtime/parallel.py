@@ -38,12 +38,12 @@ def size() -> int:
     return torch.distributed.get_world_size() if _many() else 1
 
 
-def leads() -> bool:
+def is_rank0() -> bool:
     """Whether this process writes files and speaks."""
     return not _many() or torch.distributed.get_rank() == 0
 
 
-def agreed(value: T) -> T:
+def broadcast(value: T) -> T:
     """The leading process's value, on all of them; every process must ask."""
     if not _many():
         return value
@@ -149,7 +149,7 @@ def whole_model(model: Model) -> Model:
     """An ordinary model with the weights of a sharded one; every process must ask, the leading one has the answer."""
     if not _many():
         return model
-    made = type(model)(deepcopy(model.config)) if leads() else None
+    made = type(model)(deepcopy(model.config)) if is_rank0() else None
     if made is not None:
         made.generation_config = deepcopy(model.generation_config)
     for name, parameter in model.named_parameters():
