@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PARENT = "parent_"
 """Prefix of the parents' own columns in the table."""
+OUTSIDE = "outside_"
+"""Prefix of the columns that say how far a variable lies outside the fitted range."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +46,11 @@ class Extrapolation(Record):
     law itself), new_lower and new_upper (a run of its own), and for each variable ``outside_...``: the factor by which
     it lies outside the fitted range (1 inside)."""
 
+    @property
+    def outside(self) -> dict[str, pd.Series]:
+        """By variable, the factor by which each row of the table lies outside the fitted range (1 inside)."""
+        return {c.removeprefix(OUTSIDE): self._table[c] for c in self._table.columns if c.startswith(OUTSIDE)}
+
     def _report(self) -> Report:
         table, lines = self._table, []
         for _, rows in table.groupby(list(self.models), sort=False) if self.models else [((), table)]:
@@ -51,17 +58,16 @@ class Extrapolation(Record):
             at = ", ".join(f"{name} = {format_quantity(float(last[name]))}" for name in (*self.models, self.tokens))
             law = f"the law [{last['lower']:.4g}, {last['upper']:.4g}]"
             run = f"a new run [{last['new_lower']:.4g}, {last['new_upper']:.4g}]"
-            lines.append(f"  {at}: {last['loss']:.4g} nats per token, {law}, {run}: {_place(self.fit, last)}")
+            lines.append(f"  {at}: {last['loss']:.4g} nats per token, {law}, {run}: {_place(self, last)}")
         head = f"{self.fit.law.title}, {self.baseline}; {100 * self.level:g} % intervals ({self.method})"
         return Report(head, rows=lines)
 
 
-def _place(fit: "Fit", row: Any) -> str:
+def _place(plan: Extrapolation, row: pd.Series) -> str:
     """How far outside the fitted range a row lies, and whether the fit says anything there."""
-    factors = {name.removeprefix("outside_"): row[name] for name in row.index if name.startswith("outside_")}
-    where = describe_outside(factors) or "inside the fitted range"
-    columns = {v.name: np.array([row[v.name]]) for v in fit.law.variables if v.name in row.index}
-    reason = no_support(fit, columns)
+    where = describe_outside({name: row[f"{OUTSIDE}{name}"] for name in plan.outside}) or "inside the fitted range"
+    columns = {v.name: np.array([row[v.name]]) for v in plan.fit.law.variables if v.name in row.index}
+    reason = no_support(plan.fit, columns)
     return f"{reason}; {where}" if reason else where
 
 
@@ -130,7 +136,7 @@ def extrapolate(
     under = {} if below is None else _under(fit.law, below, frame, moving=control is not None)
     table, chosen = _forecast(fit, below, frame, under, level, method)
     if below is not None and control is None:
-        table = table.assign(**{f"outside_{PARENT}{k}": v for k, v in outside(below, under).items()})
+        table = table.assign(**{f"{OUTSIDE}{PARENT}{k}": v for k, v in outside(below, under).items()})
     models = tuple(v.name for v in fit.law.variables if v.name in at and v.kind.role not in ("tokens", "loss"))
     return Extrapolation(table, models, tokens, level, chosen, _words(fit, below), fit)
 
@@ -240,7 +246,7 @@ def _forecast(
         upper=value + above,
         new_lower=value - np.sqrt(below_it**2 + sum(a**2 for a in apart)),
         new_upper=value + np.sqrt(above**2 + sum(a**2 for a in apart)),
-        **{f"outside_{k}": v for k, v in outside(fit, columns).items()},
+        **{f"{OUTSIDE}{k}": v for k, v in outside(fit, columns).items()},
     )
     return table, found.method
 

@@ -221,8 +221,7 @@ def extrapolation(
     """
     style.check(plan, "Extrapolation", "p2law.extrapolate")
     ax = style.axes_of(ax)
-    table, name = plan.table, plan.tokens
-    outside = {c.removeprefix("outside_"): table[c] for c in table.columns if c.startswith("outside_")}
+    table, name, outside = plan.table, plan.tokens, plan.outside
     inside = (pd.DataFrame(outside) <= FAR).all(axis=1)
     models = [rows for _, rows in table.groupby(list(plan.models), sort=False)] if plan.models else [table]
     if len(models) > MOST:
