@@ -109,11 +109,11 @@ def _fit_arguments(parser: ArgumentParser) -> None:
 
 
 def _fit(options: Namespace) -> int:
-    from ..fitting.fit import fit
+    from ..fitting.fit import fit_law
 
     check_target(options.out)
     check_picture(options.plot)
-    found = fit(arguments.find_law(options.law), arguments.read_rows(options), **fit_options(options))
+    found = fit_law(arguments.find_law(options.law), arguments.read_rows(options), **fit_options(options))
     return show(found if options.draws is None else found.bootstrap(options.draws, rng=options.seed), options)
 
 
@@ -156,12 +156,12 @@ def _joint_arguments(parser: ArgumentParser) -> None:
 
 
 def _joint(options: Namespace) -> int:
-    from ..fitting.joint import joint
+    from ..fitting.joint import fit_joint
 
     check_target(options.out)
     how = {name: value for name, value in fit_options(options).items() if name != "tied" or value}
     law, rows = arguments.find_law(options.law), arguments.read_rows(options)
-    found = joint(law, rows, by=options.by, shared=options.shared, **how)
+    found = fit_joint(law, rows, by=options.by, shared=options.shared, **how)
     print(found.summary())
     if options.out:
         found.to_json(options.out)

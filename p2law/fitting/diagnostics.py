@@ -1,10 +1,16 @@
-"""What the data do not determine, in plain sentences: bounds, flat directions, too few levels."""
+"""What to know before trusting a fit, as findings: odd rows, bounds, flat directions, too few levels.
+
+Kinds of findings: not converged, saturated, held, at bound, undetermined, second optimum, below baseline, mixture,
+one run, few tokens, identical runs, duplicate rows, rounded.
+"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ..data.columns import ONE_LEVEL, level_of, row
+from ..data.finding import Finding
 from ..data.observations import Observations
 from ..data.quantities import format_quantity, in_words
 from ..laws import Law, get
@@ -14,41 +20,46 @@ from .solver.curvature import curvature
 from .solver.problem import score
 from .solver.search import CONVERGED, OPEN
 
-# What is odd about the rows of a fit, in plain sentences: below L0, of several kinds, given twice, rounded.
-
-
 SHORT = 0.05
 """Tokens per parameter below which no one trains a model from scratch."""
 
 
-def oddities(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[str]:
-    """Everything about the rows that a user should know before trusting the constants."""
+def _row_findings(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[Finding]:
+    """What is odd about the rows themselves."""
     return [
         *_below_baseline(law, observations),
         *_mixtures(law, observations),
         *_one_run(observations),
-        *_short(law, observations),
+        *_few_tokens(law, observations),
         *_duplicates(observations),
         *_rounded(law, problem, solution),
     ]
 
 
-def _below_baseline(law: Law, observations: Observations) -> list[str]:
+def _below_baseline(law: Law, observations: Observations) -> list[Finding]:
+    """Rows whose loss is at or below the baseline."""
     base = law.variable("loss")
     if base is None:
         return []
     below = observations.response <= observations.columns[base]
     if not below.any():
         return []
-    first = row(observations.frame, int(np.flatnonzero(below)[0]))
-    return [
-        f"{int(below.sum())} of {len(below)} rows lie at or below {base} (first: row {first}): the law's excess cannot "
-        "be positive there, the unpruned parent itself was still improving. They are kept; baseline='control' measures "
-        "the excess from the control instead."
-    ]
+    places = np.flatnonzero(below)
+    text = (
+        f"{len(places)} of {len(below)} rows lie at or below {base} (first: row {row(observations.frame, places[0])}): "
+        "the law's excess cannot be positive there, the unpruned parent itself was still improving. They are kept; "
+        "baseline='control' measures the excess from the control instead."
+    )
+    return [Finding("below baseline", text, (base,), _labels(observations, places), numbers={"rows": len(places)})]
 
 
-def _mixtures(law: Law, observations: Observations) -> list[str]:
+def _labels(observations: Observations, places: np.ndarray) -> tuple[Any, ...]:
+    """Labels of the first few rows at these places."""
+    return tuple(observations.frame.index[places[:10]].tolist())
+
+
+def _mixtures(law: Law, observations: Observations) -> list[Finding]:
+    """Columns that say that the rows are of several kinds."""
     out = []
     for column, why in (
         ("method", "one set of constants holds for one pruning method: fit each alone"),
@@ -60,22 +71,24 @@ def _mixtures(law: Law, observations: Observations) -> list[str]:
         if column in observations.frame.columns:
             values = observations.frame[column].dropna().unique()
             if len(values) > 1:
-                out.append(
-                    f"The table mixes {len(values)} values of {column!r} ({in_words([str(v) for v in values])}): {why}."
-                )
+                kinds = in_words([str(v) for v in values])
+                text = f"The table mixes {len(values)} values of {column!r} ({kinds}): {why}."
+                out.append(Finding("mixture", text, (column,), numbers={"values": len(values)}))
     return out
 
 
-def _one_run(observations: Observations) -> list[str]:
+def _one_run(observations: Observations) -> list[Finding]:
+    """All rows are of one run."""
     if observations.run_count > 1 or len(observations.response) == 1:
         return []
-    return [
+    text = (
         "All rows are of one run: intervals say how well its own curve is known; how another run would differ these "
         "data cannot say."
-    ]
+    )
+    return [Finding("one run", text)]
 
 
-def _short(law: Law, observations: Observations) -> list[str]:
+def _few_tokens(law: Law, observations: Observations) -> list[Finding]:
     """Pre-training of fewer tokens than anyone trains on: D in millions, perhaps."""
     size, tokens = law.variable("size"), law.variable("tokens")
     if size is None or tokens is None or law.variable("rate") or law.variable("loss"):
@@ -83,29 +96,31 @@ def _short(law: Law, observations: Observations) -> list[str]:
     longest = float((observations.columns[tokens] / observations.columns[size]).max())
     if longest >= SHORT:
         return []
-    return [
+    text = (
         f"No model has seen more than {longest:.2g} tokens per parameter: is {tokens} in tokens, and {size} in "
         "parameters?"
-    ]
+    )
+    return [Finding("few tokens", text, (tokens, size), numbers={"tokens per parameter": longest})]
 
 
-def _duplicates(observations: Observations) -> list[str]:
+def _duplicates(observations: Observations) -> list[Finding]:
+    """Rows, or whole runs, that are given more than once."""
     if len(np.unique(observations.response)) == len(observations.response):
         return []
     if observations.identical_runs:
-        return ["All runs are identical, copies of one: they say nothing about how runs differ. Keep one of them."]
+        text = "All runs are identical, copies of one: they say nothing about how runs differ. Keep one of them."
+        return [Finding("identical runs", text)]
     keys = np.column_stack([*observations.columns.values(), observations.response])
     _, first, counts = np.unique(keys, axis=0, return_index=True, return_counts=True)
     if (counts == 1).all():
         return []
-    twice = keys[first[counts > 1][0]]
-    rows = observations.frame.index[(keys == twice).all(1)].tolist()
-    return [
-        f"{int((counts - 1).sum())} rows repeat another one exactly (first: rows {rows[:3]}): each counts once more."
-    ]
+    rows = _labels(observations, np.flatnonzero((keys == keys[first[counts > 1][0]]).all(1)))
+    more = int((counts - 1).sum())
+    text = f"{more} rows repeat another one exactly (first: rows {list(rows[:3])}): each counts once more."
+    return [Finding("duplicate rows", text, rows=rows, numbers={"rows": more})]
 
 
-def _rounded(law: Law, problem: Problem, solution: Solution) -> list[str]:
+def _rounded(law: Law, problem: Problem, solution: Solution) -> list[Finding]:
     """Losses rounded so coarsely that the rounding (step/√12) is more than half of what the law leaves over."""
     left = solution.residual * (problem.y if problem.log_space else 1 / problem.scale)
     counted = problem.weight > 0
@@ -116,10 +131,11 @@ def _rounded(law: Law, problem: Problem, solution: Solution) -> list[str]:
     step = resolution(problem.y[counted], least=rms * np.sqrt(12) / 2)
     if step is None:
         return []
-    return [
+    text = (
         f"Column {law.response.name} is rounded to {step:g}: that alone scatters it by {step / np.sqrt(12):.2g}, where "
         f"the law leaves {rms:.2g} (rms) in all. Much of what looks like noise may be rounding: log more digits."
-    ]
+    )
+    return [Finding("rounded", text, (law.response.name,), numbers={"step": step, "rms": rms})]
 
 
 def resolution(values: np.ndarray, *, least: float) -> float | None:
@@ -182,55 +198,59 @@ def _neutral(law: Law, parameter: str) -> float:
     return 0.0 if kind.lower < 0 < kind.upper else centre(kind)
 
 
-def warnings(
+def diagnose(
     law: Law,
     observations: Observations,
     problem: Problem,
     solution: Solution,
     held: dict[str, tuple[float, str]],
-) -> tuple[str, ...]:
-    """Everything a user should know before trusting the constants."""
+) -> tuple[Finding, ...]:
+    """Everything a user should know before trusting the constants; ``held`` as of :func:`hold_undetermined`."""
     params = dict(zip((p.name for p in law.parameters), solution.params, strict=True))
-    sentences = [
+    return (
         *_not_converged(solution),
         *_saturated(problem, observations, solution),
         *_held(observations, held),
         *_at_bounds(law, problem, params),
-        *_flat(law, observations, problem, solution),
-        *_rivals(law, solution),
-        *oddities(law, observations, problem, solution),
-    ]
-    return tuple(sentences)
+        *_undetermined(law, observations, problem, solution),
+        *_second_optimum(law, solution),
+        *_row_findings(law, observations, problem, solution),
+    )
 
 
-def _not_converged(solution: Solution) -> list[str]:
+def _not_converged(solution: Solution) -> list[Finding]:
+    """The gradient at the solution is not small."""
     if solution.gradient < CONVERGED:
         return []
-    return [
+    text = (
         f"The fit has not converged: the scale-free gradient is {solution.gradient:.1e} (below {CONVERGED:.0e} at an "
         "optimum). Do not use the constants; try more starts, bounds, or a law with fewer parameters."
-    ]
+    )
+    return [Finding("not converged", text, numbers={"gradient": solution.gradient})]
 
 
-def _saturated(problem: Problem, observations: Observations, solution: Solution) -> list[str]:
+def _saturated(problem: Problem, observations: Observations, solution: Solution) -> list[Finding]:
+    """As many free parameters as rows."""
     counted, free = observations.weight > 0, int(problem.box.free.sum())
     if int(counted.sum()) > free:
         return []
     through = np.abs(solution.residual[counted]).max() < THROUGH * np.abs(problem.target[counted]).max()
     so = "the curve passes through every row, right or wrong" if through else "no row is left to judge the law by"
-    return [f"No more rows than free parameters ({free}): {so}."]
+    return [Finding("saturated", f"No more rows than free parameters ({free}): {so}.", numbers={"free": free})]
 
 
-def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> list[str]:
+def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> list[Finding]:
+    """Parameters held because a column has one level, one finding per column."""
     out = []
     for column in dict.fromkeys(column for _, column in held.values()):
         values = observations.columns[column]
         names = [name for name, (_, c) in held.items() if c == column]
         at = in_words([f"{name} at {held[name][0]:g}" for name in names])
-        out.append(
+        text = (
             f"{in_words(names)} cannot be told from one value of {column} ({_range(values)}): held {at}. Predictions "
             f"at another {column} have no support in these data."
         )
+        out.append(Finding("held", text, tuple(names), numbers={name: held[name][0] for name in names}))
     return out
 
 
@@ -250,17 +270,19 @@ def at_bounds(problem: Problem, params: Mapping[str, float]) -> dict[str, str]:
     return out
 
 
-def _at_bounds(law: Law, problem: Problem, params: Mapping[str, float]) -> list[str]:
+def _at_bounds(law: Law, problem: Problem, params: Mapping[str, float]) -> list[Finding]:
+    """Parameters at a bound, one finding per coordinate."""
     layout, pressed, out = problem.layout, at_bounds(problem, params), []
     for names in dict.fromkeys(layout.owners(layout.coordinate(name)) for name in pressed):
-        out.append(
-            f"{' = '.join(names)} is at its {pressed[names[0]]} bound ({params[names[0]]:g}): these data do not "
-            "determine it, they only push it there." + _offer(law, names)
+        text = (
+            f"{' = '.join(names)} hit its {pressed[names[0]]} bound ({params[names[0]]:g}); treat it as unidentified."
+            + _offer(law, names)
         )
+        out.append(Finding("at bound", text, names, numbers={name: params[name] for name in names}))
     return out
 
 
-def _flat(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[str]:
+def _undetermined(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[Finding]:
     """Directions whose standard error is as large as the parameters' plausible range."""
     box, layout = problem.box, problem.layout
     inside = box.free & (solution.z > box.lower) & (solution.z < box.upper)
@@ -273,16 +295,18 @@ def _flat(law: Law, observations: Observations, problem: Problem, solution: Solu
     if not flat.any():
         return []
     share = np.abs(vectors[:, flat]).max(1)
-    names = [" = ".join(layout.owners(index[i])) for i in np.flatnonzero(share > 0.3).tolist()]
-    told = [v.name for v in law.variables if v.kind.role in ("size", "rate")]
-    counts = {name: int(level_of(observations.columns[name]).max()) + 1 for name in told}
+    owners = [layout.owners(index[i]) for i in np.flatnonzero(share > 0.3).tolist()]
+    names = [" = ".join(group) for group in owners]
+    counted = [v.name for v in law.variables if v.kind.role in ("size", "rate")]
+    counts = {name: int(level_of(observations.columns[name]).max()) + 1 for name in counted}
     few = [f"{name} has {n} distinct value{'s' * (n > 1)}" for name, n in counts.items() if n <= 4]
     because = f" ({'; '.join(few)})" if few else ""
-    return [
-        f"{in_words(names)} {'is' if len(names) == 1 else 'are'} not determined by these data{because}: "
-        "other values fit as well within the differences between runs. The values shown are the neutral choice among "
-        "them; predictions inside the range may still be good." + _offer(law, tuple(names))
-    ]
+    text = (
+        f"{in_words(names)} {'is' if len(names) == 1 else 'are'} not determined by these data{because}: other values "
+        "fit as well within the differences between runs. The reported values are one arbitrary choice on this ridge; "
+        "predictions inside the range may still be good." + _offer(law, tuple(names))
+    )
+    return [Finding("undetermined", text, tuple(name for group in owners for name in group))]
 
 
 def _errors(
@@ -312,22 +336,24 @@ def _errors(
 
 
 def _offer(law: Law, names: tuple[str, ...]) -> str:
+    """A sentence on the registered law that has none of these parameters, or an empty one."""
     if law.reduced is None:
         return ""
     simpler = {p.name for p in get(law.reduced).parameters}
     if {v.name for v in get(law.reduced).variables} != {v.name for v in law.variables} or set(names) <= simpler:
         return ""
-    return f" {law.reduced} does without {in_words([n for n in names if n not in simpler])}."
+    return f" Consider {law.reduced}, which has no {in_words([n for n in names if n not in simpler])}."
 
 
-def _rivals(law: Law, solution: Solution) -> list[str]:
-    rival = solution.rival
-    if rival is None or rival.gap > 0.01:
+def _second_optimum(law: Law, solution: Solution) -> list[Finding]:
+    """Another optimum that is almost as good."""
+    other = solution.rival
+    if other is None or other.gap > 0.01:
         return []
-    there = ", ".join(f"{p.name} {v:.4g}" for p, v in zip(law.parameters, rival.params, strict=True))
-    return [
-        f"Two optima fit almost equally: another lies {100 * rival.gap:.2g} % above the best objective, at {there}."
-    ]
+    there = dict(zip((p.name for p in law.parameters), other.params, strict=True))
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in there.items())
+    text = f"Two optima fit almost equally: another lies {100 * other.gap:.2g} % above the best objective, at {shown}."
+    return [Finding("second optimum", text, tuple(there), numbers={"gap": other.gap, **there})]
 
 
 def _range(values: np.ndarray) -> str:

@@ -1,6 +1,7 @@
 """``p2law.fit``: a law and a table in, a :class:`~p2law.Fit` out."""
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -10,12 +11,13 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..data.arguments import array, generator, mapping, number, whole_number
 from ..data.observations import Observations, Table, observe
-from ..errors import DataError, FitError
+from ..errors import DataError, FitError, FitWarning
 from ..laws import Law, get
-from . import diagnostics as diagnose
+from .diagnostics import diagnose, hold_undetermined, single_levels
 from .objective import Huber, Objective, describe, value
 from .options import Options, make_problem
 from .result import Fit
@@ -23,6 +25,11 @@ from .solver import Batch, Problem, Solution, coordinates, recentre, search, sha
 from .solver.coordinates import Bounds, Ties, ties
 from .solver.search import CONVERGED
 
+DOUBTFUL = (
+    *("not converged", "saturated", "held", "at bound", "undetermined", "second optimum"),
+    *("below baseline", "mixture", "few tokens", "identical runs", "duplicate rows"),
+)
+"""Kinds of findings that raise a :class:`~p2law.errors.FitWarning`: a fit not to be used as it is, or suspect rows."""
 Starts = int | Mapping[str, float] | Sequence[Mapping[str, float]]
 
 
@@ -32,7 +39,7 @@ def fit(
     *,
     columns: Mapping[str, str] | None = None,
     objective: Objective = Huber(1e-3, space="log"),  # noqa: B008 (frozen)
-    weights: str | Any | None = None,
+    weights: str | ArrayLike | None = None,
     fixed: Mapping[str, float] | None = None,
     bounds: Bounds | None = None,
     tied: Ties | None = None,
@@ -91,12 +98,62 @@ def fit(
     FitError
         If an option makes no sense.
 
+    Warns
+    -----
+    FitWarning
+        Once, if the fit has not converged, is not identified, or has suspect rows: ``fit.warnings`` has all sentences,
+        ``fit.findings`` the same as records.
+
     Notes
     -----
     Constants that these data cannot determine are never left to run away: exponents keep to the law's domain, a
     parameter that a single-valued column leaves free is held, an exactly free direction settles at the neutral values,
     and ``fit.warnings`` says which and why. An identified optimum is not moved (relative effect below 1e-12).
     """
+    made = fit_law(
+        law,
+        table,
+        columns=columns,
+        objective=objective,
+        weights=weights,
+        fixed=fixed,
+        bounds=bounds,
+        tied=tied,
+        baseline=baseline,
+        run=run,
+        min_tokens=min_tokens,
+        starts=starts,
+        rng=rng,
+    )
+    warn_of_doubts(made, made.law.name)
+    return made
+
+
+def warn_of_doubts(made: Fit, name: str) -> None:
+    """Warn once, at the caller of the public function, where a fit is not to be used as it is."""
+    doubts = [finding.text for finding in made.findings if finding.kind in DOUBTFUL]
+    if doubts:
+        more = f" ({len(doubts) - 1} more: fit.warnings)" if len(doubts) > 1 else ""
+        warnings.warn(f"{name}: {doubts[0]}{more}", FitWarning, stacklevel=3)
+
+
+def fit_law(
+    law: str | Law,
+    table: Table,
+    *,
+    columns: Mapping[str, str] | None = None,
+    objective: Objective = Huber(1e-3, space="log"),  # noqa: B008 (frozen)
+    weights: str | ArrayLike | None = None,
+    fixed: Mapping[str, float] | None = None,
+    bounds: Bounds | None = None,
+    tied: Ties | None = None,
+    baseline: str = "fixed",
+    run: str = "run",
+    min_tokens: float | None = None,
+    starts: Starts | None = None,
+    rng: int | np.random.Generator = 0,
+) -> Fit:
+    """As :func:`fit`, without a warning: for callers that fit many times and report the findings themselves."""
     law = get(law)
     if baseline not in ("fixed", "control"):
         raise FitError(
@@ -113,9 +170,9 @@ def fit(
     seed = int(rng) if isinstance(rng, int | np.integer) else None
     solution = _solve(problem, objective, starts, generator(rng))
     held: dict[str, tuple[float, str]] = {}
-    single = diagnose.single_levels(observations, law)
+    single = single_levels(observations, law)
     if single:
-        problem, held = diagnose.hold_undetermined(problem, _raw(problem, solution), single)
+        problem, held = hold_undetermined(problem, _raw(problem, solution), single)
     if held:
         solution = _solve(problem, objective, starts, np.random.default_rng(0 if seed is None else seed))
         options = replace(options, held={name: at for name, (at, _) in held.items()})
@@ -211,7 +268,7 @@ def _result(
         gradient=solution.gradient,
         converged=converged,
         status=status,
-        warnings=diagnose.warnings(law, observations, problem, solution, held),
+        findings=diagnose(law, observations, problem, solution, held),
         starts_agreed=(agreed, tried),
         options=options,
         observations=observations,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from os import PathLike
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,18 +17,17 @@ import pandas as pd
 from ..data.arguments import plain
 from ..data.columns import require
 from ..data.control import split_control
+from ..data.finding import Finding
 from ..data.observations import Table, as_frame
 from ..errors import DataError, FitError
 from ..laws import Law, get
 from ..laws.joint import GROUP, joint_law, own_name
-from .fit import fit
-from .group import group_fit
+from .fit import fit_law, warn_of_doubts
+from .group import GroupFit, group_fit
+from .prediction import prediction_columns, warn_outside
 from .result import Fit
-from .saved import fit_of, fit_record, known_law, read_record, write_record
-
-if TYPE_CHECKING:
-    from .result import Fit
-
+from .saved import fields_of, fit_record, known_law, read_record, write_record
+from .uncertainty.intervals import predictions
 
 SEARCHED = "converged: no group, searched again given the shared constants, finds a better optimum"
 ROUNDS = 6
@@ -72,7 +71,7 @@ class Joint:
         rows = [welch(name, self.separate) for name in (p.name for p in self._law.parameters)]
         return pd.DataFrame(rows).assign(shared=lambda t: t["parameter"].isin(self.shared))
 
-    def of(self, group: str) -> Fit:
+    def of(self, group: str) -> GroupFit:
         """One group as a fit of the law itself, for predictions and plans: ``optimal_tokens(joint.of("depth"), ...)``.
 
         Its constants and rows are the group's, its intervals those of the joint fit; in a comparison of two groups the
@@ -96,9 +95,6 @@ class Joint:
         self, table: Table | None = None, *, level: float = 0.95, kind: str = "mean", **at: Any
     ) -> pd.DataFrame:
         """As :meth:`Fit.predict_interval`, with the group as a column or keyword."""
-        from .prediction import prediction_columns, warn_outside
-        from .uncertainty.intervals import predictions
-
         rows, given = self._asked(table, at)
         values, _ = prediction_columns(self.fit, *rows, at=given)
         warn_outside(self.fit, values)
@@ -199,6 +195,13 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
     DataError, FitError
         If the column or a parameter is missing, or a group alone has too few rows.
     """
+    made = fit_joint(law, table, by=by, shared=shared, **options)
+    warn_of_doubts(made.fit, get(law).name)
+    return made
+
+
+def fit_joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **options: Any) -> Joint:
+    """As :func:`joint`, without a warning."""
     law, shared = get(law), [shared] if isinstance(shared, str) else shared
     if not isinstance(shared, list | tuple | set):
         raise FitError(f"shared={shared!r}: give the names of parameters, e.g. ['beta'].")
@@ -225,9 +228,9 @@ def joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], **opt
     separate = {g: _alone(law, rows[g], g, options) for g in groups}
     codes = _codes(pd.Series(np.where(control, groups[0], labels)), groups, by)
     found = _together(law, frame.assign(**{GROUP: codes}), kept, rows, separate, options)
-    said = tuple(w for w in found.warnings if f"values of {by!r}" not in w)
-    said += tuple(w for g in groups for w in _held_warnings(separate[g], g, kept))
-    return Joint(replace(found, warnings=said), by, groups, kept, MappingProxyType(separate))
+    findings = tuple(f for f in found.findings if not (f.kind == "mixture" and f.names == (by,)))
+    findings += tuple(f for g in groups for f in _held_findings(separate[g], g, kept))
+    return Joint(replace(found, findings=findings), by, groups, kept, MappingProxyType(separate))
 
 
 def _check_named(labels: pd.Series, by: str) -> None:
@@ -267,7 +270,7 @@ def _together(
         fixed = dict(options.get("fixed") or {}) | values
         alone = {g: _alone(law, rows[g], g, {**options, "fixed": fixed}) for g in groups}
         start = {own_name(p.name, g, shared): alone[g].params[p.name] for g in groups for p in law.parameters}
-        found = fit(made, frame, **given, starts=start)
+        found = fit_law(made, frame, **given, starts=start)
         if best is not None and found.objective_value >= best.objective_value * (1 - 1e-9):
             break
         best, values = found, {name: found.params[name] for name in shared}
@@ -285,7 +288,7 @@ def _codes(labels: pd.Series, groups: tuple[str, ...], by: str) -> np.ndarray:
 
 def _alone(law: Law, rows: pd.DataFrame, group: str, options: Mapping[str, Any]) -> Fit:
     try:
-        return fit(law, rows, **options)
+        return fit_law(law, rows, **options)
     except (DataError, FitError) as error:
         raise type(error)(f"group {group!r} alone: {error}", remedies=error.remedies) from error
 
@@ -312,10 +315,11 @@ def _held(alone: Fit, shared: Sequence[str]) -> dict[str, float]:
     return {name: at for name, at in alone.options.held.items() if name not in shared}
 
 
-def _held_warnings(alone: Fit, group: str, shared: Sequence[str]) -> list[str]:
+def _held_findings(alone: Fit, group: str, shared: Sequence[str]) -> list[Finding]:
     """What the group's own fit says of them, with the group's name."""
     names = _held(alone, shared)
-    return [f"{group}: {said}" for said in alone.warnings if any(f"{name} at" in said for name in names)]
+    found = [f for f in alone.findings if f.kind == "held" and not set(names).isdisjoint(f.names)]
+    return [replace(f, text=f"{group}: {f.text}") for f in found]
 
 
 # Joint fits as JSON: the joint fit and the separate ones, each as a fit is saved.
@@ -347,15 +351,15 @@ def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Joint:
         raise FitError(f"this joint fit lacks {', '.join(missing) or 'its groups'}: it was cut or edited; fit again.")
     groups, shared = tuple(record["groups"]), tuple(record["shared"])
     law = known_law(next(iter(record["separate"].values())).get("law"), law, "Joint")
-    separate = {group: fit_of(each, law) for group, each in record["separate"].items()}
-    fit = fit_of(record["joint"], joint_law(law, groups, shared))
+    separate = {group: Fit(**fields_of(each, law)) for group, each in record["separate"].items()}
+    fit = Fit(**fields_of(record["joint"], joint_law(law, groups, shared)))
     return Joint(fit, record["by"], groups, shared, MappingProxyType(separate))
 
 
 # Whether groups of runs agree in a constant: equal means where errors and degrees of freedom differ (Welch 1951).
 
 
-def welch(name: str, separate: Mapping[str, "Fit"]) -> dict[str, Any]:
+def welch(name: str, separate: Mapping[str, Fit]) -> dict[str, Any]:
     """Whether groups, each fitted alone, agree in a parameter: over those that determine it."""
     from scipy.special import fdtrc
 
@@ -364,9 +368,9 @@ def welch(name: str, separate: Mapping[str, "Fit"]) -> dict[str, Any]:
     parts = []
     for f in separate.values():
         unit = np.array([float(p.name == name) for p in f.law.parameters])
-        variance = f.around.variance(unit, held=False)
+        variance = f.covariance.variance(unit, bounded=False)
         if 0 < variance < np.inf and name not in f.options.held and name not in f.options.fixed:
-            parts.append((f.params[name], variance, max(f.around.dof(unit), 1.0)))
+            parts.append((f.params[name], variance, max(f.covariance.dof(unit), 1.0)))
     if len(parts) < 2:
         return out
     value, variance, dof = np.array(parts).T

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,7 @@ from ..data.observations import Table, as_frame, check_column
 from ..data.quantities import format_quantity, in_words
 from ..errors import DataError, ExtrapolationWarning, FitError
 from .diagnostics import single_levels
-
-if TYPE_CHECKING:
-    from .result import Fit
+from .fitted import FittedLaw, loss_at
 
 COMPUTE = "C"
 """What size times tokens is called where it lies outside: FLOPs, up to a factor."""
@@ -26,7 +24,11 @@ FAR = 1.01
 
 
 def predict(
-    fit: "Fit", table: Table | None, columns: Mapping[str, str] | None, control: "Fit | None", at: Mapping[str, Any]
+    fit: FittedLaw,
+    table: Table | None,
+    columns: Mapping[str, str] | None,
+    control: FittedLaw | None,
+    at: Mapping[str, Any],
 ) -> np.ndarray | float:
     """See :meth:`p2law.Fit.predict`."""
     values, scalar = prediction_columns(fit, table, columns=columns, control=control, at=at)
@@ -35,18 +37,12 @@ def predict(
     return float(loss[0]) if scalar else np.array(loss)
 
 
-def loss_at(fit: "Fit", columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The law under its fitted constants at checked columns, (rows,)."""
-    ordered = [columns[v.name] for v in fit.law.variables]
-    return np.broadcast_to(fit.law(*ordered, **fit.params), ordered[0].shape)
-
-
 def prediction_columns(
-    fit: "Fit",
+    fit: FittedLaw,
     table: Table | None = None,
     *,
     columns: Mapping[str, str] | None = None,
-    control: "Fit | None" = None,
+    control: FittedLaw | None = None,
     at: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, np.ndarray], bool]:
     """The law's columns at the rows asked for, and whether only scalars were given."""
@@ -70,7 +66,7 @@ def one_point(values: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {name: float(column[0]) for name, column in values.items()}
 
 
-def _named(fit: "Fit", columns: Mapping[str, Any]) -> pd.DataFrame:
+def _named(fit: FittedLaw, columns: Mapping[str, Any]) -> pd.DataFrame:
     known = {v.name for v in fit.law.variables} | ({CONTROL} if fit.baseline == "control" else set())
     unknown = sorted(set(columns) - known)
     if unknown:
@@ -92,7 +88,7 @@ def as_rows(columns: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(table) if table else pd.DataFrame(index=pd.RangeIndex(1))
 
 
-def _with_control(fit: "Fit", frame: pd.DataFrame, control: "Fit | None") -> pd.DataFrame:
+def _with_control(fit: FittedLaw, frame: pd.DataFrame, control: FittedLaw | None) -> pd.DataFrame:
     """The rows with the law's baseline replaced by the control's loss at equal tokens."""
     base, tokens = fit.law.variable("loss"), fit.law.variable("tokens")
     if CONTROL in frame.columns:
@@ -110,7 +106,7 @@ def _with_control(fit: "Fit", frame: pd.DataFrame, control: "Fit | None") -> pd.
     )
 
 
-def outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def outside(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Per variable, the factor by which each row lies outside the fitted range (1 inside).
 
     The baseline loss is left out: a larger parent always has a lower one. ``C`` stands for size times tokens, and only
@@ -142,7 +138,7 @@ def _factor(fitted: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.where(factor > 1 + 1e-9, factor, 1.0)
 
 
-def unsupported(fit: "Fit", values: Mapping[str, np.ndarray]) -> np.ndarray:
+def unsupported(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows at another value of a column that had one level among the rows fitted, so that its constants were held."""
     away = list(_away(fit, values).values())
     return np.any(away, axis=0) if away else np.zeros(len(next(iter(values.values()))), dtype=bool)
@@ -153,7 +149,7 @@ def opened(where: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.
     return np.where(where, -np.inf, lower), np.where(where, np.inf, upper)
 
 
-def no_support(fit: "Fit", values: Mapping[str, np.ndarray]) -> str:
+def no_support(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> str:
     """Why some of these rows are unsupported, e.g. ``no support: fitted at one rho (0.5)``; empty if none is."""
     fitted = fit.observations.columns
     names = [name for name, away in _away(fit, values).items() if np.any(away)]
@@ -161,7 +157,7 @@ def no_support(fit: "Fit", values: Mapping[str, np.ndarray]) -> str:
     return f"no support: fitted at {' and '.join(levels)}" if names else ""
 
 
-def _away(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _away(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Which rows are away from the one fitted level of a column; only where constants were held for want of two."""
     if not fit.options.held:
         return {}
@@ -169,7 +165,7 @@ def _away(fit: "Fit", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
     return {name: factors[name] > ONE_LEVEL for name in single_levels(fit.observations, fit.law)}
 
 
-def warn_outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> None:
+def warn_outside(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> None:
     """Warn, in one sentence, of everything outside the fitted range."""
     parts = []
     for name, factor in outside(fit, values).items():
@@ -185,7 +181,7 @@ def warn_outside(fit: "Fit", values: Mapping[str, np.ndarray]) -> None:
         warnings.warn(f"Extrapolation with {fit.law.name}: {'; '.join(parts)}.", ExtrapolationWarning, stacklevel=4)
 
 
-def _ranged(fit: "Fit", name: str, values: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray, np.ndarray]:
+def _ranged(fit: FittedLaw, name: str, values: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray, np.ndarray]:
     """How a column of :func:`outside` is called, its fitted values and those asked about."""
     fitted = fit.observations.columns
     if name in fitted:

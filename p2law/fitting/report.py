@@ -1,18 +1,15 @@
 """A fit as text and as HTML: values rounded by their error, validity impossible to miss."""
 
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ..data.quantities import format_quantity
-from . import metrics
 from .diagnostics import at_bounds
-from .objective import describe, threshold
-
-if TYPE_CHECKING:
-    from .result import Fit
+from .fitted import FittedLaw
+from .objective import describe
+from .uncertainty.intervals import domain
 
 
 def round_by_error(value: float, error: float) -> tuple[str, str]:
@@ -43,14 +40,12 @@ def round_by_error(value: float, error: float) -> tuple[str, str]:
     return f"{value:.{max(significant - 1, 0)}e}", f"{error:.{digits - 1}e}"
 
 
-def parameters(fit: "Fit") -> pd.DataFrame:
+def parameters(fit: FittedLaw) -> pd.DataFrame:
     """Constants as a table indexed by name: value, standard_error, treatment."""
     errors = fit.standard_errors
     tied = {name: group for group in fit.options.tied for name in group}
-    whole = fit if fit.part is None else fit.part.whole
-    pressed = at_bounds(whole.problem(), whole.params)
-    if fit.part is not None:
-        pressed = [mine for mine, name in fit.part.names.items() if name in pressed]
+    in_root = at_bounds(fit.root.problem(), fit.root.params)
+    pressed = [name for name, joint in fit.names.items() if joint in in_root]
 
     def treatment(name: str) -> str:
         if name in fit.options.fixed:
@@ -72,10 +67,8 @@ def parameters(fit: "Fit") -> pd.DataFrame:
     )
 
 
-def _shown(fit: "Fit", row: pd.Series) -> tuple[str, str]:
+def _shown(fit: FittedLaw, row: pd.Series) -> tuple[str, str]:
     """Value and error of a constant as text; a value at its bound is the bound, whatever its error."""
-    from .uncertainty.intervals import domain
-
     value, error = round_by_error(row["value"], row["standard_error"])
     low, high = domain(fit, next(p for p in fit.law.parameters if p.name == row.name))
     if row["standard_error"] >= 0.5 * (high - low):
@@ -83,27 +76,7 @@ def _shown(fit: "Fit", row: pd.Series) -> tuple[str, str]:
     return (f"{row['value']:g}" if row["treatment"] == "at its bound" else value), error
 
 
-def measures(fit: "Fit") -> dict[str, float]:
-    """See :attr:`p2law.Fit.metrics`."""
-    y, f, w = fit.observations.response, fit.fitted, fit.observations.weight
-    out = {
-        "r2": metrics.r2(y, f, w),
-        "rmse": metrics.rmse(y, f, w),
-        "mean_relative_error": metrics.mean_relative_error(y, f, w),
-    }
-    if fit.law.response.name == "loss":
-        out["huber"] = metrics.huber(y, f)
-    tokens = fit.law.variable("tokens")
-    if tokens and fit.run_count < fit.n:
-        x, run = fit.observations.columns[tokens], fit.observations.run
-        out["asd"], out["asd_relative"] = (metrics.asd(y, f, x, run, relative=share) for share in (False, True))
-    delta = threshold(fit.objective)
-    if 0 < delta < np.inf:
-        out["quadratic_share"] = float(np.average(np.abs(fit.objective_residuals) <= delta, weights=w))
-    return out
-
-
-def quality(fit: "Fit") -> list[tuple[str, str]]:
+def quality(fit: FittedLaw) -> list[tuple[str, str]]:
     """Measures of the fit as (name, value) text."""
     m = fit.metrics
     unit = "nats/token" if fit.law.response.name == "loss" else fit.law.response.name
@@ -121,7 +94,7 @@ def quality(fit: "Fit") -> list[tuple[str, str]]:
     return rows
 
 
-def setting(fit: "Fit") -> list[tuple[str, str]]:
+def setting(fit: FittedLaw) -> list[tuple[str, str]]:
     """What was fitted and how, as (name, value) text."""
     left_out = f", {fit.observations.dropped} left out" if fit.observations.dropped else ""
     rows = [
@@ -141,7 +114,7 @@ def setting(fit: "Fit") -> list[tuple[str, str]]:
     return rows
 
 
-def worst_runs(fit: "Fit") -> list[str]:
+def worst_runs(fit: FittedLaw) -> list[str]:
     """Names and errors of the three runs that fit worst."""
     if fit.run_count == fit.n or fit.run_count < 2:
         return []
@@ -149,7 +122,7 @@ def worst_runs(fit: "Fit") -> list[str]:
     return [f"{run}: rmse {row['rmse']:.3g}, bias {row['bias']:+.3g}" for run, row in worst.iterrows()]
 
 
-def text(fit: "Fit") -> str:
+def text(fit: FittedLaw) -> str:
     """Report as text."""
     table = parameters(fit)
     shown = [_shown(fit, row) for _, row in table.iterrows()]
@@ -167,7 +140,7 @@ def text(fit: "Fit") -> str:
     return "\n".join(lines)
 
 
-def html(fit: "Fit") -> str:
+def html(fit: FittedLaw) -> str:
     """Report as HTML for notebooks: inherits the notebook's colours, green when converged, red when not."""
     table = parameters(fit)
     colour = "#1a7f37" if fit.converged else "#cf222e"

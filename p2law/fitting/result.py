@@ -1,152 +1,32 @@
-"""The immutable result of a fit. Data here; what can be asked of it lives in the modules it delegates to."""
+"""The immutable result of a fit: the questions that users ask of it, each answered by the module it delegates to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from os import PathLike
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.observations import Observations, Table
+from ..data.observations import Table
 from ..errors import FitError
 from ..laws import Law
-from .objective import Objective, residuals
-from .options import Options, make_problem
-from .solver import Problem
-
-if TYPE_CHECKING:
-    from .group import Part
-    from .run_effect import RunEffect
-    from .solver.covariance import Local
-    from .uncertainty.forecast import Forecast
-    from .uncertainty.identifiability import Identifiability
-    from .uncertainty.intervals import Method
-    from .uncertainty.profile import Profile
-    from .uncertainty.resampling import Draws, Scheme
+from . import report, saved
+from .fitted import FittedLaw, Scheme
+from .prediction import one_point, predict, prediction_columns, warn_outside
+from .uncertainty import intervals
+from .uncertainty.forecast import Forecast, forecast
+from .uncertainty.identifiability import Identifiability, identifiability, influence
+from .uncertainty.intervals import Method
+from .uncertainty.profile import Profile, profile, profile_loss
+from .uncertainty.resampling import bootstrap
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(FittedLaw):
     """A fitted law. Made by :func:`p2law.fit`; every field is read-only."""
 
-    law: Law
-    params: Mapping[str, float]
-    """Constants in raw units: N in parameters, D in tokens, losses in nats per token."""
-    objective: Objective
-    objective_value: float
-    """Value of the named objective, a weighted sum over the rows."""
-    gradient: float
-    """Scale-free gradient at the solution; a converged fit is below 1e-6."""
-    converged: bool
-    status: str
-    warnings: tuple[str, ...]
-    """What to know before trusting the constants, in plain sentences."""
-    starts_agreed: tuple[int, int]
-    """(starts that reached this optimum, starts polished)."""
-    options: Options
-    observations: Observations = field(repr=False)
-    provenance: Mapping[str, Any] = field(repr=False)
-    resampled: "Draws | None" = field(default=None, repr=False)
-    """Bootstrap draws, once :meth:`bootstrap` has made them."""
-    part: "Part | None" = field(default=None, repr=False)
-    """Of which joint fit this is one group; its intervals are the joint fit's."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
-        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
-
-    @property
-    def n(self) -> int:
-        """Rows fitted."""
-        return len(self.observations.response)
-
-    @property
-    def run_count(self) -> int:
-        """Distinct runs among the rows."""
-        return self.observations.run_count
-
-    @property
-    def baseline(self) -> str:
-        """``"fixed"`` or ``"control"``: what the excess is measured from."""
-        return self.options.baseline
-
-    def problem(self) -> Problem:
-        """The numerical problem this fit solved, for the solver and the uncertainty of its solution."""
-        if self.part is not None:
-            return self.part.problem()
-        return make_problem(self.law, self.observations, self.objective, self.options)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The rows fitted (a copy), with the baseline they were fitted with."""
-        return self.observations.frame.copy()
-
-    @cached_property
-    def fitted(self) -> np.ndarray:
-        """The law at the fitted rows, (n,)."""
-        columns = [self.observations.columns[v.name] for v in self.law.variables]
-        return np.broadcast_to(self.law(*columns, **self.params), (self.n,))
-
-    @cached_property
-    def residuals(self) -> np.ndarray:
-        """Measured minus fitted loss, nats per token, (n,); read-only."""
-        out = self.observations.response - self.fitted
-        out.setflags(write=False)
-        return out
-
-    @cached_property
-    def objective_residuals(self) -> np.ndarray:
-        """Residuals in the space of the objective, (n,)."""
-        seen, base = self.observations, self.law.variable("loss")
-        return residuals(self.objective, seen.response, self.fitted, seen.columns[base] if base else None)
-
-    @cached_property
-    def metrics(self) -> Mapping[str, float]:
-        """R², RMSE, mean relative error, Huber(1e-3) of log loss, ASD, share of rows in Huber's quadratic zone."""
-        from .report import measures
-
-        return MappingProxyType(measures(self))
-
-    def by_run(self) -> pd.DataFrame:
-        """Residuals per run, worst first: rows, bias (mean residual) and rmse in nats per token."""
-        frame = pd.DataFrame({"run": self.observations.run, "residual": self.residuals})
-        grouped = frame.groupby("run", sort=False)["residual"]
-        out = pd.DataFrame(
-            {
-                "rows": grouped.size(),
-                "bias": grouped.mean(),
-                "rmse": grouped.apply(lambda r: float(np.sqrt((r**2).mean()))),
-            }
-        )
-        return out.sort_values("rmse", ascending=False)
-
-    @cached_property
-    def standard_errors(self) -> Mapping[str, float]:
-        """Local standard error of each constant (zero if fixed, infinite where the data leave it free).
-
-        From the curvature at the optimum, clustered by run; for squares with independent rows it is the textbook one.
-        Far from the last word in a curved valley: see ``warnings``.
-        """
-        around, names = self.around, [p.name for p in self.law.parameters]
-        units = zip(names, np.eye(len(names)), strict=True)
-        return MappingProxyType({name: around.variance(unit, held=False) ** 0.5 for name, unit in units})
-
-    @cached_property
-    def around(self) -> "Local":
-        """Local uncertainty in the solver's own form; every interval starts from it."""
-        from .solver.covariance import computed
-
-        return computed(self) if self.part is None else self.part.around
-
-    @property
-    def draws(self) -> pd.DataFrame | None:
-        """Bootstrap draws of the constants, one row each, or None before :meth:`bootstrap`."""
-        return None if self.resampled is None else self.resampled.table.copy()
-
-    def bootstrap(self, n: int = 1000, *, rng: int | np.random.Generator = 0, scheme: "Scheme | None" = None) -> "Fit":
+    def bootstrap(self, n: int = 1000, *, rng: int | np.random.Generator = 0, scheme: Scheme | None = None) -> "Fit":
         """Resample whole runs and refit; returns this fit with ``draws``.
 
         Parameters
@@ -166,11 +46,9 @@ class Fit:
         FitError
             With a single run, or if every draw fails. Failed draws are counted in ``resampled.failed``.
         """
-        from .uncertainty.resampling import bootstrap
-
         return replace(self, resampled=bootstrap(self, n, rng=rng, scheme=scheme))
 
-    def intervals(self, level: float = 0.95, *, method: "Method | None" = None) -> pd.DataFrame:
+    def intervals(self, level: float = 0.95, *, method: Method | None = None) -> pd.DataFrame:
         """Confidence intervals of the constants.
 
         Parameters
@@ -188,9 +66,7 @@ class Fit:
         DataFrame
             Columns parameter, estimate, lower, upper. Fixed and held parameters have no width.
         """
-        from .uncertainty.intervals import parameters
-
-        return parameters(self, level=level, method=method)
+        return intervals.parameters(self, level=level, method=method)
 
     def predict_interval(
         self,
@@ -198,7 +74,7 @@ class Fit:
         *,
         level: float = 0.95,
         kind: str = "mean",
-        method: "Method | None" = None,
+        method: Method | None = None,
         columns: Mapping[str, str] | None = None,
         control: "Fit | None" = None,
         **at: Any,
@@ -222,14 +98,11 @@ class Fit:
         DataFrame
             Columns loss, lower, upper; one row per row asked for.
         """
-        from .prediction import prediction_columns, warn_outside
-        from .uncertainty.intervals import predictions
-
         values, _ = prediction_columns(self, table, columns=columns, control=control, at=at)
         warn_outside(self, values)
-        return predictions(self, values, level=level, kind=kind, method=method)
+        return intervals.predictions(self, values, level=level, kind=kind, method=method)
 
-    def forecast(self, begun: Table, tokens: Any, *, control: "Fit | Any | None" = None) -> "Forecast":
+    def forecast(self, begun: Table, tokens: Any, *, control: "Fit | Any | None" = None) -> Forecast:
         """The rest of a run already begun, from its own checkpoints and the law together.
 
         Parameters
@@ -247,11 +120,9 @@ class Fit:
         Forecast
             ``interval(level)``, ``probability(within)``.
         """
-        from .uncertainty.forecast import forecast
-
         return forecast(self, begun, tokens, control=control)
 
-    def identifiability(self, *, level: float = 0.95, method: "Method" = "profile") -> "Identifiability":
+    def identifiability(self, *, level: float = 0.95, method: Method = "profile") -> Identifiability:
         """What the data fix: parameters, combinations of them and predictions, and which further run would tell most.
 
         Parameters
@@ -261,8 +132,6 @@ class Fit:
         method : {"profile", "wald", "bootstrap", "bca"}
             Of the parameters' intervals; profiles see a flat valley as flat.
         """
-        from .uncertainty.identifiability import identifiability
-
         return identifiability(self, level=level, method=method)
 
     def influence(self, **at: Any) -> pd.DataFrame:
@@ -277,24 +146,9 @@ class Fit:
         FitError
             With a single run.
         """
-        from .uncertainty.identifiability import influence
-
         return influence(self, **at)
 
-    @cached_property
-    def run_effect(self) -> "RunEffect":
-        """How the fitted runs differ from the law: spread of levels and slopes, noise within a run, and its floor.
-
-        Raises
-        ------
-        FitError
-            With fewer than three runs, or without several checkpoints per run.
-        """
-        from .run_effect import computed
-
-        return computed(self)
-
-    def profile(self, parameter: str | None = None, *, level: float = 0.95, **at: float) -> "Profile":
+    def profile(self, parameter: str | None = None, *, level: float = 0.95, **at: float) -> Profile:
         """Profile of one constant, or of the loss predicted at ``N0=..., D=..., ...``; plot with ``plot.profile``.
 
         Raises
@@ -302,9 +156,6 @@ class Fit:
         FitError
             If there is no such parameter, or it was fixed or held.
         """
-        from .prediction import one_point, prediction_columns
-        from .uncertainty.profile import profile, profile_loss
-
         if (parameter is None) == (not at):
             raise FitError("profile one constant, fit.profile('alpha'), or one loss, fit.profile(N=7e9, D=2e12).")
         if parameter is not None:
@@ -344,34 +195,24 @@ class Fit:
         ExtrapolationWarning
             Naming each variable outside the fitted range, and by which factor.
         """
-        from .prediction import predict
-
         return predict(self, table, columns, control, at)
 
     def summary(self) -> str:
         """Report as text: status, constants with errors, quality, worst runs, warnings."""
-        from .report import text
-
-        return text(self)
+        return report.text(self)
 
     def _repr_html_(self) -> str:
-        from .report import html
-
-        return html(self)
+        return report.html(self)
 
     __str__ = summary
 
     def to_frame(self) -> pd.DataFrame:
         """Constants as a table: value, standard error, treatment (free, fixed, held, tied)."""
-        from .report import parameters
-
-        return parameters(self)
+        return report.parameters(self)
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
         """Save the fit and its rows as JSON, exact to the last bit; returns the text, writes it if a path is given."""
-        from .saved import to_json
-
-        return to_json(self, path)
+        return saved.to_json(self, path)
 
     @classmethod
     def from_json(cls, source: str | PathLike[str], *, law: Law | None = None) -> "Fit":
@@ -382,6 +223,4 @@ class Fit:
         FitError
             If the file is no fit, of an unknown format, or its law is not known here.
         """
-        from .saved import from_json
-
-        return from_json(source, law=law)
+        return cls(**saved.from_json(source, law=law))

@@ -11,21 +11,9 @@ by their conditional means given the run's rows (best linear unbiased prediction
 baseline loss take the offset and tilt on the loss itself, in nats.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-
-from ..errors import FitError
-from .prediction import loss_at
-from .solver.working import LEAST_RUNS
-from .uncertainty.estimate import loss_gradient
-from .uncertainty.intervals import Spread
-
-if TYPE_CHECKING:
-    from .result import Fit
 
 _LOG_RATIO = (-40.0, 28.0)
 SAME = 0.01
@@ -87,41 +75,6 @@ class Points:
     excess: np.ndarray
 
 
-def points(fit: "Fit", columns: Mapping[str, np.ndarray]) -> Points:
-    """The points of a table's rows under a fit."""
-    base, tokens = fit.law.variable("loss"), fit.law.variable("tokens")
-    rows = next(iter(columns.values())).shape
-    excess = loss_at(fit, columns) - columns[base] if base else np.ones(rows)
-    return Points(np.log(columns[tokens]) if tokens else np.zeros(rows), np.asarray(excess, dtype=float))
-
-
-def computed(fit: "Fit") -> RunEffect:
-    """Estimate how the fitted runs differ from the law.
-
-    Raises
-    ------
-    FitError
-        With fewer than three runs, or without several checkpoints per run.
-    """
-    if not several(fit):
-        raise FitError(
-            "a run effect needs three runs or more with several checkpoints each; the number of runs is "
-            f"{fit.run_count}, for {fit.n} rows. Name the curve of each row in a column 'run'."
-        )
-    return _estimate(_Sorted.of(fit))
-
-
-def several(fit: "Fit") -> bool:
-    """Whether there are runs enough, of several checkpoints each, to see how they differ."""
-    if not LEAST_RUNS <= fit.run_count < fit.n:
-        return False
-    tokens = fit.law.variable("tokens")
-    if tokens is None:
-        return True
-    counted = pd.Series(fit.observations.columns[tokens]).groupby(fit.observations.run).nunique()
-    return int((counted > 1).sum()) >= LEAST_RUNS
-
-
 @dataclass(frozen=True)
 class _Sorted:
     """Rows by run and tokens: residuals, the constants' derivatives, the effects' columns."""
@@ -139,20 +92,9 @@ class _Sorted:
     """Largest persistence of the noise from one checkpoint to the next."""
 
     @classmethod
-    def of(cls, fit: "Fit") -> "_Sorted":
-        at = points(fit, fit.observations.columns)
-        codes = fit.observations.run_codes
+    def of(cls, at: Points, codes: np.ndarray, residual: np.ndarray, design: np.ndarray, along: bool) -> "_Sorted":
         order = np.lexsort((at.log_tokens, codes))
-        columns = np.column_stack(
-            [
-                at.log_tokens,
-                codes,
-                at.excess,
-                fit.residuals,
-                loss_gradient(fit, fit.observations.columns) @ fit.around.turn,
-            ]
-        )[order]
-        along = fit.law.variable("tokens") is not None
+        columns = np.column_stack([at.log_tokens, codes, at.excess, residual, design])[order]
         spacing = _spacing(columns[:, 0], columns[:, 1])
         if along:
             columns = _merged(columns, SAME * spacing)
@@ -218,7 +160,25 @@ def _settings(rows: _Sorted, theta: np.ndarray) -> tuple[float, np.ndarray]:
     return float(rows.longest * share), np.exp(np.clip(theta[1:], *_LOG_RATIO))
 
 
-def _estimate(rows: _Sorted) -> RunEffect:
+def estimate_run_effect(
+    at: Points, codes: np.ndarray, residual: np.ndarray, design: np.ndarray, *, along: bool
+) -> RunEffect:
+    """Estimate how runs differ from a law fitted to them, by restricted maximum likelihood.
+
+    Parameters
+    ----------
+    at : Points
+        Log tokens and excess of the rows, each (rows,).
+    codes : ndarray, (rows,)
+        Run of each row.
+    residual : ndarray, (rows,)
+        Measured minus fitted loss, nats per token.
+    design : ndarray, (rows, k)
+        Derivative of the fitted loss along the directions that were fitted.
+    along : bool
+        Whether the rows of a run follow one another in tokens.
+    """
+    rows = _Sorted.of(at, codes, residual, design, along)
     theta = _minimise(rows)
     persistence, ratios = _settings(rows, theta)
     _, variance = _criterion(rows, persistence, ratios)
@@ -268,17 +228,3 @@ def _floor(rows: _Sorted, theta: np.ndarray) -> float:
     even = np.log(np.mean(rows.residual**2) / np.mean(rows.effects[:, 0] ** 2) / variance)
     candidates = [at(even + step) for step in np.linspace(-8.0, 4.0, 25)]
     return max((offset for value, offset in candidates if value <= best + 0.5), default=0.0)
-
-
-def new_run_spread(fit: "Fit", columns: Mapping[str, np.ndarray]) -> Spread:
-    """How far a checkpoint of a new run may lie from the law, beside the uncertainty of the law itself."""
-    rows = len(next(iter(columns.values())))
-    whole = fit.part.whole if fit.part else fit
-    if not several(fit) and not several(whole):
-        dof = max(fit.n - len(fit.law.parameters), 1)
-        scale = fit.observations.response if fit.objective.space == "log" else np.ones(fit.n)
-        relative = np.sqrt(np.average((fit.residuals / scale) ** 2, weights=fit.observations.weight) * fit.n / dof)
-        loss = loss_at(fit, columns) if fit.objective.space == "log" else np.ones(rows)
-        return Spread(relative * loss, np.full(rows, float(dof)))
-    effect = (fit if several(fit) else whole).run_effect  # a group of few runs borrows from the other groups
-    return Spread(np.sqrt(np.diag(effect.covariance(*[points(fit, columns)] * 2))), np.full(rows, float(effect.dof)))

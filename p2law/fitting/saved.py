@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from ..data import files
+from ..data.finding import Finding
 from ..data.observations import observe
 from ..errors import FitError
 from ..laws import Law, get, names
 from . import objective
+from .fitted import Draws, FittedLaw
 from .options import Options
-from .result import Fit
-from .uncertainty.resampling import Draws
 
 # Records as JSON files: exact to the last bit, no pickle, never half written.
 
@@ -97,17 +97,13 @@ _KEYS = (
 )
 
 
-def to_json(fit: Fit, path: str | PathLike[str] | None = None) -> str:
+def to_json(fit: FittedLaw, path: str | PathLike[str] | None = None) -> str:
     """See :meth:`p2law.Fit.to_json`."""
     return write_record({"format": FORMAT, "version": VERSION, **fit_record(fit)}, path)
 
 
-def fit_record(fit: Fit) -> dict[str, Any]:
+def fit_record(fit: FittedLaw) -> dict[str, Any]:
     """What there is to save of a fit."""
-    if fit.part is not None:
-        raise FitError(
-            "a group of a joint fit is saved with it: joint.to_json(path); later Joint.from_json(path).of(...)."
-        )
     frame = fit.observations.frame.assign(weight=fit.observations.weight).drop(columns="sigma", errors="ignore")
     return {
         "law": fit.law.name,
@@ -118,6 +114,7 @@ def fit_record(fit: Fit) -> dict[str, Any]:
         "converged": fit.converged,
         "status": fit.status,
         "warnings": list(fit.warnings),
+        "findings": [{**vars(f), "numbers": dict(f.numbers)} for f in fit.findings],
         "starts_agreed": list(fit.starts_agreed),
         "options": {
             "fixed": dict(fit.options.fixed),
@@ -135,13 +132,13 @@ def fit_record(fit: Fit) -> dict[str, Any]:
     }
 
 
-def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Fit:
-    """See :meth:`p2law.Fit.from_json`."""
-    return fit_of(read_record(source, FORMAT, VERSION), law)
+def from_json(source: str | PathLike[str], *, law: Law | None = None) -> dict[str, Any]:
+    """The fields of a saved fit; see :meth:`p2law.Fit.from_json`."""
+    return fields_of(read_record(source, FORMAT, VERSION), law)
 
 
-def fit_of(record: dict[str, Any], law: Law | None) -> Fit:
-    """The fit that was saved."""
+def fields_of(record: dict[str, Any], law: Law | None) -> dict[str, Any]:
+    """The fields of the fit that was saved."""
     missing = [key for key in _KEYS if key not in record]
     if missing:
         raise FitError(f"this saved fit lacks {', '.join(missing)}: it was cut or edited; fit again from the data.")
@@ -154,21 +151,25 @@ def fit_of(record: dict[str, Any], law: Law | None) -> Fit:
         )
     frame, run = _frame(record), record["options"]["run"]
     observations = observe(law, frame, run=run if run in frame.columns else "run")
-    return Fit(
-        law=law,
-        params=record["parameters"],
-        objective=objective.from_dict(record["objective"]),
-        objective_value=record["objective_value"],
-        gradient=record["gradient"],
-        converged=record["converged"],
-        status=record["status"],
-        warnings=tuple(record["warnings"]),
-        starts_agreed=tuple(record["starts_agreed"]),
-        options=_options(record["options"]),
-        observations=replace(observations, dropped=record["rows_left_out"]),
-        provenance=record["provenance"],
-        resampled=_resampled(record["draws"]),
-    )
+    same = ("objective_value", "gradient", "converged", "status", "provenance")
+    return {key: record[key] for key in same} | {
+        "law": law,
+        "params": record["parameters"],
+        "objective": objective.from_dict(record["objective"]),
+        "findings": _findings(record),
+        "starts_agreed": tuple(record["starts_agreed"]),
+        "options": _options(record["options"]),
+        "observations": replace(observations, dropped=record["rows_left_out"]),
+        "resampled": _resampled(record["draws"]),
+    }
+
+
+def _findings(record: dict[str, Any]) -> tuple[Finding, ...]:
+    """What was found about the fit; files from before there were findings have its sentences alone."""
+    if "findings" not in record:
+        return tuple(Finding("note", text) for text in record["warnings"])
+    lists = ("names", "rows", "runs")
+    return tuple(Finding(**(each | {key: tuple(each[key]) for key in lists})) for each in record["findings"])
 
 
 def known_law(name: str, law: Law | None, record: str) -> Law:

@@ -13,7 +13,8 @@ from ..data.control import CONTROL
 from ..data.observations import check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
-from ..fitting.prediction import as_rows, describe_outside, loss_at, no_support, outside, unsupported
+from ..fitting.fitted import loss_at
+from ..fitting.prediction import as_rows, describe_outside, no_support, outside, unsupported
 from ..fitting.source import is_source
 from ..laws import Law
 
@@ -218,8 +219,8 @@ def _forecast(
     level: float,
     method: "Method | None",
 ) -> tuple[pd.DataFrame, str]:
-    from ..fitting.run_effect import new_run_spread
     from ..fitting.uncertainty.estimate import estimate
+    from ..fitting.uncertainty.intervals import new_run_spread
 
     law, base = fit.law, str(fit.law.variable("loss"))
     columns = {v.name: frame[v.name].to_numpy() for v in law.variables if v.name in frame.columns}

@@ -19,6 +19,7 @@ from ..data.flops import training_flops
 from ..data.observations import Table, as_frame, check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, renamed_attribute
+from ..fitting.fitted import FittedLaw
 from ..fitting.solver.quantiles import t_reach
 from .intervals import trained_params
 
@@ -261,7 +262,7 @@ def next_runs(
 class _Known:
     """What is known of the constants from the fitted runs, and how rows of a run are correlated."""
 
-    fit: "Fit"
+    fit: FittedLaw
     raw: np.ndarray
     """(parameters, free): derivative of the constants by the scaled coordinates."""
     effect: "RunEffect | None"
@@ -269,30 +270,32 @@ class _Known:
 
     @classmethod
     def of(cls, fit: "Fit") -> "_Known":
-        from ..fitting.run_effect import several
         from ..fitting.uncertainty.design import scaled
 
-        whole = fit if fit.part is None else fit.part.whole
-        raw = scaled(whole).raw
-        effect = whole.run_effect if several(whole) else None
-        prior = cls(whole, raw, effect, np.eye(raw.shape[1]))
+        root = fit.root
+        raw = scaled(root).raw
+        effect = root.run_effect if root.has_run_effect else None
+        prior = cls(root, raw, effect, np.eye(raw.shape[1]))
         information = np.eye(raw.shape[1])
-        for label in pd.unique(whole.observations.run):
-            rows = whole.observations.run == label
-            columns = {name: values[rows] for name, values in whole.observations.columns.items()}
+        for label in pd.unique(root.observations.run):
+            of_run = root.observations.run == label
+            columns = {name: values[of_run] for name, values in root.observations.columns.items()}
             gradient = prior.gradient(columns)
             information += gradient.T @ np.linalg.solve(prior.noise(columns), gradient)
-        return cls(fit, raw if fit.part is None else raw[fit.part.rows], effect, np.linalg.inv(information))
+        order = list(root.params)
+        rows = [order.index(name) for name in fit.names.values()]
+        return cls(fit, raw[rows], effect, np.linalg.inv(information))
 
     def gradient(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Derivative of the loss by the scaled coordinates, (rows, free)."""
-        from ..fitting.uncertainty.estimate import loss_gradient
+        from ..fitting.fitted import loss_gradient
 
         return loss_gradient(self.fit, columns) @ self.raw
 
     def noise(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Covariance of a run's rows about the law, (rows, rows)."""
-        from ..fitting.run_effect import new_run_spread, points
+        from ..fitting.fitted import points
+        from ..fitting.uncertainty.intervals import new_run_spread
 
         if self.effect is None:
             return np.diag(new_run_spread(self.fit, columns).error ** 2)

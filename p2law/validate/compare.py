@@ -12,7 +12,7 @@ from ..data.answer import Copied, Record, Report
 from ..data.columns import level_of
 from ..data.observations import Table, as_frame
 from ..errors import DataError, P2LawError
-from ..fitting.fit import fit
+from ..fitting.fit import fit_law
 from ..fitting.objective import threshold
 from ..fitting.result import Fit
 from ..laws import Law, get
@@ -78,7 +78,7 @@ def compare(
     fits, holdouts, failed, remedies = {}, {}, {}, []
     for law in chosen:
         try:
-            tried = fit(law, frame, **fit_options)
+            tried = fit_law(law, frame, **fit_options)
             holdouts[law.name] = holdout(law, frame, by=by, fraction=fraction, level=level, **fit_options)
             fits[law.name] = tried
         except P2LawError as error:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import FitError
-from ..fitting.prediction import loss_at, prediction_columns
+from ..fitting.fitted import loss_at
+from ..fitting.prediction import prediction_columns
 from ..fitting.solver import coordinates
 from ..fitting.uncertainty.intervals import Method, parameters, predictions
 from ..fitting.uncertainty.resampling import refit

@@ -14,7 +14,7 @@ from ..data.control import CONTROL
 from ..data.observations import Observations, Table, observe
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, P2LawError, renamed_attribute
-from ..fitting.fit import fit
+from ..fitting.fit import fit_law
 from ..fitting.prediction import FAR, outside
 from ..fitting.result import Fit
 from ..fitting.uncertainty.intervals import predictions
@@ -96,7 +96,7 @@ def holdout(
     folds, parts, failed, remedies = [], [], [], ()
     for split in splits(law, made, by, fraction, run):
         try:
-            fitted = fit(law, made.frame[split.seen], **options)
+            fitted = fit_law(law, made.frame[split.seen], **options)
         except P2LawError as error:
             failed.append(f"{split.label}: {error}")
             remedies = remedies or error.remedies

@@ -51,7 +51,7 @@ def call(monkeypatch, dense_fit):
         seen.law, seen.table, seen.options = law, frame, options
         return dense_fit
 
-    monkeypatch.setattr("p2law.fitting.fit.fit", fit)
+    monkeypatch.setattr("p2law.fitting.fit.fit_law", fit)
     return seen
 
 
@@ -168,7 +168,7 @@ def test_a_log_is_read_with_what_it_lacks(folder, call):
 
 def test_a_fit_that_has_not_converged_is_printed_and_exits_with_1(table, monkeypatch, dense_fit, capsys):
     failed = replace(dense_fit, converged=False, status="NOT CONVERGED")
-    monkeypatch.setattr("p2law.fitting.fit.fit", lambda *_, **__: failed)
+    monkeypatch.setattr("p2law.fitting.fit.fit_law", lambda *_, **__: failed)
     assert main(["fit", "dense.csv", "--law", "chinchilla", "--out", "fit.json"]) == 1
     out, err = capsys.readouterr()
     assert "NOT CONVERGED" in out

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law.fitting.run_effect import new_run_spread
+from p2law.fitting.uncertainty.intervals import new_run_spread
 
 TRUTH = {"D_C": 300.0, "beta": 0.4, "E": 0.5, "gamma": -1.4, "delta": 0.05}
 

@@ -1,6 +1,8 @@
 """fit.warnings: what the data do not determine, in plain sentences, and nothing where all is well."""
 
 import re
+import warnings
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -52,7 +54,7 @@ def test_two_sizes_leave_the_size_term_open(pruned):
     fit = p2law.fit("p2", pruned[pruned["N0"].isin([1e8, 8e9])])
     assert fit.converged
     assert "alpha is not determined by these data (N0 has 2 distinct values" in said(fit)
-    assert "p2_without_size_term does without alpha" in said(fit)
+    assert "Consider p2_without_size_term, which has no alpha" in said(fit)
     assert all(fit.standard_errors[name] == np.inf for name in ("N_C", "alpha", "E"))
     assert np.isfinite(list(fit.params.values())).all()
 
@@ -78,16 +80,16 @@ def test_floor_that_the_data_push_to_zero_is_said():
     bent = 60 * tokens**-0.12 * (1 - 0.004 * np.log(tokens / 1e8))  # falls faster than any power with a floor
     fit = p2law.fit("power", {"D": tokens, "loss": bent})
     assert fit.params["E"] == 0
-    assert "E is at its lower bound (0)" in said(fit)
+    assert "E hit its lower bound (0)" in said(fit)
 
 
 @pytest.mark.parametrize(
     ("bounds", "sentence"),
     [
-        ({"alpha": (0.5, 2.0)}, "alpha is at its lower bound (0.5)"),
-        ({"alpha": (0.01, 0.2)}, "alpha is at its upper bound (0.2)"),
-        ({"E": (None, 1.5)}, "E is at its upper bound (1.5)"),
-        ({"E": (1.8, 3.0)}, "E is at its lower bound (1.8)"),
+        ({"alpha": (0.5, 2.0)}, "alpha hit its lower bound (0.5)"),
+        ({"alpha": (0.01, 0.2)}, "alpha hit its upper bound (0.2)"),
+        ({"E": (None, 1.5)}, "E hit its upper bound (1.5)"),
+        ({"E": (1.8, 3.0)}, "E hit its lower bound (1.8)"),
     ],
 )
 def test_constant_at_a_bound_is_said(dense, bounds, sentence):
@@ -180,3 +182,36 @@ def test_as_many_constants_as_rows_are_said_to_pass_through_them_only_if_they_do
     assert any("passes through every row" in w for w in p2law.fit("power", rows).warnings)
     twice = {"D": [1e9, 1e9, 1e10], "loss": [2.5, 3.0, 2.6]}
     assert any("no row is left to judge the law by" in w for w in p2law.fit("power", twice).warnings)
+
+
+def test_findings_are_records_of_what_the_sentences_say(pruned):
+    fit = p2law.fit("p2", pruned[pruned["rho"] == 0.25])
+    assert fit.warnings == tuple(finding.text for finding in fit.findings)
+    held = next(finding for finding in fit.findings if finding.kind == "held")
+    assert (held.names, held.numbers) == (("gamma",), {"gamma": 0.0})
+
+
+def test_findings_name_rows(dense):
+    twice = pd.concat([dense, dense.iloc[[3]].rename({3: 99})])
+    (found,) = p2law.fit("chinchilla", twice).findings
+    assert (found.kind, found.rows, found.numbers) == ("duplicate rows", (3, 99), {"rows": 1})
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (lambda t: t[t["rho"] == 0.25], "p2: gamma cannot be told from one value of rho"),
+        (lambda t: t[t["N0"].isin([1e8, 8e9])], "p2: .*not determined by these data"),
+        (lambda t: t.assign(method=t["N0"].astype(str)), r"p2: .* \(1 more: fit.warnings\)"),
+    ],
+)
+def test_a_doubtful_fit_warns_once(pruned, rows, said):
+    with pytest.warns(p2law.FitWarning, match=said) as caught:
+        p2law.fit("p2", rows(pruned))
+    assert [Path(w.filename).name for w in caught] == [Path(__file__).name]
+
+
+def test_a_good_fit_does_not_warn(dense):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        p2law.fit("chinchilla", dense)

@@ -74,7 +74,7 @@ def test_amplitude_may_be_freed_or_made_non_negative(pruned):
     held = p2law.fit("p2_without_size_term", falling, objective=p2law.Squared(), bounds={"E": (0, None)})
     assert free.params["E"] < 0
     assert held.params["E"] == 0
-    assert "E is at its lower bound (0)" in " ".join(held.warnings)
+    assert "E hit its lower bound (0)" in " ".join(held.warnings)
 
 
 NONSENSE = [

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import p2law
+from p2law.data.finding import Finding
 from p2law.fitting.report import round_by_error
 from p2law.laws import Amplitude, Exponent
 
@@ -60,7 +61,7 @@ def test_invalid_fit_cannot_be_missed(dense_fit):
 
 
 def test_warnings_are_in_both_reports(dense_fit):
-    doubted = replace(dense_fit, warnings=("alpha is not determined.",))
+    doubted = replace(dense_fit, findings=(Finding("undetermined", "alpha is not determined."),))
     assert "WARNINGS\n  * alpha is not determined." in doubted.summary()
     assert "<li>alpha is not determined.</li>" in doubted._repr_html_()
     assert "WARNINGS" not in dense_fit.summary()
@@ -68,7 +69,7 @@ def test_warnings_are_in_both_reports(dense_fit):
 
 def test_html_is_escaped(dense_fit):
     evil = replace(dense_fit.law, title="<script>alert(1)</script>")
-    fit = replace(dense_fit, law=evil, warnings=("<img src=x>",))
+    fit = replace(dense_fit, law=evil, findings=(Finding("note", "<img src=x>"),))
     assert "<script>" not in fit._repr_html_()
     assert "<img" not in fit._repr_html_()
 

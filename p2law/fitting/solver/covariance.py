@@ -8,19 +8,15 @@ narrow: on 9 runs its 95 % interval for a larger model's loss covers 75 %. The b
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import Batch, Frame, Problem, coordinates, recentre
+from .batch import Batch, recentre
 from .curvature import curvature
-from .problem import score
+from .descent import Frame
+from .problem import Problem, score
 from .search import OPEN
 from .working import Working, working
-
-if TYPE_CHECKING:
-    from ..result import Fit
-
 
 # CR2: scores scaled up for what the fit took from each run, so that the sandwich is unbiased as assumed.
 #
@@ -118,15 +114,15 @@ class Clusters:
 
 
 @dataclass(frozen=True)
-class Local:
+class LocalCovariance:
     """Local uncertainty at an optimum, asked through derivatives of a quantity by the law's raw constants."""
 
-    turn: np.ndarray
+    basis: np.ndarray
     """(parameters, k): derivative of the raw constants by the internal directions."""
     root: np.ndarray
-    """(k, r): covariance of the internal directions is ``root @ root.T``, held within the plausible ranges."""
-    loose: np.ndarray
-    """The same, not held."""
+    """(k, r): covariance of the internal directions is ``root @ root.T``, bounded by the plausible ranges."""
+    unbounded_root: np.ndarray
+    """The same, not bounded."""
     raw: np.ndarray
     """(parameters, free): derivative of raw constants by free coordinates, each in units of its own leverage."""
     null: np.ndarray
@@ -140,31 +136,31 @@ class Local:
     inflated: np.ndarray
     """(rows,): residuals scaled up for the leverage of their run, as wild bootstraps want them."""
 
-    def variance(self, gradient: np.ndarray, *, held: bool = True) -> float:
+    def variance(self, gradient: np.ndarray, *, bounded: bool = True) -> float:
         """Variance of a quantity with this derivative by the constants, (parameters,); infinite if undetermined.
 
-        ``held=False``: with the errors of open directions as they are. So for the constants themselves: that a constant
+        ``bounded=False``: with the errors of open directions as they are. So for the constants themselves: that a constant
         cannot be further off than its plausible range is a reason to trust a forecast, not to think the constant known.
         """
         asked = gradient @ self.raw
         if np.any(asked) and (self.rows_dof < 1 or np.any(np.abs(asked @ self.null) > 1e-6 * np.linalg.norm(asked))):
             return np.inf
-        return float(np.sum((gradient @ self.turn @ (self.root if held else self.loose)) ** 2))
+        return float(np.sum((gradient @ self.basis @ (self.root if bounded else self.unbounded_root)) ** 2))
 
     def inflation(self, gradient: np.ndarray) -> float:
         """Variance of a quantity over what unit independent residuals would give it: the scale of the objective.
 
         For a quantity that hangs on a direction left open, whose own value means nothing, that of a typical direction.
         """
-        inner = gradient @ self.turn
-        plain, loose = float(inner @ inner), float(np.sum((inner @ self.loose) ** 2))
+        inner = gradient @ self.basis
+        plain, loose = float(inner @ inner), float(np.sum((inner @ self.unbounded_root) ** 2))
         if plain == 0 or float(np.sum((inner @ self.root) ** 2)) < 0.5 * loose:
-            return float(np.median(np.sum(self.loose**2, axis=1)))
+            return float(np.median(np.sum(self.unbounded_root**2, axis=1)))
         return loose / plain
 
     def dof(self, gradient: np.ndarray) -> float:
         """Degrees of freedom for the t quantile of this quantity."""
-        return self.inner_dof(gradient @ self.turn)
+        return self.inner_dof(gradient @ self.basis)
 
     def inner_dof(self, inner: np.ndarray) -> float:
         """The same for a quantity with this derivative by the internal directions, (k,)."""
@@ -173,23 +169,7 @@ class Local:
         return self.clusters.dof(inner)
 
 
-def computed(fit: "Fit") -> Local:
-    """Local uncertainty of a fit's constants."""
-    problem = fit.problem()
-    run = fit.observations.run
-    if fit.observations.identical_runs:
-        run = np.zeros(len(run))
-    return local(problem, coordinates(problem.layout, problem.box, fit.params), run, excess(fit, problem))
-
-
-def excess(fit: "Fit", problem: Problem) -> np.ndarray:
-    """Fitted excess of each row in units of the residuals, (n,); one nat for laws without a baseline."""
-    base = fit.law.variable("loss")
-    nats = fit.fitted - fit.observations.columns[base] if base else np.ones(fit.n)
-    return nats / fit.fitted if problem.log_space else nats * problem.scale
-
-
-def local(problem: Problem, z: np.ndarray, run: np.ndarray, excess: np.ndarray) -> Local:
+def local_covariance(problem: Problem, z: np.ndarray, run: np.ndarray, excess: np.ndarray) -> LocalCovariance:
     """Local uncertainty at the optimum z (raw coordinates) of a problem; ``run`` labels the clusters, see `excess`.
 
     Parameters pressed against a bound are kept in: leaving them out would pretend that the bound is known to hold.
@@ -221,7 +201,7 @@ def local(problem: Problem, z: np.ndarray, run: np.ndarray, excess: np.ndarray) 
         inflated[counted] = weighted / root_weight
     inner = half_bread / length[:, None]
     root = limited(loose, inner / problem.plausible[free][:, None])
-    return Local(raw @ half_bread, root, loose, raw, null, inner, length, dof, clusters, inflated)
+    return LocalCovariance(raw @ half_bread, root, loose, raw, null, inner, length, dof, clusters, inflated)
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,16 @@ of the typical response. An error of 1 means: the data say no more than the law'
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ...data.columns import level_of
-from ..run_effect import Points, new_run_spread, points, several
+from ..fitted import FittedLaw, loss_gradient, points
+from ..run_effect import Points
 from ..solver import Batch, coordinates, recentre
 from ..solver.covariance import raw_jacobian
-from .estimate import loss_gradient
-
-if TYPE_CHECKING:
-    from ..result import Fit
+from .intervals import new_run_spread
 
 
 @dataclass(frozen=True)
@@ -42,22 +39,22 @@ class Scaled:
             left = 1 / (1 + 1 / np.square(self.errors))
         return (self.directions * left) @ self.directions.T
 
-    def gradient(self, fit: "Fit", columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def gradient(self, fit: FittedLaw, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """Derivative of the predicted loss by the scaled coordinates, (rows, free)."""
         return loss_gradient(fit, columns) @ self.raw
 
 
-def scaled(fit: "Fit") -> Scaled:
+def scaled(fit: FittedLaw) -> Scaled:
     """The local uncertainty of a fit in scaled coordinates."""
-    problem, around = fit.problem(), fit.around
+    problem, covariance = fit.problem(), fit.covariance
     batch = Batch(problem)
     z = coordinates(problem.layout, problem.box, fit.params)
     frame, _, _ = batch.linearise(z)
     free = problem.box.free
     unit = problem.plausible[free]
     raw = raw_jacobian(problem, recentre(z, batch.frame, frame), frame)[:, free] * unit
-    spread = around.inner @ around.root / unit[:, None]
-    lost = np.linalg.qr(around.null / (around.length * unit)[:, None])[0]
+    spread = covariance.inner @ covariance.root / unit[:, None]
+    lost = np.linalg.qr(covariance.null / (covariance.length * unit)[:, None])[0]
     kept = np.linalg.svd(lost, full_matrices=True)[0][:, lost.shape[1] :] if lost.size else np.eye(len(spread))
     triangle = np.linalg.qr((kept.T @ spread).T, mode="r")  # k by k, whatever the number of runs
     _, errors, turned = np.linalg.svd(triangle, full_matrices=True)
@@ -80,7 +77,7 @@ LARGER = (2.0, 4.0)
 """Candidate sizes beyond the largest fitted one, as multiples of it."""
 
 
-def informative(fit: "Fit", around: Scaled) -> pd.DataFrame:
+def informative(fit: FittedLaw, local: Scaled) -> pd.DataFrame:
     """Candidate runs, best first: the law's columns, ``tokens`` as their last checkpoint, and ``shrinks``.
 
     ``shrinks`` is the share by which the overall error of the constants falls (root of the summed variances in scaled
@@ -89,15 +86,15 @@ def informative(fit: "Fit", around: Scaled) -> pd.DataFrame:
     """
     axes = {v.name: _levels(fit, v.name, v.kind.role) for v in fit.law.variables if v.kind.role != "loss"}
     tokens = fit.law.variable("tokens")
-    curves = tokens is not None and several(fit)
+    curves = tokens is not None and fit.has_run_effect
     if curves:
         del axes[str(tokens)]
     candidates = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     runs = [_rows(fit, at, str(tokens) if curves else None) for at in candidates]
     columns = {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
-    gradient = around.gradient(fit, columns).reshape(len(runs), -1, len(around.errors))
+    gradient = local.gradient(fit, columns).reshape(len(runs), -1, len(local.errors))
     noise = _noise(fit, columns, len(runs), curves)
-    before, prior = np.trace(around.covariance), around.covariance
+    before, prior = np.trace(local.covariance), local.covariance
     after = [np.trace(updated(prior, g, n)) for g, n in zip(gradient, noise, strict=True)]
     out = pd.DataFrame(candidates).assign(shrinks=1 - np.sqrt(np.array(after) / before))
     return out.sort_values("shrinks", ascending=False, ignore_index=True)
@@ -110,7 +107,7 @@ def updated(prior: np.ndarray, gradient: np.ndarray, noise: np.ndarray) -> np.nd
     return prior - shared.T @ np.linalg.solve(shared @ gradient.T + noise, shared)
 
 
-def _noise(fit: "Fit", columns: dict[str, np.ndarray], runs: int, curves: bool) -> np.ndarray:
+def _noise(fit: FittedLaw, columns: dict[str, np.ndarray], runs: int, curves: bool) -> np.ndarray:
     """Covariance of the rows of each candidate run about the law, (runs, rows, rows)."""
     if not curves:
         return (new_run_spread(fit, columns).error ** 2).reshape(runs, 1, 1)
@@ -119,7 +116,7 @@ def _noise(fit: "Fit", columns: dict[str, np.ndarray], runs: int, curves: bool) 
     return np.array([effect.covariance(*[Points(*part)] * 2) for part in parts])
 
 
-def _levels(fit: "Fit", name: str, role: str | None) -> np.ndarray:
+def _levels(fit: FittedLaw, name: str, role: str | None) -> np.ndarray:
     """Fitted levels of a column, what lies between them, and a step beyond."""
     fitted = np.unique(fit.observations.columns[name])
     fitted = fitted[np.diff(level_of(fitted), prepend=-1) > 0]
@@ -135,7 +132,7 @@ def _levels(fit: "Fit", name: str, role: str | None) -> np.ndarray:
     return np.unique(np.concatenate([[fitted[0] / 2], fitted, inner, beyond]))
 
 
-def _rows(fit: "Fit", at: dict[str, float], tokens: str | None) -> dict[str, np.ndarray]:
+def _rows(fit: FittedLaw, at: dict[str, float], tokens: str | None) -> dict[str, np.ndarray]:
     """The columns of a candidate run: one row, or checkpoints over the fitted range of tokens."""
     seen = fit.observations.columns
     count = CHECKPOINTS if tokens else 1

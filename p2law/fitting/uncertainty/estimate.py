@@ -6,54 +6,15 @@ compared on paired draws (or on the covariance of their scores), where what both
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import jax
 import numpy as np
 
 from ...data.arguments import array, check_level, require_fit
 from ...errors import FitError
-from ...laws import Law
-from ...laws.precision import float64
-from ..group import joined
-from ..solver.covariance import Local
-from ..solver.problem import bucket, pad
+from ..fitted import FittedLaw, Quantity, by_root
+from ..solver.covariance import LocalCovariance
 from .intervals import Method, Spread, draws_of, method_of, percentile, reached
-
-if TYPE_CHECKING:
-    from ..result import Fit
-
-
-# Anything that follows from the constants, with its derivative by them.
-
-
-Quantity = Callable[[Mapping[str, float]], Any]
-"""From constants to a number or an array."""
-
-
-def loss_gradient(fit: "Fit", columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Derivative of the predicted loss by the raw constants, (rows, parameters)."""
-    rows = len(next(iter(columns.values())))
-    padded = {name: pad(np.asarray(v, dtype=float), bucket(rows)) for name, v in columns.items()}
-    with float64():
-        slope = _slope(fit.law)(np.array(list(fit.params.values())), padded)
-        return np.asarray(slope)[:rows]
-
-
-@lru_cache(maxsize=64)
-def _slope(law: Law) -> Callable[..., Any]:
-    """The law's compiled Jacobian by its constants, (rows, parameters), for columns padded to a bucket."""
-    names = [p.name for p in law.parameters]
-
-    def jacobian(values: Any, columns: Any) -> Any:
-        def at(values: Any) -> Any:
-            return law.function(**columns, **dict(zip(names, values, strict=True)))
-
-        rows = len(next(iter(columns.values())))
-        return jax.numpy.broadcast_to(jax.jacfwd(at)(values), (rows, len(names)))
-
-    return jax.jit(jacobian)
 
 
 def shifted(params: Mapping[str, float], direction: np.ndarray, step: float) -> dict[str, float]:
@@ -100,7 +61,7 @@ class Estimate:
 
 def estimate(
     quantity: Callable[..., Any],
-    *fits: "Fit",
+    *fits: FittedLaw,
     level: float = 0.95,
     method: Method | None = None,
     log: bool = False,
@@ -143,7 +104,7 @@ def estimate(
         raise FitError("estimate(quantity, fit): give at least one fit.")
     for fit in fits:
         require_fit("estimate(quantity, fit): the fit", fit)
-    quantity, fits = joined(quantity, fits)
+    quantity, fits = by_root(quantity, fits)
     if paired:
         _check_paired(fits)
     value = _asked(quantity, fits)
@@ -159,7 +120,7 @@ def estimate(
     return Estimate(value if value.ndim else float(value), lower, upper, level, chosen, defined)
 
 
-def _asked(quantity: Callable[..., Any], fits: tuple["Fit", ...]) -> np.ndarray:
+def _asked(quantity: Callable[..., Any], fits: tuple[FittedLaw, ...]) -> np.ndarray:
     """The quantity at the fitted constants, or what is wrong with it."""
     names = "; ".join(", ".join(fit.params) for fit in fits)
     try:
@@ -173,14 +134,14 @@ def _asked(quantity: Callable[..., Any], fits: tuple["Fit", ...]) -> np.ndarray:
     return array("the quantity", value, error=FitError)
 
 
-def _check_paired(fits: tuple["Fit", ...]) -> None:
+def _check_paired(fits: tuple[FittedLaw, ...]) -> None:
     runs = [set(np.unique(fit.observations.run.astype(str)).tolist()) for fit in fits]
     if any(names != runs[0] for names in runs):
         raise FitError("paired=True compares fits to the same runs; these fits are to different ones.")
 
 
 def _local(
-    quantity: Callable[..., Any], fits: tuple["Fit", ...], value: np.ndarray, paired: bool
+    quantity: Callable[..., Any], fits: tuple[FittedLaw, ...], value: np.ndarray, paired: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Standard error and degrees of freedom of every element of the quantity."""
     slopes, variances, dofs = [], [], []
@@ -189,7 +150,7 @@ def _local(
         def moved(params: Any, i: int = i) -> Any:
             return quantity(*(params if j == i else other.params for j, other in enumerate(fits)))
 
-        slope, free, dof = _along(moved, fit, fit.around)
+        slope, free, dof = _along(moved, fit, fit.covariance)
         slopes.append(slope)
         variances.append(np.where(free, np.inf, np.sum(slope**2, -1)))
         dofs.append(dof)
@@ -205,27 +166,29 @@ def _local(
     return np.sqrt(total), np.where(np.isfinite(dof), dof, np.min(dofs, axis=0)).reshape(value.shape)
 
 
-def _along(quantity: Callable[..., Any], fit: "Fit", around: Local) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _along(
+    quantity: Quantity, fit: FittedLaw, covariance: LocalCovariance
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The quantity's derivative along each independent error, whether it is undetermined, degrees of freedom."""
-    size = np.sqrt(np.mean(np.sum(around.root**2, -1))) if around.root.size else 1.0
-    step = np.minimum(size or 1.0, _step(fit, around.turn) / np.linalg.norm(around.turn, axis=0))
-    inner = gradient_along(quantity, fit.params, around.turn * step) / step
+    size = np.sqrt(np.mean(np.sum(covariance.root**2, -1))) if covariance.root.size else 1.0
+    step = np.minimum(size or 1.0, _step(fit, covariance.basis) / np.linalg.norm(covariance.basis, axis=0))
+    inner = gradient_along(quantity, fit.params, covariance.basis * step) / step
     flat = inner.reshape(-1, inner.shape[-1])
     shape = inner.shape[:-1]
-    dof = np.array([around.inner_dof(g) for g in flat]).reshape(shape)
+    dof = np.array([covariance.inner_dof(g) for g in flat]).reshape(shape)
     lost = np.zeros(shape, dtype=bool)
-    if around.null.shape[1]:
-        free = around.raw @ around.null
+    if covariance.null.shape[1]:
+        free = covariance.raw @ covariance.null
         moved = gradient_along(quantity, fit.params, free / np.linalg.norm(free, axis=0) * _step(fit, free))
         lost = np.any(np.abs(moved) > 1e-3 * np.abs(np.asarray(quantity(fit.params)))[..., None], axis=-1)
-    if around.rows_dof < 1:
+    if covariance.rows_dof < 1:
         lost = np.ones(shape, dtype=bool)
-    held = not np.array_equal(around.root, around.loose)
-    root = around.loose if held and _of_one_constant(quantity, fit) else around.root  # see Local.variance
+    unbounded = not np.array_equal(covariance.root, covariance.unbounded_root) and _of_one_constant(quantity, fit)
+    root = covariance.unbounded_root if unbounded else covariance.root  # see LocalCovariance.variance
     return (flat @ root).reshape(*shape, -1), lost, dof
 
 
-def _of_one_constant(quantity: Callable[..., Any], fit: "Fit") -> bool:
+def _of_one_constant(quantity: Callable[..., Any], fit: FittedLaw) -> bool:
     """Whether a quantity is a constant in other words: exactly one of them moves it."""
     here = np.asarray(quantity(fit.params))
     moved = ({**fit.params, name: value + 1e-3 * (abs(value) or 1.0)} for name, value in fit.params.items())
@@ -233,7 +196,7 @@ def _of_one_constant(quantity: Callable[..., Any], fit: "Fit") -> bool:
         return sum(not np.array_equal(quantity(params), here, equal_nan=True) for params in moved) == 1
 
 
-def _step(fit: "Fit", directions: np.ndarray) -> np.ndarray:
+def _step(fit: FittedLaw, directions: np.ndarray) -> np.ndarray:
     """A step along each direction that moves no constant by more than its own size."""
     size = np.array([abs(v) or np.inf for v in fit.params.values()])
     unit = directions / np.linalg.norm(directions, axis=0)
@@ -242,7 +205,7 @@ def _step(fit: "Fit", directions: np.ndarray) -> np.ndarray:
 
 def _drawn(
     quantity: Callable[..., Any],
-    fits: tuple["Fit", ...],
+    fits: tuple[FittedLaw, ...],
     value: np.ndarray,
     dof: np.ndarray,
     level: float,

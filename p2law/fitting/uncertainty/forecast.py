@@ -7,7 +7,7 @@ from its checkpoints the forecast returns to the law; a run not begun gets the l
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,9 @@ import pandas as pd
 from ...data.arguments import array, check_level, number
 from ...data.observations import Table, as_frame, check_column
 from ...errors import DataError
-from ..prediction import loss_at, prediction_columns, unsupported
-from ..run_effect import points
+from ..fitted import FittedLaw, loss_at, loss_gradient, points
+from ..prediction import prediction_columns, unsupported
 from ..solver.quantiles import t_reach, t_share
-from .estimate import loss_gradient
-
-if TYPE_CHECKING:
-    from ..result import Fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +55,7 @@ class Forecast:
         return np.where(certain, (gap <= within).astype(float), t_share(self.dof, (within - gap) / safe))
 
 
-def forecast(fit: "Fit", begun: Table, tokens: Any, *, control: "Fit | Any | None" = None) -> Forecast:
+def forecast(fit: FittedLaw, begun: Table, tokens: Any, *, control: FittedLaw | Any | None = None) -> Forecast:
     """Forecast a run already begun; see :meth:`p2law.Fit.forecast`."""
     name = fit.law.variable("tokens")
     if name is None:
@@ -73,7 +69,7 @@ def forecast(fit: "Fit", begun: Table, tokens: Any, *, control: "Fit | Any | Non
     (past, _), (future, _) = (prediction_columns(fit, rows, control=curve) for rows in (seen, ahead))
     columns = {k: np.concatenate([past[k], future[k]]) for k in past}
     mean, at = loss_at(fit, columns), points(fit, columns)
-    root = loss_gradient(fit, columns) @ fit.around.turn @ fit.around.root
+    root = loss_gradient(fit, columns) @ fit.covariance.basis @ fit.covariance.root
     covariance = root @ root.T + fit.run_effect.covariance(at, at)
     n = len(loss)
     known = covariance[:n, :n] + 1e-10 * np.trace(covariance[:n, :n]) / n * np.eye(n)
@@ -83,7 +79,7 @@ def forecast(fit: "Fit", begun: Table, tokens: Any, *, control: "Fit | Any | Non
     return Forecast(future[name], ahead_loss, spread, float(fit.run_effect.dof), unsupported(fit, future))
 
 
-def _ahead(fit: "Fit", seen: pd.DataFrame, name: str, tokens: Any, control: Any) -> pd.DataFrame:
+def _ahead(fit: FittedLaw, seen: pd.DataFrame, name: str, tokens: Any, control: Any) -> pd.DataFrame:
     """The run's other columns repeated at the tokens asked for."""
     from ...data.control import CONTROL
 

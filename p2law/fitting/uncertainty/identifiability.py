@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,16 +10,13 @@ import pandas as pd
 from ...data.answer import Copied, Record, Report
 from ...data.quantities import format_quantity
 from ...errors import FitError
-from ..solver import coordinates
+from ..fitted import FittedLaw, loss_at, loss_gradient
+from ..prediction import prediction_columns
 from ..solver.search import OPEN
-from .design import Scaled, scaled
-from .intervals import is_free, parameters, predictions
+from .design import Scaled, informative, scaled
+from .intervals import is_free, parameters, predictions, spread_of
 from .profile import profile_loss
-from .resampling import refit
-
-if TYPE_CHECKING:
-    from ..result import Fit
-
+from .resampling import leave_one_run_out
 
 WELL = 0.1
 """Error of a combination, in units of its plausible range, up to which it is determined."""
@@ -59,30 +56,28 @@ class Identifiability(Record):
         }
 
 
-def identifiability(fit: "Fit", *, level: float = 0.95, method: str = "profile") -> Identifiability:
+def identifiability(fit: FittedLaw, *, level: float = 0.95, method: str = "profile") -> Identifiability:
     """See :meth:`p2law.Fit.identifiability`."""
-    from .design import informative
-
-    if fit.around.rows_dof < 1:
+    if fit.covariance.rows_dof < 1:
         raise FitError(
             "as many free parameters as rows: the fit is exact, and says nothing of what the data determine."
         )
-    around = scaled(fit)
+    local = scaled(fit)
     table = _judged(fit, parameters(fit, level=level, method=method))  # type: ignore[arg-type]
-    combinations = _combinations(around)
+    combinations = _combinations(local)
     forecasts = _predictions(fit, level)
-    runs = informative(fit, around)
+    runs = informative(fit, local)
     said = (*_levels(fit), *_unknown(table, combinations), _predicted(fit, table, forecasts), _next(fit, runs))
     return Identifiability(table, combinations, forecasts, runs, tuple(s for s in said if s))
 
 
-def undetermined(fit: "Fit") -> tuple[str, ...]:
+def undetermined(fit: FittedLaw) -> tuple[str, ...]:
     """Constants that the data do not determine, judged by their local 95 % intervals."""
     table = _judged(fit, parameters(fit, level=0.95, method="wald"))
     return tuple(table["parameter"][table["verdict"] == "not determined"].tolist())
 
 
-def _judged(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
+def _judged(fit: FittedLaw, table: pd.DataFrame) -> pd.DataFrame:
     """The parameters' intervals with a verdict each."""
     kinds = {p.name: p.kind for p in fit.law.parameters}
 
@@ -102,17 +97,17 @@ def _judged(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(verdict=[verdict(row) for _, row in table.iterrows()])
 
 
-def _combinations(around: Scaled) -> pd.DataFrame:
+def _combinations(local: Scaled) -> pd.DataFrame:
     rows = []
-    for direction, error in zip(around.directions.T, around.errors, strict=True):
+    for direction, error in zip(local.directions.T, local.errors, strict=True):
         order = np.argsort(-np.abs(direction))
-        part = ", ".join(f"{around.names[i]} {direction[i]:+.2f}" for i in order if abs(direction[i]) > 0.25)
+        part = ", ".join(f"{local.names[i]} {direction[i]:+.2f}" for i in order if abs(direction[i]) > 0.25)
         verdict = "determined" if error <= WELL else "roughly" if error <= OPEN else "not determined"
         rows.append((error, part, verdict))
     return pd.DataFrame(rows, columns=pd.Index(["error", "of", "verdict"]))
 
 
-def _predictions(fit: "Fit", level: float) -> pd.DataFrame:
+def _predictions(fit: FittedLaw, level: float) -> pd.DataFrame:
     """Losses at a row in the middle of the data, at its largest size and twice that, with intervals."""
     seen, law = fit.observations.columns, fit.law
     size, tokens = law.variable("size"), law.variable("tokens")
@@ -144,9 +139,9 @@ def _middle(columns: Mapping[str, np.ndarray]) -> int:
     return int(np.argmin(np.abs(ranks - len(ranks[0]) / 2).max(0)))
 
 
-def _levels(fit: "Fit") -> list[str]:
+def _levels(fit: FittedLaw) -> list[str]:
     """Held parameters, in the words of the fit's own warnings."""
-    return [w for w in fit.warnings if any(f"{name} at" in w for name in fit.options.held)]
+    return [finding.text for finding in fit.findings if finding.kind == "held"]
 
 
 def _unknown(table: pd.DataFrame, combinations: pd.DataFrame) -> list[str]:
@@ -168,7 +163,7 @@ def _unknown(table: pd.DataFrame, combinations: pd.DataFrame) -> list[str]:
     return out
 
 
-def _predicted(fit: "Fit", table: pd.DataFrame, forecasts: pd.DataFrame) -> str:
+def _predicted(fit: FittedLaw, table: pd.DataFrame, forecasts: pd.DataFrame) -> str:
     half = (forecasts["upper"] - forecasts["lower"]) / 2
     said = ", ".join(
         f"{where} to ± {h:.2g}" if np.isfinite(h) else f"{where} not at all"
@@ -178,7 +173,7 @@ def _predicted(fit: "Fit", table: pd.DataFrame, forecasts: pd.DataFrame) -> str:
     return f"{but} {fit.law.response.name} is known {said}, if the law is right."
 
 
-def _next(fit: "Fit", runs: pd.DataFrame) -> str:
+def _next(fit: FittedLaw, runs: pd.DataFrame) -> str:
     best = runs.iloc[0]
     at = ", ".join(f"{k} = {format_quantity(float(v))}" for k, v in best.items() if k != "shrinks")
     return (
@@ -189,31 +184,8 @@ def _next(fit: "Fit", runs: pd.DataFrame) -> str:
 # What each run does to the fit: leave one out and refit.
 
 
-def leave_one_run_out(fit: "Fit") -> pd.DataFrame:
-    """Constants without each run in turn, indexed by the run left out."""
-    codes = pd.factorize(fit.observations.run)[0]
-    runs = int(codes.max()) + 1
-    if runs < 2:
-        raise FitError("one run alone cannot be left out.")
-    problem = fit.problem()
-    start = coordinates(problem.layout, problem.box, fit.params)
-    turn = iter(range(runs))
-
-    def sample() -> dict[str, np.ndarray]:
-        return {"weight": problem.weight * (codes != next(turn))}
-
-    constants, _ = refit(problem, start, sample, runs)
-    names = [p.name for p in fit.law.parameters]
-    labels = pd.Index(pd.unique(pd.Series(fit.observations.run)), name="run left out")
-    return pd.DataFrame(constants, index=labels, columns=pd.Index(names))
-
-
-def influence(fit: "Fit", **at: Any) -> pd.DataFrame:
+def influence(fit: FittedLaw, **at: Any) -> pd.DataFrame:
     """See :meth:`p2law.Fit.influence`."""
-    from ..prediction import loss_at, prediction_columns
-    from .estimate import loss_gradient
-    from .intervals import spread_of
-
     without = leave_one_run_out(fit)
     if not at:
         scale = pd.Series({name: error or np.inf for name, error in fit.standard_errors.items()})
@@ -226,7 +198,7 @@ def influence(fit: "Fit", **at: Any) -> pd.DataFrame:
         raise FitError("influence on a forecast asks about one point: give single values.")
     now = float(loss_at(fit, columns)[0])
     losses = [float(np.ravel(fit.law(**columns, **dict(row)))[0]) for _, row in without.iterrows()]
-    error = float(spread_of(fit.around, loss_gradient(fit, columns)).error[0])
+    error = float(spread_of(fit.covariance, loss_gradient(fit, columns)).error[0])
     change = np.array(losses) - now
     share = change / error if np.isfinite(error) else np.full(len(change), np.nan)
     table = {fit.law.response.name: losses, "change": change, "in standard errors": share}

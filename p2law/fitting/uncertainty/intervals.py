@@ -7,7 +7,7 @@ as far as the t distribution with the question's own degrees of freedom is wider
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,11 @@ import pandas as pd
 from ...data.arguments import check_level
 from ...errors import FitError
 from ...laws import Parameter
-from ..prediction import loss_at, opened, unsupported
-from ..solver.covariance import Local
+from ..fitted import FittedLaw, loss_at, loss_gradient, points
+from ..prediction import opened, unsupported
+from ..solver.covariance import LocalCovariance
 from ..solver.quantiles import LEAST_DOF, normal_quantile, normal_share, t_reach
-
-if TYPE_CHECKING:
-    from ..result import Fit
+from .resampling import leave_one_run_out
 
 Method = Literal["wald", "bootstrap", "bca", "profile"]
 
@@ -37,19 +36,19 @@ class Spread:
         return t_reach(self.dof, level) * self.error
 
 
-def spread_of(around: Local, gradients: np.ndarray, *, held: bool = True) -> Spread:
-    """Spread of quantities with these derivatives by the constants, (quantities, parameters); `held` as in Local."""
-    error = np.sqrt([around.variance(g, held=held) for g in gradients])
-    dof = np.array([around.dof(g) if np.isfinite(e) else LEAST_DOF for g, e in zip(gradients, error, strict=True)])
+def spread_of(covariance: LocalCovariance, gradients: np.ndarray, *, bounded: bool = True) -> Spread:
+    """Spread of quantities with these derivatives by the constants, (quantities, parameters); as of LocalCovariance."""
+    error = np.sqrt([covariance.variance(g, bounded=bounded) for g in gradients])
+    dof = np.array([covariance.dof(g) if np.isfinite(e) else LEAST_DOF for g, e in zip(gradients, error, strict=True)])
     return Spread(error, dof)
 
 
-def method_of(method: Method | None, *fits: "Fit") -> str:
+def method_of(method: Method | None, *fits: FittedLaw) -> str:
     """The method asked for; by default draws, once every fit has them."""
     return method or ("bootstrap" if all(fit.resampled is not None for fit in fits) else "wald")
 
 
-def parameters(fit: "Fit", *, level: float, method: Method | None) -> pd.DataFrame:
+def parameters(fit: FittedLaw, *, level: float, method: Method | None) -> pd.DataFrame:
     """See :meth:`p2law.Fit.intervals`."""
     check_level(level)
     chosen = method_of(method, fit)
@@ -71,13 +70,13 @@ def parameters(fit: "Fit", *, level: float, method: Method | None) -> pd.DataFra
     return pd.DataFrame(rows, columns=pd.Index(["parameter", "estimate", "lower", "upper"]))
 
 
-def is_free(fit: "Fit", name: str) -> bool:
+def is_free(fit: FittedLaw, name: str) -> bool:
     """Whether a parameter was neither fixed nor held."""
     return name not in fit.options.fixed and name not in fit.options.held
 
 
-def _wald(fit: "Fit", level: float) -> dict[str, tuple[float, float]]:
-    spread = spread_of(fit.around, np.eye(len(fit.law.parameters)), held=False)
+def _wald(fit: FittedLaw, level: float) -> dict[str, tuple[float, float]]:
+    spread = spread_of(fit.covariance, np.eye(len(fit.law.parameters)), bounded=False)
     out = {}
     for parameter, reach in zip(fit.law.parameters, spread.reach(level), strict=True):
         value = fit.params[parameter.name]
@@ -96,19 +95,19 @@ def reached(value: np.ndarray, reach: np.ndarray, *, log: bool) -> tuple[np.ndar
         return np.where(np.isfinite(factor), value / factor, 0.0), value * factor
 
 
-def _within(fit: "Fit", parameter: Parameter, lower: Any, upper: Any) -> tuple[float, float]:
+def _within(fit: FittedLaw, parameter: Parameter, lower: Any, upper: Any) -> tuple[float, float]:
     """An interval cut off where the parameter's domain ends."""
     low, high = domain(fit, parameter)
     return max(float(lower), low), min(float(upper), high)
 
 
-def domain(fit: "Fit", parameter: Parameter) -> tuple[float, float]:
+def domain(fit: FittedLaw, parameter: Parameter) -> tuple[float, float]:
     """Limits a parameter was fitted within: the user's, or the law's own."""
     low, high = fit.options.bounds.get(parameter.name, (parameter.kind.lower, parameter.kind.upper))
     return (-np.inf if low is None else low), (np.inf if high is None else high)
 
 
-def draws_of(fit: "Fit") -> pd.DataFrame:
+def draws_of(fit: FittedLaw) -> pd.DataFrame:
     """The fit's bootstrap draws, or a sentence on how to get them."""
     if fit.draws is None:
         raise FitError(
@@ -118,7 +117,7 @@ def draws_of(fit: "Fit") -> pd.DataFrame:
     return fit.draws
 
 
-def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tuple[float, float]]:
+def _percentiles(fit: FittedLaw, level: float, *, corrected: bool) -> dict[str, tuple[float, float]]:
     draws = draws_of(fit)
     out = {}
     for parameter, unit in zip(fit.law.parameters, np.eye(len(fit.law.parameters)), strict=True):
@@ -129,7 +128,7 @@ def _percentiles(fit: "Fit", level: float, *, corrected: bool) -> dict[str, tupl
         ends = percentile(
             values,
             level,
-            fit.around.dof(unit),
+            fit.covariance.dof(unit),
             estimate=fit.params[parameter.name],
             log=parameter.kind.lower >= 0,
             bias=bias,
@@ -174,11 +173,9 @@ def percentile(
     return float(low), float(high)
 
 
-def bca_terms(fit: "Fit", name: str, values: np.ndarray) -> tuple[float, float]:
+def bca_terms(fit: FittedLaw, name: str, values: np.ndarray) -> tuple[float, float]:
     """Bias correction z0 from the draws and acceleration from leaving out one run at a time."""
     below = np.clip(np.mean(values < fit.params[name]), 1 / len(values), 1 - 1 / len(values))
-    from .identifiability import leave_one_run_out
-
     left = leave_one_run_out(fit)[name].to_numpy()
     away = left.mean() - left
     size = np.sum(away**2)
@@ -187,7 +184,7 @@ def bca_terms(fit: "Fit", name: str, values: np.ndarray) -> tuple[float, float]:
 
 
 def predictions(
-    fit: "Fit", columns: Mapping[str, np.ndarray], *, level: float, kind: str, method: Method | None
+    fit: FittedLaw, columns: Mapping[str, np.ndarray], *, level: float, kind: str, method: Method | None
 ) -> pd.DataFrame:
     """See :meth:`p2law.Fit.predict_interval`."""
     check_level(level)
@@ -199,8 +196,6 @@ def predictions(
     loss = loss_at(fit, columns)
     lower, upper = _mean_interval(fit, columns, loss, level, chosen)
     if kind == "new":
-        from ..run_effect import new_run_spread
-
         extra = new_run_spread(fit, columns).reach(level)
         lower, upper = loss - np.hypot(loss - lower, extra), loss + np.hypot(upper - loss, extra)
     lower, upper = opened(unsupported(fit, columns), lower, upper)
@@ -208,7 +203,7 @@ def predictions(
 
 
 def _mean_interval(
-    fit: "Fit", columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, method: str
+    fit: FittedLaw, columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, method: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interval of the law itself."""
     if method == "profile":
@@ -219,9 +214,7 @@ def _mean_interval(
         ]
         lower, upper = np.array([(p.lower, p.upper) for p in limits]).T
         return lower, upper
-    from .estimate import loss_gradient
-
-    spread = spread_of(fit.around, loss_gradient(fit, columns))
+    spread = spread_of(fit.covariance, loss_gradient(fit, columns))
     if method == "wald":
         reach = spread.reach(level)
         return loss - reach, loss + reach
@@ -230,7 +223,7 @@ def _mean_interval(
 
 
 def _drawn(
-    fit: "Fit", columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, dof: np.ndarray
+    fit: FittedLaw, columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, dof: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     draws = draws_of(fit)
     names = [p.name for p in fit.law.parameters]
@@ -240,3 +233,19 @@ def _drawn(
     losses = np.broadcast_to(losses, (len(draws), len(dof)))
     ends = [percentile(v, level, d, estimate=m) for v, d, m in zip(losses.T, dof, loss.tolist(), strict=True)]
     return np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+
+
+def new_run_spread(fit: FittedLaw, columns: Mapping[str, np.ndarray]) -> Spread:
+    """How far a checkpoint of a new run may lie from the law, beside the uncertainty of the law itself."""
+    rows = len(next(iter(columns.values())))
+    # A group of few runs borrows the run effect of all groups.
+    source = next((each for each in (fit, fit.root) if each.has_run_effect), None)
+    if source is not None:
+        at = points(fit, columns)
+        spread = np.sqrt(np.diag(source.run_effect.covariance(at, at)))
+        return Spread(spread, np.full(rows, float(source.run_effect.dof)))
+    dof = max(fit.n - len(fit.law.parameters), 1)
+    scale = fit.observations.response if fit.objective.space == "log" else np.ones(fit.n)
+    relative = np.sqrt(np.average((fit.residuals / scale) ** 2, weights=fit.observations.weight) * fit.n / dof)
+    loss = loss_at(fit, columns) if fit.objective.space == "log" else np.ones(rows)
+    return Spread(relative * loss, np.full(rows, float(dof)))

@@ -7,7 +7,7 @@ losses and correlated checkpoints.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,17 +15,13 @@ import pandas as pd
 from ...data.answer import Copied, Record, Report
 from ...data.arguments import check_level
 from ...errors import FitError
-from ..prediction import loss_at
+from ..fitted import FittedLaw, loss_at, loss_gradient
 from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.batch import Rest
-from ..solver.covariance import Local, excess, local, raw_jacobian
+from ..solver.covariance import LocalCovariance, local_covariance, raw_jacobian
 from ..solver.problem import huber
 from ..solver.quantiles import t_reach
-from .estimate import loss_gradient
 from .resampling import stages
-
-if TYPE_CHECKING:
-    from ..result import Fit
 
 STEPS = np.array([0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0, 9.0])
 """Where the profile is taken, in local half-widths on each side."""
@@ -63,7 +59,7 @@ class Profile(Record):
         return bool((ends <= self.threshold).any())
 
 
-def profile(fit: "Fit", parameter: str, *, level: float = 0.95) -> Profile:
+def profile(fit: FittedLaw, parameter: str, *, level: float = 0.95) -> Profile:
     """Profile of one constant.
 
     Raises
@@ -109,7 +105,7 @@ def _signed(estimate: float, side: int, size: np.ndarray) -> np.ndarray:
     return np.concatenate([shrunk, -estimate * np.array([1e-8, 1e-4, 1e-2, 1.0, 1e3, 1e9])])
 
 
-def profile_loss(fit: "Fit", at: dict[str, float], *, level: float = 0.95) -> Profile:
+def profile_loss(fit: FittedLaw, at: dict[str, float], *, level: float = 0.95) -> Profile:
     """Profile of the loss predicted at one point of the columns."""
     check_level(level)
     columns = {k: np.array([v]) for k, v in at.items()}
@@ -134,34 +130,40 @@ class _Setting:
 
     problem: Problem
     z: np.ndarray
-    around: Local
+    covariance: LocalCovariance
     frame: Frame
     objective: float
 
     @classmethod
-    def of(cls, fit: "Fit") -> "_Setting":
-        if fit.around.rows_dof < 1:
+    def of(cls, fit: FittedLaw) -> "_Setting":
+        if fit.covariance.rows_dof < 1:
             raise FitError(SATURATED)
         problem = fit.problem()
         z = coordinates(problem.layout, problem.box, fit.params)
         problem = stages(problem, z)[-1]
         frame, residual, _ = Batch(problem).linearise(z)
         rho = float(np.sum(problem.weight * huber(residual, problem.delta)))
-        return cls(problem, z, local(problem, z, fit.observations.run, excess(fit, problem)), frame, rho)
+        return cls(
+            problem,
+            z,
+            local_covariance(problem, z, fit.observations.run, fit.excess_in_residual_units(problem)),
+            frame,
+            rho,
+        )
 
     def half_width(self, gradient: np.ndarray, level: float) -> float:
-        return float(t_reach(self.around.dof(gradient), level) * np.sqrt(self.around.variance(gradient)))
+        return float(t_reach(self.covariance.dof(gradient), level) * np.sqrt(self.covariance.variance(gradient)))
 
     def threshold(self, gradient: np.ndarray, level: float) -> float:
         """Rise of the objective at the edge: t²/2 times the sandwich variance over the plain one."""
-        return float(0.5 * t_reach(self.around.dof(gradient), level) ** 2 * self.around.inflation(gradient))
+        return float(0.5 * t_reach(self.covariance.dof(gradient), level) ** 2 * self.covariance.inflation(gradient))
 
     def along(self, gradient: np.ndarray, here: np.ndarray) -> np.ndarray:
         """Direction in which the coordinates move as the quantity is moved, per unit of it, to first order."""
-        inner = gradient @ self.around.turn
+        inner = gradient @ self.covariance.basis
         size = float(inner @ inner)
         jacobian = raw_jacobian(self.problem, here, self.frame)
-        raw = self.around.turn @ inner / size if size > 0 else np.zeros(len(gradient))
+        raw = self.covariance.basis @ inner / size if size > 0 else np.zeros(len(gradient))
         return np.linalg.lstsq(jacobian, raw, rcond=None)[0]
 
     def pinned(self, i: int, values: np.ndarray, unit: np.ndarray) -> Traced:
@@ -201,7 +203,7 @@ class _Setting:
         step = self.along(gradient, here)
         named = dict(zip((p.name for p in law.parameters), _raw(problem, here, self.frame), strict=True))
         estimate = float(np.asarray(law(**columns, **named)).ravel()[0])
-        plain = float(np.sum((gradient @ self.around.turn) ** 2))
+        plain = float(np.sum((gradient @ self.covariance.basis) ** 2))
         # In log space the extra residual is relative, so its pull must be that much stronger.
         pull = 100.0 * (estimate**2 if problem.log_space else 1.0) / max(plain, 1e-300)
         last, reached, objectives = here, [], []

@@ -4,24 +4,19 @@ import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from ...data.arguments import generator, whole_number
 from ...errors import FitError, FitWarning
+from ..fitted import Draws, FittedLaw, Scheme
 from ..solver import Batch, Problem, coordinates, recentre
 from ..solver.inputs import LANES, constants
 from ..solver.problem import pad
 
-if TYPE_CHECKING:
-    from ..result import Fit
-
-Scheme = Literal["runs", "wild", "residual"]
 FEW_RUNS = 30
 """Below this many runs whole-run resampling loses sizes or rates from its samples: the wild bootstrap keeps them.
 
@@ -31,29 +26,7 @@ where they are, and its 95 % intervals cover 75 to 80 % (12 to 100 rows); resamp
 _WEBB = np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)])
 
 
-@dataclass(frozen=True, eq=False)
-class Draws:
-    """Bootstrap draws of the constants."""
-
-    table: pd.DataFrame
-    """One row per successful draw (its number as index), one column per parameter, and ``objective``: its optimum on
-    its own sample."""
-    scheme: Scheme
-    failed: int
-    """Draws that found no finite optimum; left out of the table."""
-    seed: int | None
-
-    def describe(self) -> str:
-        """One line that says how the draws were made."""
-        how = {
-            "runs": "whole runs resampled with replacement",
-            "wild": "residuals of whole runs multiplied by Webb's six-point weights (wild cluster bootstrap)",
-            "residual": "whole runs' residuals exchanged between runs",
-        }[self.scheme]
-        return f"{len(self.table)} draws, {how}" + (f"; {self.failed} failed" if self.failed else "")
-
-
-def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Scheme | None = None) -> Draws:
+def bootstrap(fit: FittedLaw, n: int, *, rng: int | np.random.Generator, scheme: Scheme | None = None) -> Draws:
     """Draw the constants ``n`` times; see :meth:`p2law.Fit.bootstrap`."""
     whole_number("bootstrap's n", n)
     _check_runs(fit)
@@ -74,7 +47,7 @@ def bootstrap(fit: "Fit", n: int, *, rng: int | np.random.Generator, scheme: Sch
     return Draws(table, chosen, int((~good).sum()), int(rng) if isinstance(rng, int | np.integer) else None)
 
 
-def _check_runs(fit: "Fit") -> None:
+def _check_runs(fit: FittedLaw) -> None:
     """Refuse fits whose runs leave nothing to resample, and warn where they are few."""
     if fit.run_count < 2:
         raise FitError(
@@ -143,7 +116,7 @@ def stages(problem: Problem, start: np.ndarray) -> list[Problem]:
     return [problem.with_(delta=factor * size) for factor in (1e-1, 1e-2, 1e-3, 1e-4)]
 
 
-def _resampled_runs(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sampler:
+def _resampled_runs(fit: FittedLaw, problem: Problem, rng: np.random.Generator) -> Sampler:
     codes = fit.observations.run_codes
     runs = int(codes.max()) + 1
 
@@ -154,7 +127,7 @@ def _resampled_runs(fit: "Fit", problem: Problem, rng: np.random.Generator) -> S
     return sample
 
 
-def _wild(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sampler:
+def _wild(fit: FittedLaw, problem: Problem, rng: np.random.Generator) -> Sampler:
     fitted, residual, codes = _inflated(fit, problem)
     runs = int(codes.max()) + 1
 
@@ -164,7 +137,7 @@ def _wild(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sampler:
     return sample
 
 
-def _exchanged(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sampler:
+def _exchanged(fit: FittedLaw, problem: Problem, rng: np.random.Generator) -> Sampler:
     fitted, residual, codes = _inflated(fit, problem)
     sizes = np.bincount(codes)
     if len(set(sizes.tolist())) > 1:
@@ -179,11 +152,30 @@ def _exchanged(fit: "Fit", problem: Problem, rng: np.random.Generator) -> Sample
     return sample
 
 
-def _inflated(fit: "Fit", problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _inflated(fit: FittedLaw, problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fitted values and residuals in the objective's space, residuals scaled up for the degrees of freedom spent."""
     codes = fit.observations.run_codes
-    residual = fit.around.inflated
+    residual = fit.covariance.inflated
     start = coordinates(problem.layout, problem.box, fit.params)
     target = problem.target * (1.0 if problem.log_space else problem.scale)
     plain = Batch(problem).linearise(start)[1]
     return target - plain, residual, codes
+
+
+def leave_one_run_out(fit: FittedLaw) -> pd.DataFrame:
+    """Constants without each run in turn, indexed by the run left out."""
+    codes = pd.factorize(fit.observations.run)[0]
+    runs = int(codes.max()) + 1
+    if runs < 2:
+        raise FitError("one run alone cannot be left out.")
+    problem = fit.problem()
+    start = coordinates(problem.layout, problem.box, fit.params)
+    turn = iter(range(runs))
+
+    def sample() -> dict[str, np.ndarray]:
+        return {"weight": problem.weight * (codes != next(turn))}
+
+    constants, _ = refit(problem, start, sample, runs)
+    names = [p.name for p in fit.law.parameters]
+    labels = pd.Index(pd.unique(pd.Series(fit.observations.run)), name="run left out")
+    return pd.DataFrame(constants, index=labels, columns=pd.Index(names))
