@@ -104,20 +104,6 @@ def generator(rng: Any) -> np.random.Generator:
         raise FitError(f"rng={rng!r}: give a whole number, 0 or more, or a numpy Generator.") from wrong
 
 
-def require_fit(name: str, value: Any, *, constants: bool = False) -> None:
-    """Refuse what is no fit (or, where they serve too, published constants)."""
-    from ..fitting.result import Fit
-    from ..laws import Constants
-
-    if isinstance(value, Fit) or (constants and isinstance(value, Constants)):
-        return
-    if hasattr(value, "separate"):
-        raise FitError(f"{name} is a joint fit of {', '.join(value.groups)}: name one, joint.of({value.groups[0]!r}).")
-    also = " or published constants (p2law.laws.published)" if constants else ""
-    kind = "published constants, without rows" if isinstance(value, Constants) else type(value).__name__
-    raise FitError(f"{name} is {value!r:.60} ({kind}): give a fit made by p2law.fit{also}.")
-
-
 def _is_number(value: Any) -> bool:
     """Whether a value is one real number: no text, no truth value, nothing complex."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

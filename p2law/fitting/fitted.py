@@ -17,7 +17,7 @@ import pandas as pd
 from ..data.finding import Finding
 from ..data.observations import Observations
 from ..errors import FitError
-from ..laws import Law
+from ..laws import Constants, Law
 from ..laws.precision import float64
 from . import metrics
 from .objective import Objective, residuals, threshold
@@ -287,3 +287,17 @@ def by_root(quantity: Quantity, fits: tuple[FittedLaw, ...]) -> tuple[Quantity, 
         )
 
     return of_roots, tuple(roots[i] for i in kept)
+
+
+def require_fit(name: str, value: object, *, constants: bool = False) -> None:
+    """Refuse what is no fit (``constants``: or published constants, which serve too)."""
+    if isinstance(value, FittedLaw) or (constants and isinstance(value, Constants)):
+        return
+    groups = getattr(value, "groups", None)  # of a joint fit
+    if groups:
+        raise FitError(
+            f"{name} is a joint fit of {', '.join(groups)}: name one, joint.of({groups[0]!r}).", remedies=["group"]
+        )
+    also = " or published constants (p2law.laws.published)" if constants else ""
+    kind = "published constants, without rows" if isinstance(value, Constants) else type(value).__name__
+    raise FitError(f"{name} is {value!r:.60} ({kind}): give a fit made by p2law.fit{also}.")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data.arguments import array, require_fit
+from ..data.arguments import array
 from ..data.columns import ONE_LEVEL, require
 from ..data.control import CONTROL
 from ..data.flops import TRAINING
@@ -15,7 +15,7 @@ from ..data.observations import Table, as_frame, check_column
 from ..data.quantities import format_quantity, in_words
 from ..errors import DataError, ExtrapolationWarning, FitError
 from .diagnostics import single_levels
-from .fitted import FittedLaw, loss_at
+from .fitted import FittedLaw, loss_at, require_fit
 
 COMPUTE = "C"
 """What size times tokens is called where it lies outside: FLOPs, up to a factor."""

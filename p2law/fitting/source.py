@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.arguments import check_level, require_fit
+from ..data.arguments import check_level
 from ..data.observations import Observations
 from ..laws import Constants, Law
 from . import prediction
+from .fitted import require_fit
 
 if TYPE_CHECKING:
     from .result import Fit

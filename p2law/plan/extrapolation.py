@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ..data.answer import Copied, Record, Report
-from ..data.arguments import array, check_level, mapping, require_fit
+from ..data.arguments import array, check_level, mapping
 from ..data.control import CONTROL
 from ..data.observations import check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
-from ..fitting.fitted import loss_at
+from ..fitting.fitted import loss_at, require_fit
 from ..fitting.prediction import as_rows, describe_outside, no_support, outside, unsupported
 from ..fitting.source import is_source
 from ..laws import Law

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from ..data.answer import Copied, Record, Report
-from ..data.arguments import array, check_level, number, require_fit, whole_number
+from ..data.arguments import array, check_level, number, whole_number
 from ..data.flops import training_flops
 from ..data.observations import Table, as_frame, check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, renamed_attribute
-from ..fitting.fitted import FittedLaw
+from ..fitting.fitted import FittedLaw, require_fit
 from ..fitting.solver.quantiles import t_reach
 from .intervals import trained_params
 

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ..data.answer import Copied, Record, Report
-from ..data.arguments import check_level, number, require_fit
+from ..data.arguments import check_level, number
 from ..data.columns import finite, refuse, require
 from ..data.observations import Table, as_frame
 from ..data.quantities import format_probability, format_quantity
 from ..errors import DataError, FitError
+from ..fitting.fitted import require_fit
 from ..fitting.solver.quantiles import t_quantile, t_reach
 from ..fitting.uncertainty.forecast import Forecast
 

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ..data.answer import Copied, Record, Report
-from ..data.arguments import check_level, require_fit
+from ..data.arguments import check_level
 from ..data.control import CONTROL
 from ..data.observations import check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
+from ..fitting.fitted import require_fit
 from ..fitting.prediction import as_rows, describe_outside
 from ..fitting.source import ParamsOf, Source, as_source, estimate_from, fitted_params
 from ..fitting.uncertainty.intervals import Method, draws_of, method_of

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.typing import ColorType
 
-from ..data.arguments import require_fit
 from ..errors import DataError, renamed_arguments
+from ..fitting.fitted import require_fit
 from . import _style as style
 from ._view import MARKERS, Line, View, lines, view
 

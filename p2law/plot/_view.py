@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize, to_rgba_array
 from matplotlib.typing import ColorType
 
-from ..data.arguments import require_fit
 from ..data.columns import ONE_LEVEL, level_of
 from ..data.quantities import format_quantity
 from ..errors import DataError
+from ..fitting.fitted import require_fit
 from . import _style as style
 
 if TYPE_CHECKING:

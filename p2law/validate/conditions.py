@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ..data.answer import Record, Report
-from ..data.arguments import require_fit
 from ..data.quantities import format_quantity
 from ..fitting.diagnostics import single_levels
+from ..fitting.fitted import require_fit
 from ..fitting.uncertainty.estimate import estimate
 from ..laws import Law
 

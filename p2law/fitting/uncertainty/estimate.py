@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...data.arguments import array, check_level, require_fit
+from ...data.arguments import array, check_level
 from ...errors import FitError
-from ..fitted import FittedLaw, Quantity, by_root
+from ..fitted import FittedLaw, Quantity, by_root, require_fit
 from ..solver.covariance import LocalCovariance
 from .intervals import Method, Spread, draws_of, method_of, percentile, reached
 
