@@ -139,8 +139,8 @@ class LocalCovariance:
     def variance(self, gradient: np.ndarray, *, bounded: bool = True) -> float:
         """Variance of a quantity with this derivative by the constants, (parameters,); infinite if undetermined.
 
-        ``bounded=False``: with the errors of open directions as they are. So for the constants themselves: that a constant
-        cannot be further off than its plausible range is a reason to trust a forecast, not to think the constant known.
+        ``bounded=False``: with the errors of open directions as they are, for the constants themselves. That a constant
+        cannot be further off than its plausible range makes a forecast better known, not the constant.
         """
         asked = gradient @ self.raw
         if np.any(asked) and (self.rows_dof < 1 or np.any(np.abs(asked @ self.null) > 1e-6 * np.linalg.norm(asked))):
