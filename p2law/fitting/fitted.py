@@ -10,7 +10,6 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
-import jax
 import numpy as np
 import pandas as pd
 
@@ -248,6 +247,8 @@ def loss_gradient(fit: FittedLaw, columns: Mapping[str, np.ndarray]) -> np.ndarr
 @lru_cache(maxsize=64)
 def _jacobian(law: Law) -> Callable[..., Any]:
     """The law's compiled Jacobian by its constants, (rows, parameters), for columns padded to a bucket."""
+    import jax
+
     names = [p.name for p in law.parameters]
 
     def jacobian(values: Any, columns: Any) -> Any:

@@ -103,11 +103,11 @@ def _ahead(fit: FittedLaw, seen: pd.DataFrame, name: str, tokens: Any, control: 
 
 # The rest of a run from its own checkpoints alone: a power law of tokens with all the freedom one curve leaves it.
 #
-# The curve is ``a - s * (1 - (D / D_c)^-beta) / beta`` (level and slope in the middle of what was seen; the logarithm as
-# beta tends to 0) plus noise correlated along tokens (Ornstein-Uhlenbeck in log D). Given beta and the correlation
-# length all else is linear and solved exactly (universal kriging, flat priors on level, slope and log variance). Beta and
-# correlation length are averaged over, weighted by their likelihood: least squares at one best beta would pretend that
-# the bend of half a curve fixes its other half.
+# The curve is ``a - s * (1 - (D / D_c)^-beta) / beta`` (level and slope in the middle of what was seen; the logarithm
+# as beta tends to 0) plus noise correlated along tokens (Ornstein-Uhlenbeck in log D). Given beta and the correlation
+# length all else is linear and solved exactly (universal kriging, flat priors on level, slope and log variance). Beta
+# and correlation length are averaged over, weighted by their likelihood: least squares at one best beta would pretend
+# that the bend of half a curve fixes its other half.
 
 
 EXPONENTS = np.geomspace(0.05, 2.0, 150)
