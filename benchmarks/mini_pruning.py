@@ -1,4 +1,4 @@
-"""The bundled curves of pruned models: how well each law fits, how stable it is, how well it generalises to larger scale.
+"""The bundled curves of pruned models: how well each law fits, how stable it is, how well it extrapolates.
 
     python benchmarks/mini_pruning.py
 

@@ -19,8 +19,9 @@ from .inputs import MAX_ITERATIONS, Frame, Lane, Rows, Settings, constants
 # Powers of columns by their logarithms.
 #
 # ``N**-alpha`` is a call to ``pow`` per row and evaluation, by far the largest cost of a power law. The columns are
-# data, so their logarithms are computed once and the power becomes ``exp(-alpha * log N)``, which vectorises: a warm fit
-# takes about half the time (benchmarks/speed.py). Authors go on writing ``N**-alpha``; nothing else about a column changes.
+# data, so their logarithms are computed once and the power becomes ``exp(-alpha * log N)``, which vectorises: a warm
+# fit takes about half the time (benchmarks/speed.py). Authors go on writing ``N**-alpha``; nothing else about a
+# column changes.
 
 
 class PositiveColumn:
