@@ -509,3 +509,10 @@ def test_held_out_rows_at_one_number_of_tokens_are_drawn_over_another_column(pru
     assert found.rows["D"].nunique() == 1
     drawn = p2law.plot.holdout(found, Figure().subplots())
     assert drawn.get_xlabel() == "N0 (parameters)"
+
+
+def test_old_names_of_arguments_warn(pruned_fit, ax):
+    old = {"colour": "rho"}
+    with pytest.warns(DeprecationWarning, match=r"curves\(colour=\.\.\.\) is deprecated: use color="):
+        curves(pruned_fit, ax, **old)
+    assert legend_texts(ax)[0] == "rho = 0.15"

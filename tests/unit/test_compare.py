@@ -62,6 +62,7 @@ def test_the_true_law_is_preferred(pruned):
     assert found.best == "p2"
     assert found.table.loc["p2_additive", "delta_aicc"] > 10
     assert "AICc prefers p2" in found.summary()
+    assert found.preferred == ("p2",)
 
 
 @pytest.mark.parametrize("objective", [p2law.Squared(), p2law.LeastAbsolute(), p2law.Huber(1e-3), p2law.Huber(10.0)])
@@ -135,6 +136,7 @@ def test_undefined_criteria_are_said():
     found = compare(["p2", "p2_log_rate"], runs, min_tokens=3e5)
     assert "AICc is undefined: there are more constants than effective rows" in found.summary()
     assert found.effective_rows < 9
+    assert found.preferred == ()
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,7 @@ def test_one_rate_supports_no_other(curves):
         "For 56 rows the new-run interval is unbounded: the fitted rows do not determine the loss there"
         in two.summary()
     )
+    assert two.intervals["p2"].unbounded == 56
     assert not two.generalises
 
 
@@ -189,6 +190,7 @@ def test_an_interval_that_misses_whole_runs_is_said_to_be_too_narrow(curves):
     narrow = holdout("p2", curves[curves.method == "width"], by="rho", baseline="control", min_tokens=3e5, level=0.8)
     assert narrow.coverage < 0.5
     assert "too narrow, it misses" in narrow.summary()
+    assert narrow.intervals["p2"].too_narrow == "misses runs"
 
 
 @pytest.mark.parametrize(
@@ -259,6 +261,14 @@ def test_plot_draws_every_run_and_the_best_baseline(along, dense):
         draw(along, x="loss")
     for drawn in (ax, ends):
         matplotlib.pyplot.close(drawn.figure)
+
+
+def test_what_is_found_can_be_asked_without_reading_sentences(by_rate, by_size, along):
+    assert by_rate.best_baseline == by_size.best_baseline.replace("N0", "rho") == "power law in rho"
+    assert list(along.intervals) == ["p2", "p2, run begun"]
+    check = by_rate.intervals["p2"]
+    assert (check.runs, check.unbounded, check.too_narrow) == (4, 0, "")
+    assert check.sampling_error == pytest.approx(np.sqrt(0.95 * 0.05 / 4))
 
 
 def test_the_old_name_of_the_verdict_warns(along):
