@@ -25,16 +25,10 @@ TOP = {"errors.py", "schedules.py", "__init__.py", "__main__.py", "py.typed"}
 FILE_LINES, BODY_LINES, FILES_IN_FOLDER = 400, 40, 16
 
 KNOWN: dict[str, set[str]] = {
-    "arrows": {
-        "data/arguments.py -> fitting/result.py",
-    },
+    "arrows": set(),
     "circles": {
-        *(f"data/{name}.py" for name in ("arguments", "columns", "control", "flops", "observations")),
+        "data/observations.py",
         *(f"data/readers/{name}.py" for name in ("__init__", "files", "log", "text", "trainer", "wandb")),
-        *(f"fitting/{name}.py" for name in ("diagnostics", "group", "objective", "options", "prediction", "report")),
-        *(f"fitting/{name}.py" for name in ("result", "run_effect", "saved", "solver/covariance")),
-        *(f"fitting/uncertainty/{name}.py" for name in ("design", "estimate", "forecast", "identifiability")),
-        *(f"fitting/uncertainty/{name}.py" for name in ("intervals", "profile", "resampling")),
     },
     "top": set(),
     "folders": set(),

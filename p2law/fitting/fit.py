@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -282,7 +281,7 @@ def _provenance(law: Law, observations: Observations, objective: Objective, seed
         digest.update(np.ascontiguousarray(values).tobytes())
     return {
         "p2law": _version("p2law"),
-        "jax": jax.__version__,
+        "jax": _version("jax"),
         "numpy": np.__version__,
         "python": python_version(),
         "objective": describe(objective),

@@ -45,3 +45,7 @@ def test_no_help_imports_pandas_or_jax():
 
 def test_laws_are_listed_without_pandas_and_jax():
     assert loaded("laws", "laws p2") <= {"numpy"}
+
+
+def test_published_constants_are_planned_with_without_jax():
+    assert loaded("plan compute besiroglu-2024 --flops 1e21") == {"numpy", "pandas"}

@@ -13,7 +13,7 @@ import numpy as np
 
 from .batch import Batch, recentre
 from .curvature import curvature
-from .descent import Frame
+from .inputs import Frame
 from .problem import Problem, score
 from .search import OPEN
 from .working import Working, working
