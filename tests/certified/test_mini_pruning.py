@@ -72,8 +72,12 @@ def test_no_constant_sends_a_larger_parent_off(method, baseline):
     assert np.abs(larger - fit.predict(largest.assign(**base))).max() < 0.3
 
 
-VARIANTS = [(method, law) for method in METHODS for law in ("p2_log_rate", "p2_with_floor", "p2_additive")]
-VARIANTS.remove(("unstructured", "p2_additive"))  # see below
+VARIANTS = [
+    pytest.param(method, law, marks=() if method == "width" else pytest.mark.slow)
+    for method in METHODS
+    for law in ("p2_log_rate", "p2_with_floor", "p2_additive")
+    if (method, law) != ("unstructured", "p2_additive")  # see below
+]
 
 
 @pytest.mark.parametrize(("method", "law"), VARIANTS)

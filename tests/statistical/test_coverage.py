@@ -103,6 +103,7 @@ def test_intervals_that_ignore_runs_would_fail():
     assert np.median(widths) < 0.6 * width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["bootstrap", "profile"])
 def test_other_methods_cover_too(method):
     fit = p2law.fit("chinchilla", designs.dense(30), objective=p2law.Squared(), starts=designs.CHINCHILLA)
