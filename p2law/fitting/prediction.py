@@ -1,7 +1,7 @@
 """Rows to predict at: filled in, checked like data, and held against the fitted range."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..data.flops import TRAINING
 from ..data.observations import Table, as_frame, check_column
 from ..data.quantities import format_quantity, in_words
 from ..errors import DataError, ExtrapolationWarning, FitError
+from ..laws import Law
 from .diagnostics import single_levels
 from .fitted import FittedLaw, loss_at, require_fit
 
@@ -50,7 +51,8 @@ def prediction_columns(
         raise DataError("give either a table or columns by keyword, e.g. fit.predict(N=7e9, D=2e12).")
     if control is not None:
         require_fit("control", control)
-    frame = as_frame(table, columns) if table is not None else _named(fit, at or {})
+    known = [*(v.name for v in fit.law.variables), *([CONTROL] if fit.baseline == "control" else [])]
+    frame = as_frame(table, columns) if table is not None else given_rows(fit.law, at or {}, optional=known)
     scalar = table is None and all(np.ndim(v) == 0 for v in (at or {}).values())
     if len(frame) == 0:
         raise DataError("the table is empty: there is nothing to predict.")
@@ -66,12 +68,34 @@ def one_point(values: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {name: float(column[0]) for name, column in values.items()}
 
 
-def _named(fit: FittedLaw, columns: Mapping[str, Any]) -> pd.DataFrame:
-    known = {v.name for v in fit.law.variables} | ({CONTROL} if fit.baseline == "control" else set())
-    unknown = sorted(set(columns) - known)
+def given_rows(
+    law: Law, given: Mapping[str, Any], *, needed: Sequence[str] = (), optional: Sequence[str] = (), purpose: str = ""
+) -> pd.DataFrame:
+    """Columns given by keyword as rows, numbers and arrays broadcast together; the law's own inside their domains.
+
+    Raises
+    ------
+    DataError
+        If a column is neither needed nor optional, missing, or outside its domain; ``purpose`` says what for.
+    """
+    refuse_unknown([law], given, [*needed, *optional], purpose)
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise DataError(f"{law.name} needs {in_words(missing)}{purpose}: give {missing[0]}=...")
+    frame = as_rows(given)
+    for variable in law.variables:
+        if variable.name in frame.columns:
+            check_column(frame, variable, law)
+    return frame
+
+
+def refuse_unknown(laws: Sequence[Law], given: Iterable[str], known: Iterable[str], purpose: str = "") -> None:
+    """Refuse a column that none of the laws has."""
+    unknown, names = sorted(set(given) - set(known)), list(dict.fromkeys(law.name for law in laws))
     if unknown:
-        raise DataError(f"{fit.law.name} has no column {unknown[0]!r}; its columns are {', '.join(sorted(known))}.")
-    return as_rows(columns)
+        none, theirs = ("has no", "its columns are") if len(names) == 1 else ("have no", "theirs are")
+        have = ", ".join(sorted(set(known))) or "none"
+        raise DataError(f"{in_words(names)} {none} column {unknown[0]!r}{purpose}; {theirs} {have}.")
 
 
 def as_rows(columns: Mapping[str, Any]) -> pd.DataFrame:

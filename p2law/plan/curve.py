@@ -10,12 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ..data.arguments import array
-from ..data.observations import check_column
 from ..errors import DataError, FitError
-from ..fitting.prediction import FAR
+from ..fitting.prediction import FAR, given_rows, refuse_unknown
 from ..fitting.source import ParamsOf, Source, as_source, fitted_params
 from ..laws import Law
 from ..laws.precision import float64
@@ -269,14 +267,13 @@ def loss_curve(
     elif parent is not None and base is not None and parent.loss is not None:
         given.setdefault(base, parent.loss)
     moving = (law.variable("tokens"), base if control is not None else None)
-    needed = [variable for variable in law.variables if variable.name not in moving]
-    for variable in needed:
-        if variable.name not in given:
-            raise DataError(f"{name} is a fit of {law.name}, which needs {variable.name}: give {variable.name}=...")
-        if np.ndim(given[variable.name]):
-            raise DataError(f"{variable.name}={given[variable.name]!r}: give one number; ask for each model in turn.")
-    frame = {v.name: pd.DataFrame({v.name: [given[v.name]]}) for v in needed}
-    return LossCurve(source, {v.name: float(check_column(frame[v.name], v, law)[0]) for v in needed}, control)
+    needed = [v.name for v in law.variables if v.name not in moving]
+    columns = {column: value for column, value in given.items() if column in needed}
+    several = [column for column, value in columns.items() if np.ndim(value)]
+    if several:
+        raise DataError(f"{several[0]}={columns[several[0]]!r}: give one number; ask for each model in turn.")
+    frame = given_rows(law, columns, needed=needed, purpose=f" ({name})")
+    return LossCurve(source, {column: float(frame[column].iloc[0]) for column in needed}, control)
 
 
 def loss_curves(
@@ -285,12 +282,7 @@ def loss_curves(
     """The curves of both sides; every column given must belong to one of the laws."""
     sides = as_source("pruned", pruned), as_source("scratch", scratch)
     columns = [{v.name for v in source.law.variables} - {source.law.variable("tokens")} for source in sides]
-    known = columns[0] | columns[1]
-    unknown = sorted(set(at) - known)
-    if unknown:
-        have = f"their columns beside tokens are {', '.join(sorted(known))}" if known else "they have tokens alone"
-        laws = " nor ".join(source.law.name for source in sides)
-        raise DataError(f"neither {laws} has a column {unknown[0]!r}; {have}.")
+    refuse_unknown([source.law for source in sides], at, columns[0] | columns[1], " beside tokens")
     own, other = ({name: value for name, value in at.items() if name in side} for side in columns)
     first = loss_curve("pruned", sides[0], own, parent=parent)
     left, size = trained_params(first.law, first.at), sides[1].law.variable("size")

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from ..data.answer import Copied, Record, Report
-from ..data.arguments import array, check_level, mapping
+from ..data.arguments import check_level, mapping
 from ..data.control import CONTROL
 from ..data.observations import check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
 from ..fitting.fitted import loss_at, require_fit
-from ..fitting.prediction import as_rows, describe_outside, no_support, outside, unsupported
+from ..fitting.prediction import describe_outside, given_rows, no_support, outside, unsupported
 from ..fitting.source import is_source
 from ..laws import Law
 
@@ -132,8 +132,7 @@ def extrapolate(
     if tokens is None:
         raise FitError(f"{fit.law.name} has no column of tokens to draw a curve along: use fit.predict_interval.")
     below = _below(fit, control, at)
-    _check_names(fit, below, at, parent)
-    frame = _frame(fit.law, at, {} if below is None else dict(parent or {}))
+    frame = _frame(fit, below, at, parent)
     under = {} if below is None else _under(fit.law, below, frame, moving=control is not None)
     table, chosen = _forecast(fit, below, frame, under, level, method)
     if below is not None and control is None:
@@ -164,33 +163,22 @@ def _below(fit: "Fit", control: "Fit | None", at: Mapping[str, Any]) -> "Fit | N
     return source
 
 
-def _check_names(fit: "Fit", below: "Fit | None", at: Mapping[str, Any], parent: Mapping[str, Any] | None) -> None:
-    base = fit.law.variable("loss")
-    needed = [v.name for v in fit.law.variables if v.name != base]
-    given = [] if base is None or (below is not None and base not in at) else [base]
-    allowed = [*needed, *([CONTROL] if given and fit.baseline == "control" else given)]
-    unknown, missing = [n for n in at if n not in allowed], [n for n in needed if n not in at]
-    if unknown:
-        raise DataError(f"{fit.law.name} has no column {unknown[0]!r} to forecast at; give {', '.join(allowed)}.")
-    if missing:
-        raise DataError(f"extrapolate needs {' and '.join(missing)} for the law {fit.law.name}.")
+def _frame(fit: "Fit", below: "Fit | None", at: Mapping[str, Any], parent: Mapping[str, Any] | None) -> pd.DataFrame:
+    """Every model at every number of tokens; the parents' own columns have a prefix."""
+    law, base, tokens = fit.law, fit.law.variable("loss"), str(fit.law.variable("tokens"))
     if parent and below is None:
-        raise DataError("parent= says where a fit of the parents' losses is asked; this call has no such fit.")
-
-
-def _frame(law: Law, at: Mapping[str, Any], parent: Mapping[str, Any]) -> pd.DataFrame:
-    """Every model at every number of tokens."""
-    tokens, base = str(law.variable("tokens")), law.variable("loss")
-    numbers = {str(base if k == CONTROL else k): v for k, v in at.items() if k != tokens and not is_source(v)}
-    numbers |= {f"{PARENT}{k}": v for k, v in parent.items()}
-    grid = np.ravel(array(tokens, at[tokens]))
-    models = as_rows(numbers)
-    frame = models.loc[models.index.repeat(len(grid))].reset_index(drop=True)
-    frame[tokens] = np.tile(grid, len(models))
-    for variable in law.variables:
-        if variable.name in frame.columns:
-            check_column(frame, variable, law)
-    return frame
+        raise DataError("parent= gives the columns of a fit of the parents' losses; this call has no such fit.")
+    parents = {f"{PARENT}{name}": value for name, value in (parent or {}).items()}
+    given = {name: value for name, value in at.items() if name != tokens and not is_source(value)}
+    needed = [v.name for v in law.variables if v.name not in (base, tokens)]
+    loss = [] if base is None or (below is not None and base not in at) else [base]
+    optional = [*([CONTROL] if loss and fit.baseline == "control" else loss), *parents]
+    models = given_rows(law, {**given, **parents}, needed=needed, optional=optional, purpose=" to forecast at")
+    if CONTROL in models.columns:
+        models = models.rename(columns={CONTROL: base})
+        check_column(models, next(v for v in law.variables if v.name == base), law)
+    points = {name: value for name, value in at.items() if name == tokens}
+    return models.merge(given_rows(law, points, needed=[tokens], purpose=" to forecast at"), how="cross")
 
 
 def _under(law: Law, below: "Fit", frame: pd.DataFrame, *, moving: bool) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from ..data.answer import Copied, Record, Report
 from ..data.arguments import mapping, number, plain
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, renamed_arguments
-from ..fitting.prediction import describe_outside, opened
+from ..fitting.prediction import describe_outside, opened, refuse_unknown
 from ..fitting.source import ParamsOf, Source, as_source, estimate_from
 from .cost import Architecture, Parent, ParentCost, cost_model
 from .curve import LossCurve, loss_curve
@@ -134,10 +134,8 @@ def best_pruning(
     for what, value in (("size", size), ("budget", budget)):
         number(what, value, low=0, error=DataError)
     sources = {label: as_source(f"method {label!r}", source) for label, source in methods.items()}
-    known = {v.name for source in sources.values() for v in source.law.variables}
-    unknown = sorted(set(at) - known)
-    if unknown:
-        raise DataError(f"no law of these methods has a column {unknown[0]!r}; theirs are {', '.join(sorted(known))}.")
+    laws = [source.law for source in sources.values()]
+    refuse_unknown(laws, at, [v.name for law in laws for v in law.variables])
     trained = size if trained_size is None else trained_size
     ways: list[_Way] = []
     for label, source in sources.items():

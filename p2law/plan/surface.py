@@ -12,6 +12,7 @@ import numpy as np
 from ..data.arguments import number
 from ..data.flops import INFERENCE, TRAINING
 from ..errors import DataError, FitError
+from ..fitting.prediction import given_rows
 from ..fitting.source import Source, as_source
 from ..laws import Law, average_params, chinchilla
 from ..laws.precision import float64
@@ -106,10 +107,9 @@ def surface(source: "Source | Fit | Constants", at: Mapping[str, float]) -> Surf
             "parent use optimal_tokens."
         )
     others = [v.name for v in law.variables if v.name not in (size, tokens)]
-    if set(at) != set(others):
-        wanted = f"needs {', '.join(others)}" if others else "takes nothing"
-        raise DataError(f"{law.name} {wanted} beside {size} and {tokens}; given: {', '.join(at) or 'nothing'}.")
-    return Surface(law, source.params, {k: number(k, v, error=DataError) for k, v in at.items()})
+    columns = {name: number(name, value, error=DataError) for name, value in at.items()}
+    given_rows(law, columns, needed=others, purpose=f" beside {size} and {tokens}")
+    return Surface(law, source.params, columns)
 
 
 # Sharing a budget between size and tokens: closed where the law is a sum of powers, numeric for any other.

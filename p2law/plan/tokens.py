@@ -14,10 +14,9 @@ from ..data.observations import check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
 from ..fitting.fitted import require_fit
-from ..fitting.prediction import as_rows, describe_outside
+from ..fitting.prediction import describe_outside, given_rows
 from ..fitting.source import ParamsOf, Source, as_source, estimate_from, fitted_params
 from ..fitting.uncertainty.intervals import Method, draws_of, method_of
-from ..laws import Law
 from .criteria import Criterion, Price, Target
 from .curve import LossCurve, tokens_needed
 from .intervals import PUBLISHED, trained_params
@@ -190,36 +189,26 @@ def _models(source: Source, criterion: Criterion, control: Source | None, at: di
     needed = [v.name for v in law.variables if v.name not in (tokens, base if control is not None else None)]
     if control is not None:
         needed += [v.name for v in control.law.variables if v.kind.role != "tokens" and v.name not in needed]
-    allowed = [*needed, CONTROL] if moving and control is None else needed
-    unknown = sorted(set(at) - set(allowed))
-    if unknown:
-        raise DataError(f"{law.name} has no column {unknown[0]!r} to plan for; it has {', '.join(allowed) or 'none'}.")
+    held = [CONTROL] if moving and control is None else []
     given = dict(at)
-    if base in needed and base not in given:
-        if CONTROL not in given and not isinstance(criterion, Target):
+    if held and CONTROL in given:
+        needed.remove(str(base))
+    elif base in needed and base not in given:
+        if not isinstance(criterion, Target):
             given[base] = 1.0  # shifts the curve, not its shape
-        elif CONTROL in given:
-            needed.remove(base)
-    missing = [name for name in needed if name not in given]
-    if missing == [base] and moving:
-        raise DataError(
-            "a target speaks of the loss itself, and this fit measures the excess over the unpruned control: give "
-            f"control=<fit of law 'power' to the control's curve>, or {CONTROL} (the control's loss, held constant).",
-            remedies=["control"],
-        )
-    if missing:
-        raise DataError(f"optimal_tokens needs {' and '.join(map(str, missing))} for the law {law.name}.")
-    return _table(law, given)
-
-
-def _table(law: Law, given: dict[str, Any]) -> pd.DataFrame:
-    frame = as_rows(given)
-    for variable in law.variables:
-        if variable.name in frame.columns:
-            check_column(frame, variable, law)
-    base = next((v for v in law.variables if v.kind.role == "loss"), None)
-    if base is not None and CONTROL in frame.columns:
-        check_column(frame, replace(base, name=CONTROL), law)
+        elif moving:
+            raise DataError(
+                "a target speaks of the loss itself, and this fit measures the excess over the unpruned control: give "
+                f"control=<fit of law 'power' to the control's curve>, or {CONTROL} (the control's loss, held "
+                "constant).",
+                remedies=["control"],
+            )
+    frame = given_rows(
+        law, given, needed=needed, optional=[*held, *([str(base)] if held else [])], purpose=" to plan for"
+    )
+    if CONTROL in frame.columns:
+        baseline = next(v for v in law.variables if v.name == base)
+        check_column(frame, replace(baseline, name=CONTROL), law)
     return frame
 
 

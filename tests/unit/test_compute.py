@@ -166,9 +166,9 @@ def test_other_columns_are_given_by_name():
     once, often = (compute_optimal(constants(repeated, params), 1e22, epochs=n) for n in (1, 8))
     assert pytest.approx(compute_optimal(BESIROGLU_2024, 1e22).N, rel=1e-8) == once.N
     assert often.D > once.D
-    with pytest.raises(DataError, match="repeated needs epochs beside N and D; given: nothing"):
+    with pytest.raises(DataError, match="repeated needs epochs beside N and D: give epochs="):
         compute_optimal(constants(repeated, params), 1e22)
-    with pytest.raises(DataError, match="chinchilla takes nothing beside N and D; given: rho"):
+    with pytest.raises(DataError, match="chinchilla has no column 'rho' beside N and D"):
         compute_optimal(BESIROGLU_2024, 1e22, rho=0.5)
 
 

@@ -206,7 +206,7 @@ class TestLaws:
         ("ask", "says"),
         [
             (lambda f, d: crossover(f, d, N0=2e9, rho=0.5), "needs L0"),
-            (lambda f, d: crossover(f, d, N0=2e9, rho=0.5, L0=2.4, depth=3), "has a column 'depth'"),
+            (lambda f, d: crossover(f, d, N0=2e9, rho=0.5, L0=2.4, depth=3), "no column 'depth'"),
             (lambda f, d: crossover(f, d, N0=2e9, rho=50, L0=2.4), "divide percentages by 100"),
             (lambda f, d: crossover(f, d, N0=[1e9, 2e9], rho=0.5, L0=2.4), "give one number"),
             (lambda f, d: crossover(f, d, N0=2e9, rho=0.5, L0=2.4, range=(2e9, 1e9)), "the smaller first"),
