@@ -59,7 +59,7 @@ ax = p2law.plot.residuals(fit)
 # %% [markdown]
 # Most runs stay on one side of zero: what is left is a difference between runs, not noise between rows.
 #
-# ## The other baseline: a parent that moves
+# ## When post-training also improves the parent
 #
 # P² measures the excess over the parent's loss *before* post-training. But the post-training text also moves the
 # unpruned parent. These data have a control, the unpruned parent trained on the same text; `baseline="control"` puts

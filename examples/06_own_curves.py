@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Curves of your own
+# # Run your own pruning experiments
 #
 # From a text to a law: train a small model, prune it in three ways at two rates, post-train the children, fit. This
 # needs the extra `p2law[experiments]` and takes about a minute on one processor core; the same plan with other numbers

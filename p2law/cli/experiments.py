@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Act = Callable[[Namespace], int]
 """Carries out what the options say; its exit code."""
-ABOUT = "Make curves: prune and post-train models as a plan file says (needs p2law[experiments])."
+ABOUT = "Run pruning experiments: prune and post-train models as a plan file says (needs p2law[experiments])."
 EXAMPLES = """examples:
   p2law experiments text books/*.txt --tokenizer HuggingFaceTB/SmolLM2-135M --out text
   p2law experiments run plan.toml --dry-run
@@ -57,7 +57,7 @@ def _run(options: Namespace) -> int:
     if options.dry_run:
         study = make_study(plan, room=False)
         print(study.table().to_string(index=False))
-        print(f"\n{len(study.runs)} runs on {study.device}; times are reckoned, not measured.")
+        print(f"\n{len(study.runs)} runs on {study.device}; times are estimates.")
         if lacking := shortage(study, options.jobs):
             print(f"p2law: not on this machine: {lacking}", file=sys.stderr)
         return 0

@@ -1,6 +1,12 @@
-"""Make the curves a law is fitted to: prune a causal language model, post-train it, log its loss.
+"""Pruning experiments: prune a causal language model, post-train it, log the loss curves that a law is fitted to.
 
-Needs the extra ``p2law[experiments]``: torch, transformers, safetensors. Importing this package loads none of them. May
+Needs the extra ``p2law[experiments]``: torch, transformers, safetensors, pydantic. Importing this package loads none of
+them. It imports ``schedules``, ``data`` and ``errors``, never ``fitting`` or what is above it.
+
+A plan file (``plan``, checked by ``entries``) becomes runs (``runs``) and a study that can be carried out (``study``);
+``sweep`` carries it out, one ``recipe`` a run (``train``), and leaves tables (``table``). ``rates`` tries learning rates.
+``documents``, ``tokenize``, ``text`` and ``batches`` make token files and read them; ``parents`` builds and loads models
+of an ``architecture``; ``prune`` holds the pruning methods; ``runtime`` is what training runs on. May
 import ``fitting`` and the rooms below it; not ``plan`` or ``validate``. No other room but ``cli`` imports it.
 
 >>> from p2law.experiments.architecture import ModelShape
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from . import train as train
 
 _LAZY = ("documents", "parents", "plan", "prune", "study", "sweep", "text", "tokenize", "train")
-"""Modules loaded when first asked for, since they need torch."""
+"""Modules that need torch are loaded on first access."""
 
 
 _renamed = renamed_names(__name__, Architecture="ModelShape")

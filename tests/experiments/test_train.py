@@ -170,7 +170,7 @@ def test_slow_steps_are_kept_more_often_than_the_plan_asks(tmp_path, monkeypatch
         return False
 
     monkeypatch.setattr(checkpoint, "save", slow)
-    monkeypatch.setattr("p2law.experiments.state.monotonic", lambda: now[0])
+    monkeypatch.setattr("p2law.experiments.train.monotonic", lambda: now[0])
     run(model(), folder=tmp_path, checkpoint_every=1000, stop=stop)
     assert steps == kept
 
