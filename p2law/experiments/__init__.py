@@ -3,10 +3,10 @@
 Needs the extra ``p2law[experiments]``: torch, transformers, safetensors, pydantic. Importing this package loads none of
 them. May import ``fitting`` and the rooms below it; not ``plan`` or ``validate``. No other room but ``cli`` imports it.
 
-A plan file (``plan``, checked by ``entries``) becomes runs (``runs``) and a ``study``. ``sweep`` carries it out, each run
-by ``train`` and a ``recipe``, and writes tables (``table``); ``rates`` tries learning rates. ``documents``, ``tokenize``,
-``text`` and ``batches`` make and read token files, ``parents`` builds and loads models of an ``architecture``, ``prune``
-holds the pruning methods, ``runtime`` is what training runs on.
+A plan file (``plan``, checked by ``entries``) becomes runs (``runs``) and a ``study``. ``sweep`` carries it out, each
+run by ``train`` and a ``recipe``, and writes tables (``table``); ``rates`` tries learning rates. ``documents``,
+``tokenize``, ``text`` and ``batches`` make and read token files, ``parents`` builds and loads models of an
+``architecture``, ``prune`` holds the pruning methods, ``runtime`` is what training runs on.
 
 >>> from p2law.experiments.architecture import ModelShape
 >>> shape = ModelShape("llama", layers=4, hidden=64, ffn=176, heads=8, kv_heads=4, head_dim=8, vocabulary=257)

@@ -53,7 +53,7 @@ class Run:
         """Everything the outcome depends on, as plain values; not where a parent's files lie."""
         facts = asdict(replace(self, parent=replace(self.parent, model=None)))
         del facts["parent"]["seeds"]  # which other runs there are does not matter
-        facts["cell"], facts["growth"] = facts.pop("prune"), facts.pop("sparse")  # as sweeps begun long ago have them
+        facts["cell"], facts["growth"] = facts.pop("prune"), facts.pop("sparse")  # their names in run.json
         return facts
 
 

@@ -209,7 +209,8 @@ def shortage(study: Study, jobs: int = 1) -> str:
     costs = {run.name: study.cost(run) for run in left}
     kept = sum(4 * run.shape.total for run in left if study.keeps(run))
     needed = kept + sum(sorted((cost.disk for cost in costs.values()), reverse=True)[:jobs])
-    there = shutil.disk_usage(_existing(study.plan.out)).free
+    folder = study.plan.out.absolute()
+    there = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.is_dir())).free
     if needed > there:
         return (
             f"the sweep may fill {needed / 2**30:.3g} GiB under {study.plan.out}, there are {there / 2**30:.3g}: make "
@@ -229,10 +230,6 @@ def _memory_shortage(study: Study, costs: dict[str, RunCost], jobs: int) -> str:
         f"GiB of memory, the device has {room / 2**30:.3g}: {'start fewer jobs, ' if together > 1 else ''}lower "
         "micro_batch, set recompute = true, or start several processes with torchrun."
     )
-
-
-def _existing(path: Path) -> Path:
-    return next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
 
 
 __getattr__ = renamed_names(__name__, Estimate="RunCost")

@@ -76,7 +76,7 @@ def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
         "family": study.plan.family,
         "size": run.parent.name,
         "method": _method(run),
-        "rate_target": _rate(run),
+        "rate_target": float(run.sparse.schedule.sparsity) if run.sparse else run.prune.rate if run.prune else 0.0,
         "rho": 1 - facts["N"] / parent.body,
         "rho_total": 1 - facts["N_total"] / parent.total,
         "N0": parent.body,
@@ -101,12 +101,6 @@ def _method(run: Run) -> str:
     if how is None:
         return run.kind
     return how.label if run.kind == "pruned" else f"{run.kind}-{how.label}"
-
-
-def _rate(run: Run) -> float:
-    if run.sparse:
-        return float(run.sparse.schedule.sparsity)
-    return run.prune.rate if run.prune else 0.0
 
 
 def _planned(run: Run) -> float:

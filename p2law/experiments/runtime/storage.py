@@ -126,7 +126,13 @@ def waiting(path: Path) -> Iterator[None]:
 def holding(path: Path) -> Iterator[bool]:
     """Whether the lock was free and is now ours."""
     with _opened(path) as handle:
-        yield _try(handle)
+        if fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+                return
+        yield True
 
 
 @contextmanager
@@ -136,13 +142,3 @@ def _opened(path: Path) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)  # which lets go of the lock
-
-
-def _try(handle: int) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
