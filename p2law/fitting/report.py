@@ -1,6 +1,7 @@
 """A fit as text and as HTML: values rounded by their error, validity impossible to miss."""
 
 from html import escape
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ from .diagnostics import at_bounds
 from .fitted import FittedLaw
 from .objective import describe
 from .uncertainty.intervals import domain
+
+Treatment = Literal["free", "fixed", "held", "at its bound", "tied"]
 
 
 def round_by_error(value: float, error: float) -> tuple[str, str]:
@@ -40,28 +43,28 @@ def round_by_error(value: float, error: float) -> tuple[str, str]:
     return f"{value:.{max(significant - 1, 0)}e}", f"{error:.{digits - 1}e}"
 
 
+def treatments(fit: FittedLaw) -> dict[str, Treatment]:
+    """How each constant was treated, by name."""
+    in_root = at_bounds(fit.root.problem(), fit.root.params)
+    out: dict[str, Treatment] = dict.fromkeys((p.name for p in fit.law.parameters), "free")
+    out |= {name: "tied" for group in fit.options.tied for name in group}
+    out |= {name: "at its bound" for name, joint in fit.names.items() if joint in in_root}
+    out |= dict.fromkeys(fit.options.held, "held")
+    out |= dict.fromkeys(fit.options.fixed, "fixed")
+    return out
+
+
 def parameters(fit: FittedLaw) -> pd.DataFrame:
     """Constants as a table indexed by name: value, standard_error, treatment."""
-    errors = fit.standard_errors
-    tied = {name: group for group in fit.options.tied for name in group}
-    in_root = at_bounds(fit.root.problem(), fit.root.params)
-    pressed = [name for name, joint in fit.names.items() if joint in in_root]
-
-    def treatment(name: str) -> str:
-        if name in fit.options.fixed:
-            return "fixed"
-        if name in fit.options.held:
-            return "held: not determined"
-        if name in pressed:
-            return "at its bound"
-        return f"tied: {' = '.join(tied[name])}" if name in tied else "free"
-
+    errors, treated = fit.standard_errors, treatments(fit)
+    tied = {name: f"tied: {' = '.join(group)}" for group in fit.options.tied for name in group}
+    words = {"held": "held: not determined"}
     names = [p.name for p in fit.law.parameters]
     return pd.DataFrame(
         {
             "value": [fit.params[n] for n in names],
             "standard_error": [errors[n] for n in names],
-            "treatment": [treatment(n) for n in names],
+            "treatment": [tied[n] if treated[n] == "tied" else words.get(treated[n], treated[n]) for n in names],
         },
         index=pd.Index(names, name="parameter"),
     )
@@ -119,7 +122,7 @@ def worst_runs(fit: FittedLaw) -> list[str]:
     if fit.run_count == fit.n or fit.run_count < 2:
         return []
     worst = fit.by_run().head(3)
-    return [f"{run}: rmse {row['rmse']:.3g}, bias {row['bias']:+.3g}" for run, row in worst.iterrows()]
+    return [f"{run}: RMSE {row['rmse']:.3g}, bias {row['bias']:+.3g}" for run, row in worst.iterrows()]
 
 
 def text(fit: FittedLaw) -> str:
@@ -135,7 +138,7 @@ def text(fit: FittedLaw) -> str:
         lines.append(f"  {name!s:<{width}}  {value:>14} ± {error}{note}")
     lines += ["", "quality"] + [f"  {name}: {value}" for name, value in quality(fit)]
     worst = worst_runs(fit)
-    lines += ["", "worst runs"] + [f"  {line}" for line in worst] if worst else []
+    lines += ["", "worst runs (bias: measured − fitted)"] + [f"  {line}" for line in worst] if worst else []
     lines += ["", "WARNINGS"] + [f"  * {sentence}" for sentence in fit.warnings] if fit.warnings else []
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ from matplotlib.typing import ColorType
 
 from ..errors import DataError, renamed_arguments
 from ..fitting.fitted import require_fit
+from ..fitting.report import treatments
 from . import _style as style
 from ._view import MARKERS, Line, View, lines, view
 
@@ -262,8 +263,8 @@ def parameters(fit: "Fit", ax: Axes | None = None, *, level: float = 0.95, legen
     ax.plot(np.zeros(len(names)), range(len(names)), "D", color=style.foreground(ax), markersize=3.5, zorder=3)
     ax.set_yticks(range(len(names)), [f"{name} = {fit.params[name]:.4g}" for name in names])
     for place in np.flatnonzero(~known).tolist():
-        word = fit.to_frame()["treatment"].iloc[place].split(":")[0]
-        style.annotate(ax, "no interval" if word == "free" else f"{word}, no interval", (0.0, place), 5)
+        treated = treatments(fit)[names[place]]
+        style.annotate(ax, "no interval" if treated == "free" else f"{treated}, no interval", (0.0, place), 5)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(-1.1 * reach, 1.1 * reach)
     ax.set_xlabel("distance from the estimate / its size")
