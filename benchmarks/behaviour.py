@@ -1,6 +1,6 @@
 """What users get, recorded: numbers that must not change when the code is rearranged, and words that may.
 
-    python benchmarks/behaviour.py OUT.json            record (about a minute)
+    python benchmarks/behaviour.py OUT.json            record (one to three minutes)
     python benchmarks/behaviour.py OLD.json NEW.json   compare; exits 1 if a number or an entry differs
 
 Public names only. The entries are in behaviour_entries.py and behaviour_shell.py; those that need the tables of
@@ -49,6 +49,9 @@ def flat(value: Any, key: str = "") -> Iterable[tuple[str, Any]]:
         plain = numeric(value)
         if plain is not None:
             yield key, plain
+        elif len(value) and all(isinstance(part, str) for part in value):
+            yield f"{key}/count", float(len(value))
+            yield key, "\n".join(value)
         else:
             yield f"{key}/count", float(len(value))
             yield from flat(dict(enumerate(value)), key)
@@ -171,7 +174,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> l
         if not same.all():
             worst = np.unravel_index(np.argmax(np.where(same, -1.0, np.nan_to_num(apart, nan=np.inf))), before.shape)
             many = f"{int((~same).sum())} of {before.size} values, the worst " if before.size > 1 else ""
-            lines.append(f"{where} {key}: {many}{before[worst]!r} -> {after[worst]!r} (relative {apart[worst]:.1e})")
+            far = f" (relative {apart[worst]:.1e})" if np.isfinite(apart[worst]) else ""
+            lines.append(f"{where} {key}: {many}{float(before[worst])!r} -> {float(after[worst])!r}{far}")
     return lines
 
 

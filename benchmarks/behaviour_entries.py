@@ -155,17 +155,18 @@ def one_fit(name: str) -> Entry:
 ENTRIES |= {f"fit {name}": one_fit(name) for name in FITS}
 
 
-VERSIONS = ("p2law", "python", "jax", "numpy", "scipy", "pandas", "versions")
+LEFT_OUT = ("p2law", "python", "jax", "numpy", "scipy", "pandas", "versions", "gradient")
+"""Of saved records: who wrote them, and the gradient at the optimum, which is rounding."""
 
 
 def saved(text: str) -> dict[str, Any]:
-    """A saved record without the versions that wrote it; hashes as numbers."""
+    """A saved record, hashes as numbers."""
     return plain(json.loads(text))
 
 
 def plain(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {name: part for name, part in value.items() if name not in VERSIONS}
+        kept = {name: part for name, part in value.items() if name not in LEFT_OUT}
         return {n: fingerprint(part) if n.endswith("sha256") else plain(part) for n, part in kept.items()}
     return value
 
