@@ -1,10 +1,11 @@
 """What users get, recorded: numbers that must not change when the code is rearranged, and words that may.
 
-    python benchmarks/behaviour.py OUT.json            record (one to three minutes)
+    python benchmarks/behaviour.py OUT.json            record (70 s of one processor)
     python benchmarks/behaviour.py OLD.json NEW.json   compare; exits 1 if a number or an entry differs
 
-Public names only. The entries are in behaviour_entries.py and behaviour_shell.py; those that need the tables of
-../shared/data are left out where these are absent, on both sides of a comparison then.
+Public names only, of the checkout that this file is in. The entries are in behaviour_entries.py (fits, intervals),
+behaviour_plans.py and behaviour_shell.py (pictures, command line); those that need the tables of ../shared/data are
+left out where these are absent.
 """
 
 import json
