@@ -36,7 +36,7 @@ def test_a_group_answers_as_a_fit(saved, capsys, group):
     expected = p2law.Joint.from_json(saved).of(group).predict(**at)
     assert capsys.readouterr().out.startswith(f"{expected:.6g} nats/token")
     assert main(["plan", "tokens", f"{saved}:{group}", "--remaining", "0.02", "--at", "N0=27M,rho=0.5"]) == 0
-    assert "Tokens until 0.02 nats" in capsys.readouterr().out
+    assert "Tokens until ≤ 0.02 nats" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
