@@ -27,7 +27,7 @@ print(fit.status)
 # ## Intervals
 #
 # Checkpoints of one run are not independent, so errors are counted by run. Constants of a law fitted to four sizes may
-# have no limits worth the name; the loss predicted inside the data is known all the same, to 0.015 nats here. `"mean"`
+# are effectively unbounded; the loss predicted inside the data is well determined, to 0.015 nats here. `"mean"`
 # is the law itself, `"new"` a single run, which differs from the law as the fitted runs do.
 
 # %%
