@@ -20,7 +20,7 @@ from .fitted import FittedLaw, loss_at, require_fit
 
 COMPUTE = "C"
 """What size times tokens is called where it lies outside: FLOPs, up to a factor."""
-FAR = 1.01
+EXTRAPOLATION_FACTOR = 1.01
 """From this factor outside the fitted range on an answer says so: realised values scatter around their targets."""
 
 
@@ -142,13 +142,13 @@ def outside(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> dict[str, np.nd
     size, tokens = fit.law.variable("size"), fit.law.variable("tokens")
     if size and tokens and COMPUTE not in out:  # a law may have a column of this name
         factor = _factor(fitted[size] * fitted[tokens], values[size] * values[tokens])
-        out[COMPUTE] = np.where(factor > FAR * out[size] * out[tokens], factor, 1.0)
+        out[COMPUTE] = np.where(factor > EXTRAPOLATION_FACTOR * out[size] * out[tokens], factor, 1.0)
     return out
 
 
 def describe_outside(factors: Mapping[str, float]) -> str:
     """Which columns lie outside, e.g. ``N0 2.2× and D 3× outside the fitted range``; empty if none does."""
-    far = [f"{name} {factor:.3g}×" for name, factor in factors.items() if factor > FAR]
+    far = [f"{name} {factor:.3g}×" for name, factor in factors.items() if factor > EXTRAPOLATION_FACTOR]
     return f"{in_words(far)} outside the fitted range" if far else ""
 
 
@@ -168,7 +168,7 @@ def unsupported(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.any(away, axis=0) if away else np.zeros(len(next(iter(values.values()))), dtype=bool)
 
 
-def opened(where: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def unbounded(where: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The ends of intervals, infinite where nothing is known."""
     return np.where(where, -np.inf, lower), np.where(where, np.inf, upper)
 
@@ -194,7 +194,7 @@ def warn_outside(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> None:
     parts = []
     for name, factor in outside(fit, values).items():
         worst = int(np.argmax(factor))
-        if factor[worst] > FAR:
+        if factor[worst] > EXTRAPOLATION_FACTOR:
             label, fitted, asked = _ranged(fit, name, values)
             edge, side = (
                 (fitted.max(), "the largest") if asked[worst] > fitted.max() else (fitted.min(), "below the least")

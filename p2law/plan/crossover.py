@@ -15,7 +15,7 @@ import pandas as pd
 from ..data.answer import Copied, Record, Report
 from ..data.quantities import format_quantity
 from ..errors import FitError, renamed_arguments, renamed_attribute
-from ..fitting.prediction import describe_outside, opened
+from ..fitting.prediction import describe_outside, unbounded
 from ..fitting.source import ParamsOf, estimate_from, fitted_params
 from .cost import Architecture, CostModel, Parent, ParentCost, cost_model
 from .curve import LossCurve, loss_curves, token_range
@@ -179,7 +179,7 @@ def crossover(
 
     found = estimate_from(differences, (*first.sources, *second.sources), level=level, method=method)
     lost = pair.unsupported(tokens)
-    lower, upper = opened(np.append(lost, lost.any()), found.lower, found.upper)
+    lower, upper = unbounded(np.append(lost, lost.any()), found.lower, found.upper)
     table = pd.DataFrame(
         {
             "tokens": tokens,

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..data.arguments import array
 from ..errors import DataError, FitError
-from ..fitting.prediction import FAR, given_rows, refuse_unknown
+from ..fitting.prediction import EXTRAPOLATION_FACTOR, given_rows, refuse_unknown
 from ..fitting.source import ParamsOf, Source, as_source, fitted_params
 from ..laws import Law
 from ..laws.precision import float64
@@ -142,7 +142,7 @@ class LossCurve:
     def outside(self, tokens: Any) -> dict[str, float]:
         """Largest factor by which each column lies outside the fitted range, for those that do."""
         factors = self.source.outside(self._point(tokens))
-        return {name: float(factor.max()) for name, factor in factors.items() if factor.max() > FAR}
+        return {name: float(factor.max()) for name, factor in factors.items() if factor.max() > EXTRAPOLATION_FACTOR}
 
     def _point(self, tokens: Any) -> dict[str, np.ndarray]:
         """The law's columns at these tokens, (points,) each: of a single model, or one point per model.

@@ -220,14 +220,14 @@ def _forecast(
     found = estimate(loss, *([fit] if below is None else [fit, below]), level=level, method=method)
     if below is not None:
         columns[base] = loss_at(below, under)
-    apart = [new_run_spread(fit, columns).reach(level)]
+    apart = [new_run_spread(fit, columns).half_width(level)]
     if below is not None and fit.baseline == "fixed":  # the parent, too, is a run of its own
-        apart.append(new_run_spread(below, under).reach(level))
+        apart.append(new_run_spread(below, under).half_width(level))
     open_ = unsupported(fit, columns)
     if below is not None:
         open_ = open_ | unsupported(below, under)
     value = found.value
-    below_it, above = (np.where(open_, np.inf, reach) for reach in (value - found.lower, found.upper - value))
+    below_it, above = (np.where(open_, np.inf, half) for half in (value - found.lower, found.upper - value))
     table = frame.assign(
         **{name: column for name, column in columns.items() if name == base},
         loss=value,

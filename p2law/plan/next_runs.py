@@ -20,7 +20,7 @@ from ..data.observations import Table, as_frame, check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, renamed_attribute
 from ..fitting.fitted import FittedLaw, require_fit
-from ..fitting.solver.quantiles import t_reach
+from ..fitting.solver.quantiles import t_half_width
 from .intervals import trained_params
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def next_runs(
     The width now is that of ``fit.predict_interval`` (the law itself, ``kind="mean"``); each candidate is expected to
     shrink it as it shrinks the Gaussian's. How far a single new run may lie from the law is not reduced by any run.
     """
-    from ..fitting.uncertainty.design import updated
+    from ..fitting.uncertainty.design import posterior_covariance
 
     check_level(level)
     require_fit("fit", fit)
@@ -234,7 +234,7 @@ def next_runs(
     known = _Known.of(fit)
     gradient, now = _forecast(fit, known, target, level)
     rows = [(known.gradient(run.columns), known.noise(run.columns)) for run in runs]
-    scale = 2 * float(t_reach(fit.run_count - 1, level))  # where the fit itself can give no interval
+    scale = 2 * float(t_half_width(fit.run_count - 1, level))  # where the fit itself can give no interval
     if np.isfinite(now):
         scale = now / _spread(known.covariance, gradient)
 
@@ -242,7 +242,7 @@ def next_runs(
         return scale * _spread(covariance, gradient)
 
     def after(covariance: np.ndarray, i: int) -> np.ndarray:
-        return updated(covariance, *rows[i])
+        return posterior_covariance(covariance, *rows[i])
 
     alone = np.array([width(after(known.covariance, i)) for i in range(len(runs))])
     costs = [run.cost for run in runs]
@@ -270,10 +270,10 @@ class _Known:
 
     @classmethod
     def of(cls, fit: "Fit") -> "_Known":
-        from ..fitting.uncertainty.design import scaled
+        from ..fitting.uncertainty.design import scaled_covariance
 
         root = fit.root
-        raw = scaled(root).raw
+        raw = scaled_covariance(root).raw
         effect = root.run_effect if root.has_run_effect else None
         prior = cls(root, raw, effect, np.eye(raw.shape[1]))
         information = np.eye(raw.shape[1])

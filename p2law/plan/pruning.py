@@ -11,7 +11,7 @@ from ..data.answer import Copied, Record, Report
 from ..data.arguments import mapping, number, plain
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, renamed_arguments
-from ..fitting.prediction import describe_outside, opened, refuse_unknown
+from ..fitting.prediction import describe_outside, refuse_unknown, unbounded
 from ..fitting.source import ParamsOf, Source, as_source, estimate_from
 from .cost import Architecture, Parent, ParentCost, cost_model
 from .curve import LossCurve, loss_curve
@@ -207,7 +207,7 @@ def _ranked(ways: list[_Way], level: float, method: Any) -> pd.DataFrame:
         sources = [source for curve, _ in curves for source in curve.sources]
         found = estimate_from(compared, sources, level=level, method=method)
         for k, names in enumerate((_COLUMNS[4:7], _COLUMNS[7:])):
-            ends = opened(lost, found.lower[:, k], found.upper[:, k])
+            ends = unbounded(lost, found.lower[:, k], found.upper[:, k])
             table.loc[where, names] = np.stack([found.value[:, k], *ends], axis=1)
     last = np.zeros(len(table), dtype=bool)
     last[where] = lost

@@ -15,7 +15,7 @@ from ..data.observations import Table, as_frame
 from ..data.quantities import format_probability, format_quantity
 from ..errors import DataError, FitError
 from ..fitting.fitted import require_fit
-from ..fitting.solver.quantiles import t_quantile, t_reach
+from ..fitting.solver.quantiles import t_half_width, t_quantile
 from ..fitting.uncertainty.forecast import Forecast
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class StopPlan(Record):
     def gain_interval(self) -> tuple[float, float]:
         """Interval of the gain."""
         gap, spread = self.ahead.gap()
-        reach = float(t_reach(self.ahead.dof, self.level) * spread[0])
-        return float(gap[0]) - reach, float(gap[0]) + reach
+        half_width = float(t_half_width(self.ahead.dof, self.level) * spread[0])
+        return float(gap[0]) - half_width, float(gap[0]) + half_width
 
     @property
     def probability(self) -> float:
@@ -208,11 +208,11 @@ def _one_run(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _alone(seen: pd.DataFrame, ahead: np.ndarray) -> Forecast:
-    from ..fitting.uncertainty.forecast import one_run, thinned
+    from ..fitting.uncertainty.forecast import binned, one_run
 
     if len(seen) < LEAST_ROWS:
         raise DataError(f"{len(seen)} checkpoints: a curve's own power law needs {LEAST_ROWS}; log more, or give fit=.")
-    mean, covariance, dof = one_run(*thinned(*seen.to_numpy(dtype=float).T), ahead)
+    mean, covariance, dof = one_run(*binned(*seen.to_numpy(dtype=float).T), ahead)
     return Forecast(ahead, mean, covariance, dof)
 
 

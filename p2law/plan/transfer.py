@@ -15,7 +15,7 @@ import pandas as pd
 from ..data.answer import Copied, Record, Report
 from ..data.arguments import positives
 from ..data.quantities import format_quantity
-from ..fitting.prediction import opened
+from ..fitting.prediction import unbounded
 from ..fitting.source import ParamsOf, estimate_from
 from .cost import Parent
 from .crossover import curve_outside, indistinguishable, roots
@@ -93,7 +93,7 @@ def effective_tokens(
 
     found = estimate_from(gaps, (*first.sources, *second.sources), level=level, method=method)
     lost = first.unsupported(asked)[:, None] | second.unsupported(grids)
-    lower, upper = opened(lost, found.lower, found.upper)
+    lower, upper = unbounded(lost, found.lower, found.upper)
     each = zip(asked.tolist(), grids, found.value, lower, upper, strict=True)
     table = pd.DataFrame([_row(first, second, *row) for row in each])
     extrapolated = table.pop("extrapolated").to_numpy()

@@ -13,7 +13,7 @@ from matplotlib.typing import ColorType
 from ..data.arguments import positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
-from ..fitting.prediction import FAR
+from ..fitting.prediction import EXTRAPOLATION_FACTOR
 from ..fitting.source import Source, as_source
 from ..plan.compute import compute_optimal
 from ..plan.crossover import indistinguishable
@@ -93,7 +93,10 @@ def isoflop(
 def _inside(origin: Source, size: np.ndarray, tokens: np.ndarray, at: Mapping[str, Any]) -> np.ndarray:
     """Where all lies inside the fitted range, (points,); everywhere for constants, whose range is not known."""
     factors = origin.outside(surface(origin, at).columns(size, tokens))
-    return np.all([np.ones(size.shape), *(np.broadcast_to(f <= FAR, size.shape) for f in factors.values())], axis=0)
+    return np.all(
+        [np.ones(size.shape), *(np.broadcast_to(f <= EXTRAPOLATION_FACTOR, size.shape) for f in factors.values())],
+        axis=0,
+    )
 
 
 def _draw_runs(ax: Axes, origin: Source, budgets: np.ndarray, colours: Sequence[ColorType], near: float) -> None:

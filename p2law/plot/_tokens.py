@@ -15,7 +15,7 @@ from matplotlib.typing import ColorType
 from ..data.columns import require
 from ..data.quantities import format_probability, format_quantity
 from ..errors import FitError
-from ..fitting.prediction import FAR
+from ..fitting.prediction import EXTRAPOLATION_FACTOR
 from ..plan.criteria import Price
 from ..plan.tokens import ANSWERS, TokenPlan, optimal_tokens
 from . import _style as style
@@ -72,7 +72,7 @@ def tokens(
     ax = style.axes_of(ax)
     table, curve, single = plan.table, plan.curve, len(plan.table) == 1
     x, measured = _range(plan)
-    inside = (x >= measured[0] / FAR) & (x <= measured[1] * FAR)
+    inside = (x >= measured[0] / EXTRAPOLATION_FACTOR) & (x <= measured[1] * EXTRAPOLATION_FACTOR)
     known = bool(table["loss"].notna().any())
     base = 0.0 if known or plan.source.law.variable("loss") is None else 1.0  # the placeholder for an unknown parent
     losses = curve.loss(np.broadcast_to(x, (len(plan.table), len(x)))) - base
@@ -222,7 +222,7 @@ def extrapolation(
     style.check(plan, "Extrapolation", "p2law.extrapolate")
     ax = style.axes_of(ax)
     table, name, outside = plan.table, plan.tokens, plan.outside
-    inside = (pd.DataFrame(outside) <= FAR).all(axis=1)
+    inside = (pd.DataFrame(outside) <= EXTRAPOLATION_FACTOR).all(axis=1)
     models = [rows for _, rows in table.groupby(list(plan.models), sort=False)] if plan.models else [table]
     if len(models) > MOST:
         raise FitError(f"{len(models)} models are too many to tell apart: draw {MOST} at most.")
@@ -242,7 +242,9 @@ def extrapolation(
         key.append(Line2D([], [], label="measured", **_dots(ax)))
     style.format_axis(ax.xaxis, f"{name} (tokens)")
     ax.set_ylabel(style.LOSS)
-    far = ", ".join(f"{name} ×{factors.max():.3g}" for name, factors in outside.items() if factors.max() > FAR)
+    far = ", ".join(
+        f"{name} ×{factors.max():.3g}" for name, factors in outside.items() if factors.max() > EXTRAPOLATION_FACTOR
+    )
     beyond = f"; dashed: beyond the fitted range: {far}" if far else ""
     title = f"{plan.fit.law.title}, {plan.baseline}, {100 * plan.level:g} %{beyond}"
     handles = [*ax.get_legend_handles_labels()[0], *key]

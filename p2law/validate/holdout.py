@@ -15,7 +15,7 @@ from ..data.observations import Observations, Table, observe
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, P2LawError, renamed_attribute
 from ..fitting.fit import fit_law
-from ..fitting.prediction import FAR, outside
+from ..fitting.prediction import EXTRAPOLATION_FACTOR, outside
 from ..fitting.result import Fit
 from ..fitting.uncertainty.intervals import predictions
 from ..laws import Law, get
@@ -274,7 +274,11 @@ def _setting(result: Holdout) -> list[str]:
     label = result.folds[0].label if len(result.folds) == 1 else f"{len(result.folds)} splits"
     worst = int(np.argmax(own["outside"]))
     far, name = float(own["outside"].iloc[worst]), own["outside_in"].iloc[worst]
-    where = f"up to {far:.3g}× beyond the fitted range of {name}" if far > FAR else "all inside the fitted range"
+    where = (
+        f"up to {far:.3g}× beyond the fitted range of {name}"
+        if far > EXTRAPOLATION_FACTOR
+        else "all inside the fitted range"
+    )
     out = [f"{len(own)} rows{runs} held out ({label}), {where}."]
     if result.baseline == "control":
         out.append("The control's loss at the held-out tokens is taken as known.")

@@ -7,7 +7,7 @@ from matplotlib import pyplot
 from scipy.special import stdtrit
 
 import p2law
-from p2law.fitting.uncertainty.forecast import BINS, one_run, thinned
+from p2law.fitting.uncertainty.forecast import BINS, binned, one_run
 from p2law.plan.stop import stop_rule
 from p2law.plot._tokens import stop as plot_stop
 
@@ -120,7 +120,7 @@ def test_the_control_may_be_a_fit(width_fits, begun):
 
 
 def test_dense_logs_are_averaged():
-    tokens, loss = thinned(*curve(np.geomspace(1e6, 2e7, 5000), 0.02).to_numpy().T)
+    tokens, loss = binned(*curve(np.geomspace(1e6, 2e7, 5000), 0.02).to_numpy().T)
     assert len(tokens) <= BINS
     assert np.std(loss - 2.5 - 40 * tokens**-0.35) < 0.004
     plan = stop_rule(curve(np.geomspace(1e6, 2e7, 5000), 0.02), tokens=1e8, eps=0.01)

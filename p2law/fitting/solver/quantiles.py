@@ -14,7 +14,7 @@ def t_quantile(dof: Any, share: Any) -> Any:
     return stdtrit(dof, share)
 
 
-def t_reach(dof: Any, level: float) -> Any:
+def t_half_width(dof: Any, level: float) -> Any:
     """Half-width of an interval in standard errors; one degree of freedom is granted at least."""
     return t_quantile(np.maximum(dof, LEAST_DOF), 0.5 + level / 2)
 

@@ -20,7 +20,7 @@ from .intervals import new_run_spread
 
 
 @dataclass(frozen=True)
-class Scaled:
+class ScaledCovariance:
     """Independent directions of the free coordinates and the error of each."""
 
     names: tuple[str, ...]
@@ -44,7 +44,7 @@ class Scaled:
         return loss_gradient(fit, columns) @ self.raw
 
 
-def scaled(fit: FittedLaw) -> Scaled:
+def scaled_covariance(fit: FittedLaw) -> ScaledCovariance:
     """The local uncertainty of a fit in scaled coordinates."""
     problem, covariance = fit.problem(), fit.covariance
     batch = Batch(problem)
@@ -60,7 +60,7 @@ def scaled(fit: FittedLaw) -> Scaled:
     _, errors, turned = np.linalg.svd(triangle, full_matrices=True)
     errors = np.pad(errors, (0, len(turned) - len(errors)))[::-1]
     names = tuple(" = ".join(problem.layout.owners(i)) for i in np.flatnonzero(free).tolist())
-    return Scaled(
+    return ScaledCovariance(
         names,
         raw,
         np.concatenate([kept @ turned.T[:, ::-1], lost], axis=1),
@@ -77,7 +77,7 @@ LARGER = (2.0, 4.0)
 """Candidate sizes beyond the largest fitted one, as multiples of it."""
 
 
-def informative(fit: FittedLaw, local: Scaled) -> pd.DataFrame:
+def optimal_design(fit: FittedLaw, local: ScaledCovariance) -> pd.DataFrame:
     """Candidate runs, best first: the law's columns, ``tokens`` as their last checkpoint, and ``shrinks``.
 
     ``shrinks`` is the share by which the overall error of the constants falls (root of the summed variances in scaled
@@ -95,12 +95,12 @@ def informative(fit: FittedLaw, local: Scaled) -> pd.DataFrame:
     gradient = local.gradient(fit, columns).reshape(len(runs), -1, len(local.errors))
     noise = _noise(fit, columns, len(runs), curves)
     before, prior = np.trace(local.covariance), local.covariance
-    after = [np.trace(updated(prior, g, n)) for g, n in zip(gradient, noise, strict=True)]
+    after = [np.trace(posterior_covariance(prior, g, n)) for g, n in zip(gradient, noise, strict=True)]
     out = pd.DataFrame(candidates).assign(shrinks=1 - np.sqrt(np.array(after) / before))
     return out.sort_values("shrinks", ascending=False, ignore_index=True)
 
 
-def updated(prior: np.ndarray, gradient: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def posterior_covariance(prior: np.ndarray, gradient: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Covariance after rows with this gradient (rows, k) and noise covariance (rows, rows) have been measured."""
     noise = noise + 1e-12 * np.trace(noise) * np.eye(len(noise))
     shared = gradient @ prior

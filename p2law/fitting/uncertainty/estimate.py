@@ -14,7 +14,7 @@ from ...data.arguments import array, check_level
 from ...errors import FitError
 from ..fitted import FittedLaw, Quantity, by_root, require_fit
 from ..solver.covariance import LocalCovariance
-from .intervals import Method, Spread, draws_of, method_of, percentile, reached
+from .intervals import Method, Spread, draws_of, interval_ends, method_of, percentile
 
 
 def shifted(params: Mapping[str, float], direction: np.ndarray, step: float) -> dict[str, float]:
@@ -111,7 +111,7 @@ def estimate(
     chosen = method_of(method, *fits)
     error, dof = _local(quantity, fits, value, paired and chosen == "wald")
     if chosen == "wald":
-        ends, defined = reached(value, Spread(error, dof).reach(level), log=log), 1.0
+        ends, defined = interval_ends(value, Spread(error, dof).half_width(level), log=log), 1.0
     elif chosen == "bootstrap":
         ends, defined = _drawn(quantity, fits, value, dof, level, paired=paired, log=log)
     else:

@@ -17,7 +17,7 @@ from ...data.observations import Table, as_frame, check_column
 from ...errors import DataError
 from ..fitted import FittedLaw, loss_at, loss_gradient, points
 from ..prediction import prediction_columns, unsupported
-from ..solver.quantiles import t_reach, t_share
+from ..solver.quantiles import t_half_width, t_share
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,10 @@ class Forecast:
     def interval(self, level: float = 0.95) -> pd.DataFrame:
         """Columns tokens, loss, lower, upper."""
         check_level(level)
-        reach = t_reach(self.dof, level) * np.sqrt(np.diag(self.covariance))
-        reach = np.where(self.unsupported, np.inf, reach)
+        half_width = t_half_width(self.dof, level) * np.sqrt(np.diag(self.covariance))
+        half_width = np.where(self.unsupported, np.inf, half_width)
         return pd.DataFrame(
-            {"tokens": self.tokens, "loss": self.loss, "lower": self.loss - reach, "upper": self.loss + reach}
+            {"tokens": self.tokens, "loss": self.loss, "lower": self.loss - half_width, "upper": self.loss + half_width}
         )
 
     def gap(self, of: int = -1) -> tuple[np.ndarray, np.ndarray]:
@@ -201,7 +201,7 @@ def _possible(exponents: np.ndarray, at: np.ndarray, covariance: np.ndarray, dof
     return np.log(np.maximum(t_share(dof, np.stack(sides)), 1e-12)).sum(0)
 
 
-def thinned(tokens: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def binned(tokens: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A dense log averaged into bins of log tokens; a sparse one as it is. Tokens ascend."""
     if len(tokens) <= BINS:
         return tokens, loss

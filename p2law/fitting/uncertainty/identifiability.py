@@ -13,12 +13,12 @@ from ...errors import FitError
 from ..fitted import FittedLaw, loss_at, loss_gradient
 from ..prediction import prediction_columns
 from ..solver.search import OPEN
-from .design import Scaled, informative, scaled
+from .design import ScaledCovariance, optimal_design, scaled_covariance
 from .intervals import is_free, parameters, predictions, spread_of
 from .profile import profile_loss
 from .resampling import leave_one_run_out
 
-WELL = 0.1
+DETERMINED_SE = 0.1
 """Error of a combination, in units of its plausible range, up to which it is determined."""
 
 
@@ -62,11 +62,11 @@ def identifiability(fit: FittedLaw, *, level: float = 0.95, method: str = "profi
         raise FitError(
             "as many free parameters as rows: the fit is exact, and says nothing of what the data determine."
         )
-    local = scaled(fit)
+    local = scaled_covariance(fit)
     table = _judged(fit, parameters(fit, level=level, method=method))  # type: ignore[arg-type]
     combinations = _combinations(local)
     forecasts = _predictions(fit, level)
-    runs = informative(fit, local)
+    runs = optimal_design(fit, local)
     said = (*_levels(fit), *_unknown(table, combinations), _predicted(fit, table, forecasts), _next(fit, runs))
     return Identifiability(table, combinations, forecasts, runs, tuple(s for s in said if s))
 
@@ -97,12 +97,12 @@ def _judged(fit: FittedLaw, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(verdict=[verdict(row) for _, row in table.iterrows()])
 
 
-def _combinations(local: Scaled) -> pd.DataFrame:
+def _combinations(local: ScaledCovariance) -> pd.DataFrame:
     rows = []
     for direction, error in zip(local.directions.T, local.errors, strict=True):
         order = np.argsort(-np.abs(direction))
         part = ", ".join(f"{local.names[i]} {direction[i]:+.2f}" for i in order if abs(direction[i]) > 0.25)
-        verdict = "determined" if error <= WELL else "roughly" if error <= OPEN else "not determined"
+        verdict = "determined" if error <= DETERMINED_SE else "roughly" if error <= OPEN else "not determined"
         rows.append((error, part, verdict))
     return pd.DataFrame(rows, columns=pd.Index(["error", "of", "verdict"]))
 

@@ -16,9 +16,9 @@ from ...data.arguments import check_level
 from ...errors import FitError
 from ...laws import Parameter
 from ..fitted import FittedLaw, loss_at, loss_gradient, points
-from ..prediction import opened, unsupported
+from ..prediction import unbounded, unsupported
 from ..solver.covariance import LocalCovariance
-from ..solver.quantiles import LEAST_DOF, normal_quantile, normal_share, t_reach
+from ..solver.quantiles import LEAST_DOF, normal_quantile, normal_share, t_half_width
 from .resampling import leave_one_run_out
 
 Method = Literal["wald", "bootstrap", "bca", "profile"]
@@ -31,9 +31,9 @@ class Spread:
     error: np.ndarray
     dof: np.ndarray
 
-    def reach(self, level: float) -> np.ndarray:
+    def half_width(self, level: float) -> np.ndarray:
         """Half-width of the interval at this level."""
-        return t_reach(self.dof, level) * self.error
+        return t_half_width(self.dof, level) * self.error
 
 
 def spread_of(covariance: LocalCovariance, gradients: np.ndarray, *, bounded: bool = True) -> Spread:
@@ -78,20 +78,20 @@ def is_free(fit: FittedLaw, name: str) -> bool:
 def _wald(fit: FittedLaw, level: float) -> dict[str, tuple[float, float]]:
     spread = spread_of(fit.covariance, np.eye(len(fit.law.parameters)), bounded=False)
     out = {}
-    for parameter, reach in zip(fit.law.parameters, spread.reach(level), strict=True):
+    for parameter, half_width in zip(fit.law.parameters, spread.half_width(level), strict=True):
         value = fit.params[parameter.name]
         if is_free(fit, parameter.name):
-            ends = reached(np.array(value), reach, log=parameter.kind.lower >= 0 and value > 0)
+            ends = interval_ends(np.array(value), half_width, log=parameter.kind.lower >= 0 and value > 0)
             out[parameter.name] = _within(fit, parameter, *ends)
     return out
 
 
-def reached(value: np.ndarray, reach: np.ndarray, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
+def interval_ends(value: np.ndarray, half_width: np.ndarray, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
     """The ends of intervals from their half-widths; ``log``: on the logarithm, for positive quantities."""
     with np.errstate(all="ignore"):
         if not log:
-            return value - reach, value + reach
-        factor = np.exp(reach / value)
+            return value - half_width, value + half_width
+        factor = np.exp(half_width / value)
         return np.where(np.isfinite(factor), value / factor, 0.0), value * factor
 
 
@@ -158,7 +158,7 @@ def percentile(
     z = float(normal_quantile(0.5 + level / 2))
     ends = np.array([-z, z]) + bias
     shares = np.clip(normal_share(bias + ends / (1 - acceleration * ends)), 0.0, 1.0)
-    stretch = float(t_reach(dof, level)) / z
+    stretch = float(t_half_width(dof, level)) / z
     if not (np.isfinite(values).all() and np.isfinite(estimate)):
         # Infinite values (a target never met) cannot be stretched: ask for more extreme ones instead.
         shares = normal_share(np.clip(normal_quantile(shares), -40, 40) * stretch)
@@ -196,9 +196,9 @@ def predictions(
     loss = loss_at(fit, columns)
     lower, upper = _mean_interval(fit, columns, loss, level, chosen)
     if kind == "new":
-        extra = new_run_spread(fit, columns).reach(level)
+        extra = new_run_spread(fit, columns).half_width(level)
         lower, upper = loss - np.hypot(loss - lower, extra), loss + np.hypot(upper - loss, extra)
-    lower, upper = opened(unsupported(fit, columns), lower, upper)
+    lower, upper = unbounded(unsupported(fit, columns), lower, upper)
     return pd.DataFrame({"loss": loss, "lower": lower, "upper": upper})
 
 
@@ -216,10 +216,10 @@ def _mean_interval(
         return lower, upper
     spread = spread_of(fit.covariance, loss_gradient(fit, columns))
     if method == "wald":
-        reach = spread.reach(level)
-        return loss - reach, loss + reach
+        half_width = spread.half_width(level)
+        return loss - half_width, loss + half_width
     lost = np.isinf(spread.error)  # draws all start from the neutral values of a free direction
-    return opened(lost, *_drawn(fit, columns, loss, level, spread.dof))
+    return unbounded(lost, *_drawn(fit, columns, loss, level, spread.dof))
 
 
 def _drawn(

@@ -20,14 +20,14 @@ from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
 from ..solver.batch import Rest
 from ..solver.covariance import LocalCovariance, local_covariance, raw_jacobian
 from ..solver.problem import huber
-from ..solver.quantiles import t_reach
+from ..solver.quantiles import t_half_width
 from .resampling import stages
 
 STEPS = np.array([0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0, 9.0])
 """Where the profile is taken, in local half-widths on each side."""
 
 SATURATED = "as many free parameters as rows: the fit is exact and nothing is left to judge its errors by."
-TOGETHER = 4
+POINTS_PER_START = 4
 """Points tried from the same start before going on from the last of them."""
 
 
@@ -152,11 +152,13 @@ class _Setting:
         )
 
     def half_width(self, gradient: np.ndarray, level: float) -> float:
-        return float(t_reach(self.covariance.dof(gradient), level) * np.sqrt(self.covariance.variance(gradient)))
+        return float(t_half_width(self.covariance.dof(gradient), level) * np.sqrt(self.covariance.variance(gradient)))
 
     def threshold(self, gradient: np.ndarray, level: float) -> float:
         """Rise of the objective at the edge: t²/2 times the sandwich variance over the plain one."""
-        return float(0.5 * t_reach(self.covariance.dof(gradient), level) ** 2 * self.covariance.inflation(gradient))
+        return float(
+            0.5 * t_half_width(self.covariance.dof(gradient), level) ** 2 * self.covariance.inflation(gradient)
+        )
 
     def along(self, gradient: np.ndarray, here: np.ndarray) -> np.ndarray:
         """Direction in which the coordinates move as the quantity is moved, per unit of it, to first order."""
@@ -267,7 +269,7 @@ def _crossing(estimate: float, values: np.ndarray, rise: np.ndarray, threshold: 
 
 
 def _chunks(values: np.ndarray) -> list[np.ndarray]:
-    return [values[i : i + TOGETHER] for i in range(0, len(values), TOGETHER)]
+    return [values[i : i + POINTS_PER_START] for i in range(0, len(values), POINTS_PER_START)]
 
 
 def _raw(problem: Problem, z: np.ndarray, frame: Frame) -> np.ndarray:
