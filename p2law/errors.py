@@ -87,14 +87,19 @@ def renamed_attribute(old: str, new: str) -> property:
     return property(read, doc=f"Deprecated: use ``{new}``.")
 
 
-def renamed_names(module: str, **names: str) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a module whose names changed: ``__getattr__ = renamed_names(__name__, Old="New")``."""
+def renamed_names(module: str, other: Callable[[str], Any] | None = None, /, **names: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module whose names changed: ``__getattr__ = renamed_names(__name__, Old="New")``.
+
+    ``other`` answers for all other names, as a ``__getattr__`` of its own would.
+    """
 
     def read(name: str) -> Any:
-        if name not in names:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        _deprecated(f"{module}.{name}", names[name])
-        return getattr(sys.modules[module], names[name])
+        if name in names:
+            _deprecated(f"{module}.{name}", names[name])
+            return getattr(sys.modules[module], names[name])
+        if other is not None:
+            return other(name)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     return read
 

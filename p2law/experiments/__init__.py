@@ -35,13 +35,13 @@ _LAZY = ("documents", "parents", "plan", "prune", "study", "sweep", "text", "tok
 """Modules that need torch are loaded on first access."""
 
 
-_renamed = renamed_names(__name__, Architecture="ModelShape")
-
-
-def __getattr__(name: str) -> Any:
+def _load(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f".{name}", __name__)
-    return _renamed(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__getattr__ = renamed_names(__name__, _load, Architecture="ModelShape")
 
 
 def __dir__() -> list[str]:

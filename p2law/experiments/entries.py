@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import wraps
+from inspect import Signature, signature
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, dataclass_transform
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
 from ..data.arguments import plain
 from ..data.quantities import parse_quantity
@@ -75,6 +76,10 @@ def checked(kind: type[T]) -> type[T]:
             check(self, **entries)
 
     made.__init__ = init
+    plain_types = get_type_hints(made)  # what help() and the reference show: types without the metadata for pydantic
+    made.__annotations__ = {name: plain_types[name] for name in made.__annotations__}
+    shown = [each.replace(annotation=plain_types[each.name]) for each in signature(made).parameters.values()]
+    made.__signature__ = Signature(shown)  # type: ignore[attr-defined]
     return made  # type: ignore[return-value]
 
 

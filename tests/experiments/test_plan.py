@@ -1,5 +1,6 @@
 """Plans: what is of the wrong kind, out of range or asked for twice is refused before anything is trained."""
 
+from inspect import signature
 from math import inf, nan
 
 import pytest
@@ -223,3 +224,28 @@ def test_what_is_alike_but_not_the_same_is_run(tmp_path):
         "tiny-parent",
         "tiny-control-s0",
     ]
+
+
+def test_old_names_work_with_a_warning():
+    import p2law.experiments as package
+    from p2law.experiments import architecture, prune, study, train
+
+    old = {
+        package: {"Architecture": "ModelShape"},
+        architecture: {"Architecture": "ModelShape"},
+        plan: {"Cell": "PruneSpec", "Growth": "SparseSpec", "Parent": "ParentModel"},
+        prune: {"Target": "PruneTarget"},
+        study: {"Estimate": "RunCost"},
+        train: {"Remask": "MaskSchedule"},
+    }
+    for module, names in old.items():
+        for name, new in names.items():
+            with pytest.warns(DeprecationWarning, match=f"{name} is deprecated: use {new}") as warned:
+                assert getattr(module, name) is getattr(module, new)
+            assert warned[0].filename == __file__
+        with pytest.raises(AttributeError, match="no attribute 'absent'"):
+            module.absent  # noqa: B018
+
+
+def test_signatures_show_plain_types():
+    assert str(signature(Recipe)).startswith("(tokens: int, lr: float, batch: int = 64")
