@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .data.answer import Record, Report
-from .data.arguments import array, number, one_positive, whole_number
+from .data.arguments import Floats, array, number, one_positive, whole_number
 from .data.flops import affordable_steps, affordable_tokens, average_params, training_flops
 from .data.quantities import format_quantity
 from .errors import DataError
@@ -34,7 +34,7 @@ class Schedule(Record, ABC):
     def average_density(self) -> float:
         """Density averaged over the steps of training: the share of the dense model's compute this schedule costs."""
 
-    def average_params(self, N: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Any:
+    def average_params(self, N: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Floats:
         """Parameters averaged over training, the N_avg of the law ``average_params``.
 
         N counts the prunable parameters of the dense model: its linear layers, as the law's authors do. ``unpruned``
@@ -42,11 +42,11 @@ class Schedule(Record, ABC):
         """
         return average_params(self.average_density(), N, unpruned)
 
-    def flops(self, N: ArrayLike, D: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Any:
+    def flops(self, N: ArrayLike, D: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Floats:
         """FLOPs of training on D tokens, 6 N_avg D."""
         return training_flops(self.average_params(N, unpruned=unpruned), D)
 
-    def tokens(self, N: ArrayLike, C: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Any:
+    def tokens(self, N: ArrayLike, C: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Floats:
         """Tokens that C FLOPs pay for: at least one."""
         return affordable_tokens(self.average_params(N, unpruned=unpruned), C)
 
@@ -136,7 +136,7 @@ class PruningSchedule(Schedule):
         # A phase of density d and compute share c takes c / d of the steps the average would: they add up to one.
         return float(1 / np.dot(phases, [1 / density for density in densities]))
 
-    def final_params(self, N: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Any:
+    def final_params(self, N: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Floats:
         """Parameters left at the end; N and ``unpruned`` as in :meth:`average_params`."""
         return average_params(1 - self.sparsity, N, unpruned)
 
@@ -157,12 +157,12 @@ class PruningSchedule(Schedule):
 
         N, average = one_positive("N", N), one_positive("average", average)
         unpruned = one_positive("unpruned", unpruned, zero=True)
-        sparsest = replace(self, sparsity=1 - 1e-12).average_params(N, unpruned=unpruned)
+        sparsest = float(replace(self, sparsity=1 - 1e-12).average_params(N, unpruned=unpruned))
         _check_reach("average", average, sparsest, unpruned + N)
 
         def gap(log_density: float) -> float:
             schedule = replace(self, sparsity=-float(np.expm1(log_density)))
-            return schedule.average_params(N, unpruned=unpruned) - average
+            return float(schedule.average_params(N, unpruned=unpruned)) - average
 
         low = np.log(1e-12)
         found = 0.0 if gap(0.0) <= 0 else float(brentq(gap, low, 0.0, xtol=1e-14, rtol=1e-14))  # type: ignore[arg-type]
@@ -207,7 +207,7 @@ class PruningSchedule(Schedule):
         ]
         if N is not None:
             N, unpruned = one_positive("N", N), one_positive("unpruned", unpruned, zero=True)
-            average, final = (f(N, unpruned=unpruned) for f in (self.average_params, self.final_params))
+            average, final = (float(f(N, unpruned=unpruned)) for f in (self.average_params, self.final_params))
             counted = "prunable and unpruned" if unpruned else "prunable"
             lines.append(
                 f"  parameters ({counted}): dense {format_quantity(N + unpruned)}, average {format_quantity(average)}, "
@@ -243,7 +243,7 @@ class LoggedSchedule(Schedule):
         """Density averaged over the steps of training: the share of the dense model's compute this schedule costs."""
         return float(self.kept @ np.diff(np.append(self.at, 1.0)))
 
-    def final_params(self, N: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Any:
+    def final_params(self, N: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Floats:
         """Parameters left at the end; N and ``unpruned`` as in :meth:`average_params`."""
         return average_params(float(self.kept[-1]), N, unpruned)
 
@@ -263,7 +263,7 @@ class LoggedSchedule(Schedule):
             f"final {self.kept[-1]:.4g}"
         )
         if N is not None:
-            counts = (format_quantity(f(N)) for f in (self.average_params, self.final_params))
+            counts = (format_quantity(float(f(N))) for f in (self.average_params, self.final_params))
             text += ", parameters: average {}, final {}".format(*counts)
         return Report(text)
 

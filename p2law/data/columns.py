@@ -2,13 +2,13 @@
 
 import re
 import warnings
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError, DataWarning, Remedy
-from .arguments import _is_number, plain
+from .arguments import is_number, mapping, plain
 
 OTHER_UNITS = {
     **dict.fromkeys(("ppl", "perplexity"), "a perplexity: take its natural logarithm"),
@@ -34,7 +34,7 @@ def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
         raise DataError(f"column {name!r} appears {column.shape[1]} times in the table: keep one.")
     if column.dtype.kind in "fiu":
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = [i for i, v in enumerate(column) if not (_is_number(v) or v is None or v is pd.NA)]
+    wrong = [i for i, v in enumerate(column) if not (is_number(v) or v is None or v is pd.NA)]
     if wrong:
         # In a file one word makes text of the whole column: it is named, not the numbers beside it.
         first = next((i for i in wrong if not _reads_as_number(column.iloc[i])), wrong[0])
@@ -45,7 +45,7 @@ def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _reads_as_number(value: Any) -> bool:
+def _reads_as_number(value: object) -> bool:
     return isinstance(value, str) and bool(np.isfinite(pd.to_numeric(value, errors="coerce")))
 
 
@@ -63,6 +63,22 @@ def warn_of_units(name: str) -> None:
             DataWarning,
             stacklevel=4,
         )
+
+
+def rename(frame: pd.DataFrame, columns: Mapping[str, str] | None) -> pd.DataFrame:
+    """Give columns the law's names; ``columns`` maps the law's names to the table's."""
+    if not columns:
+        return frame
+    mapping("columns", columns, "{'N0': 'params'}", error=DataError)
+    if not all(isinstance(theirs, str) for theirs in columns.values()):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise DataError(f"columns={columns!r}: give a mapping of names to names, e.g. {{'N0': 'params'}}.")
+    missing = [theirs for theirs in columns.values() if theirs not in frame.columns]
+    if missing:
+        raise DataError(f"columns= names {missing}, which the table lacks; it has {list(frame.columns)}.")
+    if "loss" in columns:
+        warn_of_units(columns["loss"])
+    clash = [ours for ours in columns if ours in frame.columns and ours not in columns.values()]
+    return frame.drop(columns=clash).rename(columns={theirs: ours for ours, theirs in columns.items()})
 
 
 def refuse(frame: pd.DataFrame, name: str, values: np.ndarray, bad: np.ndarray, what: str, remedy: str) -> None:

@@ -3,17 +3,19 @@
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import uuid4
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | tuple[Json, ...] | dict[str, Json] | None"
 
 _TAG = "__float__"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Generator[Path]:
     """A path to write to, which then takes the place of ``path``; after a failure ``path`` is as it was."""
     part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # processes of several machines may share a folder
     try:
@@ -58,7 +60,7 @@ def from_json(text: str) -> Any:
     return _decode(json.loads(text))
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: Json) -> Json:
     if isinstance(value, dict):
         return {key: _encode(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
@@ -70,7 +72,8 @@ def _encode(value: Any) -> Any:
     return value
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Json) -> Json:
     if isinstance(value, dict):
-        return float(value[_TAG]) if set(value) == {_TAG} else {key: _decode(v) for key, v in value.items()}
+        number = value.get(_TAG) if len(value) == 1 else None
+        return {key: _decode(v) for key, v in value.items()} if number is None else float(str(number))
     return [_decode(v) for v in value] if isinstance(value, list) else value

@@ -1,12 +1,10 @@
 """Floating-point operations of training and of use: the rule of six, and the matrix products counted one by one."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DataError
-from .arguments import one_positive, positive
+from .arguments import Floats, one_positive, positive
 from .quantities import format_quantity
 
 TRAINING = 6.0
@@ -17,7 +15,7 @@ SLACK = 1 + 1e-12
 """Rounding forgiven where whole tokens and steps are counted."""
 
 
-def training_flops(N: Any, D: Any) -> Any:
+def training_flops(N: ArrayLike, D: ArrayLike) -> Floats:
     """6 N D: FLOPs to train N parameters on D tokens (Kaplan et al. 2020, arXiv 2001.08361, section 2.1).
 
     For a model pruned during training N is the average over its steps (see :mod:`p2law.schedules`).
@@ -25,29 +23,28 @@ def training_flops(N: Any, D: Any) -> Any:
     return TRAINING * positive("N", N, zero=True) * positive("D", D, zero=True)
 
 
-def inference_flops(N: Any, D: Any) -> Any:
+def inference_flops(N: ArrayLike, D: ArrayLike) -> Floats:
     """2 N D: FLOPs to run N parameters over D tokens, prompt and answer alike."""
     return INFERENCE * positive("N", N, zero=True) * positive("D", D, zero=True)
 
 
-def average_params(density: float, N: ArrayLike, unpruned: ArrayLike = 0.0) -> Any:
+def average_params(density: float, N: ArrayLike, unpruned: ArrayLike = 0.0) -> Floats:
     """Parameters of a model whose N prunable ones are kept at this density (or average density), the rest in full."""
     return density * positive("N", N) + positive("unpruned", unpruned, zero=True)
 
 
-def affordable_tokens(N: Any, C: ArrayLike) -> Any:
+def affordable_tokens(N: Floats | float, C: ArrayLike) -> Floats:
     """Tokens on which C FLOPs train N parameters: at least one, or the budget is refused."""
     return _affordable("token", C, TRAINING * N)
 
 
-def affordable_steps(N: float, C: float, batch_tokens: float) -> int:
+def affordable_steps(N: Floats | float, C: float, batch_tokens: float) -> int:
     """Whole optimiser steps of ``batch_tokens`` tokens for which C FLOPs train N parameters: at least one."""
-    C, batch_tokens = one_positive("C", C), one_positive("batch_tokens", batch_tokens)
-    what = f"step of {format_quantity(batch_tokens)} tokens"
-    return int(_affordable(what, C, TRAINING * N * batch_tokens) * SLACK)
+    budget, batch = one_positive("C", C), one_positive("batch_tokens", batch_tokens)
+    return int(_affordable(f"step of {format_quantity(batch)} tokens", budget, TRAINING * N * batch) * SLACK)
 
 
-def _affordable(what: str, C: ArrayLike, price: Any) -> Any:
+def _affordable(what: str, C: ArrayLike, price: Floats | float) -> Floats:
     bought = positive("C", C) / price
     short = bought * SLACK < 1
     if np.any(short):
@@ -57,8 +54,15 @@ def _affordable(what: str, C: ArrayLike, price: Any) -> Any:
 
 
 def counted_flops(
-    D: Any, *, linear: Any, layers: int, width: int, sequence: int, vocabulary: int = 0, causal: bool = False
-) -> Any:
+    D: ArrayLike,
+    *,
+    linear: ArrayLike,
+    layers: int,
+    width: int,
+    sequence: int,
+    vocabulary: int = 0,
+    causal: bool = False,
+) -> Floats:
     r"""FLOPs to train a decoder on D tokens, with output layer and attention counted beside the linear layers.
 
     .. math:: 6 D \left( N_{linear} + V\,d + 2\,n_{layers}\,s\,d \right)

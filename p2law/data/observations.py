@@ -10,8 +10,8 @@ import pandas as pd
 
 from ..errors import DataError
 from ..laws import Law, Variable
-from .arguments import array, mapping, number
-from .columns import finite, numbers, refuse, require, row, warn_of_units
+from .arguments import array, number
+from .columns import finite, numbers, refuse, rename, require, row
 from .control import control_loss, split_control
 
 Table = pd.DataFrame | Mapping[str, Any] | str | PathLike[str]
@@ -66,29 +66,14 @@ def as_frame(table: Table, columns: Mapping[str, str] | None = None) -> pd.DataF
         from .readers import read
 
         return read(table, columns=columns)
-    if not isinstance(table, pd.DataFrame) and hasattr(table, "to_pandas"):
-        table = table.to_pandas()  # type: ignore[union-attr]
+    given: Any = table
+    if not isinstance(given, pd.DataFrame) and hasattr(given, "to_pandas"):
+        given = given.to_pandas()
     try:
-        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(dict(table))  # type: ignore[arg-type]
+        frame = given if isinstance(given, pd.DataFrame) else pd.DataFrame(dict(given))
     except (ValueError, TypeError) as error:
-        raise DataError(f"cannot read a table from {type(table).__name__}: {error}") from error
+        raise DataError(f"cannot read a table from {type(given).__name__}: {error}") from error
     return rename(frame, columns)
-
-
-def rename(frame: pd.DataFrame, columns: Mapping[str, str] | None) -> pd.DataFrame:
-    """Give columns the law's names; see :func:`as_frame`."""
-    if not columns:
-        return frame
-    mapping("columns", columns, "{'N0': 'params'}", error=DataError)
-    if not all(isinstance(theirs, str) for theirs in columns.values()):
-        raise DataError(f"columns={columns!r}: give a mapping of names to names, e.g. {{'N0': 'params'}}.")
-    missing = [theirs for theirs in columns.values() if theirs not in frame.columns]
-    if missing:
-        raise DataError(f"columns= names {missing}, which the table lacks; it has {list(frame.columns)}.")
-    if "loss" in columns:
-        warn_of_units(columns["loss"])
-    clash = [ours for ours in columns if ours in frame.columns and ours not in columns.values()]
-    return frame.drop(columns=clash).rename(columns={theirs: ours for ours, theirs in columns.items()})
 
 
 def observe(
@@ -180,7 +165,7 @@ _POSITIVE = {
 
 
 def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
-    if not isinstance(run, str):
+    if not isinstance(run, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise DataError(f"run={run!r}: give the name of a column.")
     if run not in frame.columns:
         if run != "run":
@@ -198,7 +183,7 @@ def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
 
 def _sortable(labels: np.ndarray) -> np.ndarray:
     """Run names as they are; those that have no order among them (of mixed type, tuples) as text."""
-    kinds = {type(label) for label in labels.tolist()}
+    kinds: set[type] = {type(label) for label in labels.tolist()}
     if labels.dtype != object or (len(kinds) == 1 and kinds <= {str, int, float}):
         return labels
     codes, names = pd.factorize(labels)
@@ -229,7 +214,7 @@ def _weights(frame: pd.DataFrame) -> np.ndarray:
 
 
 def _aligned(weights: Any, rows: int) -> np.ndarray:
-    mask = isinstance(weights, np.ndarray | pd.Series) and weights.dtype == bool  # which rows count
+    mask = getattr(weights, "dtype", None) == np.dtype(bool)  # which rows count
     values = array("weights", np.asarray(weights, dtype=float) if mask else weights)
     if values.shape != (rows,):
         raise DataError(f"weights have shape {values.shape}, the table has {rows} rows: give one weight per row.")

@@ -48,6 +48,6 @@ def get(law: str | Law) -> Law:
     """
     if isinstance(law, Law):
         return law
-    if not isinstance(law, str) or law not in _LAWS:
+    if not isinstance(law, str) or law not in _LAWS:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise LawError(f"unknown law {law!r}. Known laws: {', '.join(_LAWS)}; or pass a Law made with @p2law.law.")
     return _LAWS[law]

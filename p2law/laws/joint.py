@@ -20,13 +20,14 @@ def joint_law(law: Law, groups: tuple[str, ...], shared: tuple[str, ...]) -> Law
     """The law with a column more, the number of the group, and a constant per group for what is not shared."""
 
     def function(*columns: Any, **named: Any) -> Any:
-        import jax.numpy as jnp
+        import jax.numpy as jnp  # not above: laws are listed and read without it
 
         values = dict(zip((*(v.name for v in law.variables), GROUP), columns, strict=False)) | named
-        place = jnp.asarray(values[GROUP])
+        place = jnp.asarray(values[GROUP])  # pyright: ignore[reportUnknownMemberType]
 
         def own(name: str) -> Any:
-            first, *others = (jnp.asarray(values[own_name(name, g, shared)]) for g in groups)
+            each = [values[own_name(name, g, shared)] for g in groups]
+            first, *others = map(jnp.asarray, each)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
             for i, value in enumerate(others, start=1):
                 first = jnp.where(place == i, value, first)
             return first

@@ -45,13 +45,13 @@ class Law:
     name: str
     title: str
     reference: str
-    function: Callable[..., Any] = field(repr=False)
+    function: Callable[..., Any]
     variables: tuple[Variable, ...]
     parameters: tuple[Parameter, ...]
     response: Variable = Variable("loss", LOSS)
     reduced: str | None = None
     """Name of a law with fewer constants, offered where the data cannot carry this one."""
-    closed_forms: dict[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
+    closed_forms: dict[str, Callable[..., Any]] = field(default_factory=dict[str, Callable[..., Any]])
     remake: "tuple[Callable[..., Law], tuple[Any, ...]] | None" = field(default=None, init=False)
     """Function and arguments that make this law again, where it was made from another one."""
 
@@ -105,7 +105,7 @@ class Law:
         if home and home[0] != "__main__":
             return _by_name, home
         try:
-            import cloudpickle  # pyright: ignore[reportMissingImports]
+            dumps: Callable[[Any], bytes] = importlib.import_module("cloudpickle").dumps
         except ImportError:
             if home:  # in a script: the processes that it starts find it there
                 return _by_name, home
@@ -114,7 +114,7 @@ class Law:
                 "it into a module that can be imported, or install cloudpickle."
             ) from None
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-        return _by_value, (cloudpickle.dumps(values),)
+        return _by_value, (dumps(values),)
 
     def _home(self) -> tuple[str, str] | None:
         """Module and name under which this very law is found, if there are such."""
@@ -221,7 +221,8 @@ def _read_signature(function: Callable[..., Any]) -> tuple[tuple[Variable, ...],
             f"law {name}: unknown annotation ({error}). Import the kind first, e.g. "
             "'from p2law.laws import Amplitude, Exponent'."
         ) from error
-    variables, parameters = [], []
+    variables: list[Variable] = []
+    parameters: list[Parameter] = []
     for argument in inspect.signature(function).parameters.values():
         hint = hints.get(argument.name)
         if argument.kind is argument.POSITIONAL_OR_KEYWORD or argument.kind is argument.POSITIONAL_ONLY:

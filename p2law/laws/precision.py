@@ -5,12 +5,12 @@ far from the optimum. JAX's flag is entered as a context, so the user's own prec
 that leaves a public function is NumPy or a Python float.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def float64() -> Iterator[None]:
+def float64() -> Generator[None]:
     """Run the enclosed JAX work in float64 on the CPU, where fits of this size are fastest.
 
     The user's own settings (precision, promotion rules) hold outside and again afterwards.
@@ -19,7 +19,7 @@ def float64() -> Iterator[None]:
 
     with (
         jax.enable_x64(True),
-        jax.default_device(jax.devices("cpu")[0]),
+        jax.default_device(jax.devices("cpu")[0]),  # pyright: ignore[reportUnknownMemberType]
         jax.numpy_rank_promotion("allow"),
         jax.numpy_dtype_promotion("standard"),
     ):

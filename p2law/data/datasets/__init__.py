@@ -1,6 +1,6 @@
 """Real curves that ship with p2law, each with a data card (``describe``)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import DataError
 
@@ -53,16 +53,15 @@ def load(name: str, *, rows: str = "fit", **where: Any) -> "pd.DataFrame":
     if rows not in ("fit", "all"):
         raise DataError(f"rows={rows!r}: choose 'fit' or 'all'.")
     with _file(name, "csv").open("rb") as handle:
-        frame = pd.read_csv(handle)
+        frame: pd.DataFrame = pd.read_csv(handle)
     frame = frame.query(_FIT_READY[name]) if rows == "fit" else frame
     for column, value in where.items():
         if column not in frame.columns:
-            raise DataError(f"{name} has no column {column!r}; it has {', '.join(frame.columns)}.")
-        if value not in set(frame[column]):
-            raise DataError(
-                f"{name} has no {column} = {value!r}; it has {', '.join(map(str, frame[column].unique()))}."
-            )
-        frame = frame[frame[column] == value]
+            raise DataError(f"{name} has no column {column!r}; it has {', '.join(map(str, frame.columns))}.")
+        values = frame[column].drop_duplicates().tolist()
+        if value not in values:
+            raise DataError(f"{name} has no {column} = {value!r}; it has {', '.join(map(str, values))}.")
+        frame = cast("pd.DataFrame", frame[frame[column] == value])
     return frame.reset_index(drop=True)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...errors import DataError
 from ..arguments import mapping, number
-from ..observations import rename
+from ..columns import rename
 from . import log, mlflow, tabular, tensorboard, text, trainer, wandb
 
 METRICS = "metrics.csv"
@@ -71,7 +71,7 @@ def read(
         If a step was logged more than once with different losses (a restarted run): the last is kept; if the steps of
         a log begin again: what follows is another run; or if the loss is a perplexity or in bits by its name.
     """
-    if not isinstance(path, str | PathLike):
+    if not isinstance(path, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise DataError(f"read({path!r}): give the path of a file.")
     path, given = Path(path), mapping("given", given or {}, "{'N0': '7B', 'rho': 0.25}", error=DataError)
     if not path.exists():

@@ -13,8 +13,7 @@ import pandas as pd
 
 from ...errors import DataError, DataWarning
 from ..arguments import number
-from ..columns import numbers, warn_of_units, words
-from ..observations import rename
+from ..columns import numbers, rename, warn_of_units, words
 
 STEPS = ("step", "global_step", "_step", "iteration", "iter")
 LOSSES = {"ce", "nll", "xent"}

@@ -48,12 +48,13 @@ def folder(path: Path) -> pd.DataFrame:
     return _named(pd.DataFrame([row for run in active for row in _logged(run, metas[run])], columns=_COLUMNS))
 
 
-def _logged(run: Path, meta: str) -> list[tuple[object, ...]]:
+def _logged(run: Path, meta: str) -> list[tuple[str, str, str, int, str, float, int]]:
+    """Rows of one run in the order of their times; see ``_COLUMNS``."""
     above = run.parent / "meta.yaml"
     experiment = _entry(above.read_text(encoding="utf-8"), "name") if above.is_file() else ""
     name = run / "tags" / "mlflow.runName"
     called = name.read_text(encoding="utf-8").strip() if name.is_file() else _entry(meta, "run_name")
-    rows = []
+    rows: list[tuple[str, str, str, int, str, float, int]] = []
     for file in sorted(path for path in (run / "metrics").rglob("*") if path.is_file()):
         metric = file.relative_to(run / "metrics").as_posix()
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):

@@ -1,5 +1,6 @@
 """CSV, TSV, JSON (lines, or a list of records) and Parquet."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -17,13 +18,13 @@ def _csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, sep=";") if frame.shape[1] == 1 and ";" in str(frame.columns[0]) else frame
 
 
-FORMATS = {
+FORMATS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": _csv,
     ".tsv": lambda path: pd.read_csv(path, sep="\t"),
     ".jsonl": lambda path: pd.read_json(path, lines=True),
     ".ndjson": lambda path: pd.read_json(path, lines=True),
-    ".json": lambda path: pd.read_json(path),
-    ".parquet": lambda path: pd.read_parquet(path),
+    ".json": pd.read_json,
+    ".parquet": pd.read_parquet,
 }
 
 

@@ -1,5 +1,8 @@
 """TensorBoard event files, or a folder of them: every subfolder with event files is a run."""
 
+# pyright: standard
+# (tensorboard has no types)
+
 from pathlib import Path
 
 import pandas as pd

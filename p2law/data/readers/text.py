@@ -37,7 +37,8 @@ _COLOUR = r"\x1b\[[\d;]*m"
 def lines(path: Path) -> pd.DataFrame:
     """Every loss in a text whose lines are known; what else is printed does not matter, but for nanoGPT's tokens."""
     check_size(path)
-    rows, tokens = [], set()
+    rows: list[tuple[int, str, float]] = []
+    tokens: set[int] = set()
     with path.open(encoding="utf-8", errors="replace") as text:
         for line in text:
             if _MENTIONED.search(line):

@@ -4,6 +4,7 @@ import json
 import re
 from math import nan
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 
@@ -28,23 +29,23 @@ def state(path: Path) -> pd.DataFrame:
     """Every number in the log of a Trainer; ``loss`` is a mean since the last log, ``eval_loss`` is measured."""
     check_size(path)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record: Any = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
         raise DataError(f"cannot read {path.name!r} as JSON: {error}") from error
-    history = record.get("log_history") if isinstance(record, dict) else None
-    if not isinstance(history, list) or not all(map(_is_entry, history)):
+    history: Any = cast("dict[str, Any]", record).get("log_history") if isinstance(record, dict) else None
+    if not isinstance(history, list) or not all(map(_is_entry, cast("list[Any]", history))):
         raise DataError(
             f"{path.name!r} is no state of a Hugging Face Trainer: it lacks log_history, a list of entries with steps. "
             "Tables are read from JSON lines (.jsonl) or a list of records."
         )
     rows = [
         (entry["step"], entry.get("num_input_tokens_seen") or (nan if entry["step"] else 0), name, value)
-        for entry in history
+        for entry in cast("list[dict[str, Any]]", history)
         for name, value in entry.items()
         if name not in _NO_METRICS and isinstance(value, int | float)
     ]
     return pd.DataFrame(rows, columns=["step", "D", "metric", "value"])
 
 
-def _is_entry(entry: object) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("step"), int)
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(cast("dict[str, Any]", entry).get("step"), int)

@@ -25,7 +25,7 @@ def chart(table: pd.DataFrame, source: str) -> pd.DataFrame:
     if not is_step(axis) and "token" not in axis.lower():
         raise DataError(f"the x-axis of {source!r} is {axis!r}: export the chart over steps, or over tokens.")
     x = {"step" if is_step(axis) else "D": table[axis]}
-    parts = []
+    parts: list[pd.DataFrame] = []
     for name in table.columns[1:]:
         series = _SERIES.fullmatch(name)
         if series is None or re.search(r"__(MIN|MAX)(\.\d+)?$", name):

@@ -77,13 +77,8 @@ def devices(device: str) -> int:
 def decoder_flops(shape: ModelShape, tokens: float, sequence: int) -> float:
     """FLOPs of training on so many tokens; zeroed weights are multiplied like all others."""
     width = shape.heads * shape.head_dim
-    return counted_flops(
-        tokens,
-        linear=shape.linear + shape.vocabulary * shape.hidden,  # the output layer, counted with its own width
-        layers=shape.layers,
-        width=width,
-        sequence=sequence,
-    )
+    linear = shape.linear + shape.vocabulary * shape.hidden  # the output layer, counted with its own width
+    return float(counted_flops(tokens, linear=linear, layers=shape.layers, width=width, sequence=sequence))
 
 
 # What training holds in memory.
