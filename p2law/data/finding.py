@@ -18,7 +18,7 @@ class Finding:
     rows: tuple[Any, ...] = ()
     """Labels of the rows concerned (the first few)."""
     runs: tuple[str, ...] = ()
-    numbers: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict[str, float])
     """Sizes by name, e.g. ``{"gap": 0.002}``."""
 
     def __str__(self) -> str:
