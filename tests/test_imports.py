@@ -22,7 +22,9 @@ def precision():
 
 before = precision()
 size, tokens = [1e7, 1e8, 1e9] * 4, [1e8, 1e9, 1e10, 1e11] * 3
-fit = p2law.fit("chinchilla", {"N": size, "D": tokens, "loss": [5.2, 3.6, 2.9, 3.4, 2.9, 2.6] * 2})
+noise = [0.003 * (-1) ** (i // 2) for i in range(12)]
+loss = [(1.7 + 400 * N**-0.34 + 900 * D**-0.3) * (1 + e) for N, D, e in zip(size, tokens, noise)]
+fit = p2law.fit("chinchilla", {"N": size, "D": tokens, "loss": loss})
 numbers = [*fit.params.values(), *fit.standard_errors.values(), fit.objective_value, fit.predict(N=1e8, D=1e10)]
 arrays = [fit.fitted, fit.residuals, fit.predict(N=size, D=tokens)]
 print(json.dumps({
