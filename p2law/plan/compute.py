@@ -33,7 +33,7 @@ class ComputePlan(Record):
     level: float
     """Confidence level of the intervals."""
     many: bool
-    """Whether an array was asked about."""
+    """Whether an array was given."""
     _table: pd.DataFrame
     table = Copied("_table")
     """Columns C, N, D, tokens_per_param, loss, their _lower and _upper where they follow from the fit, status."""

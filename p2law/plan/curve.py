@@ -147,7 +147,7 @@ class LossCurve:
     def _point(self, tokens: Any) -> dict[str, np.ndarray]:
         """The law's columns at these tokens, (points,) each: of a single model, or one point per model.
 
-        A baseline that moves is 1: no range is held against it.
+        A baseline that moves is 1: its range does not matter.
         """
         at = {**self.at, self.tokens: np.ravel(np.asarray(tokens, dtype=float))}
         return {v.name: np.broadcast_to(at.get(v.name, 1.0), at[self.tokens].shape) for v in self.law.variables}

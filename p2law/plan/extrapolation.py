@@ -43,7 +43,7 @@ class Extrapolation(Record):
     """Where the parent's loss comes from."""
     fit: "Fit"
     table = Copied("_table")
-    """One row per model and number of tokens: the columns asked about with loss (nats per token), lower and upper (the
+    """One row per model and number of tokens: its columns, loss (nats per token), lower and upper (the
     law itself), new_lower and new_upper (a run of its own), and for each variable ``outside_...``: the factor by which
     it lies outside the fitted range (1 inside)."""
 
@@ -65,7 +65,7 @@ class Extrapolation(Record):
 
 
 def _place(plan: Extrapolation, row: pd.Series) -> str:
-    """How far outside the fitted range a row lies, and whether the fit says anything there."""
+    """How far outside the fitted range a row lies, and why the fit has no support there."""
     where = describe_outside({name: row[f"{OUTSIDE}{name}"] for name in plan.outside}) or "inside the fitted range"
     columns = {v.name: np.array([row[v.name]]) for v in plan.fit.law.variables if v.name in row.index}
     reason = no_support(plan.fit, columns)
@@ -95,7 +95,7 @@ def extrapolate(
         For ``baseline="control"``: a fit of law ``power`` to the larger parent's own control curve.
     parent : mapping, optional
         With ``L0`` a fit: its columns for the parents, e.g. ``{"D": 160e6}`` for the tokens they were pre-trained on.
-        Its size is that of the model asked about unless given here.
+        Its size is that of the pruned model before pruning unless given here.
     **at : float, array_like or Fit
         The law's columns. Its tokens are the grid of the curve; the others describe the models, arrays for several.
         ``L0`` may be a number per model or a fit of a dense law (``chinchilla``), whose own uncertainty then widens

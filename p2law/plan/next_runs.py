@@ -54,7 +54,8 @@ def candidate_runs(fit: "Fit", table: Table, cost: Cost | None) -> tuple[list[Ca
         raise DataError("there are no candidates: give a row per run that might be trained.")
     runs = list(_runs(fit, frame))
     columns = [law_columns(fit, rows) for _, rows in runs]
-    lasts = [_last(fit, rows) for _, rows in runs]
+    tokens = fit.law.variable("tokens")
+    lasts = [rows.iloc[int(np.argmax(rows[tokens])) if tokens in rows.columns else -1] for _, rows in runs]
     costs, unit = _costs(fit, lasts, cost)
     wrong = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)))
     if wrong.size:
@@ -98,14 +99,13 @@ def _checkpoints(fit: "Fit", tokens: str, row: pd.DataFrame) -> pd.DataFrame:
     return repeated.assign(**{tokens: np.geomspace(first, last, count)})
 
 
-def _last(fit: "Fit", rows: pd.DataFrame) -> pd.Series:
-    tokens = fit.law.variable("tokens")
-    return rows.iloc[int(np.argmax(rows[tokens].to_numpy())) if tokens in rows.columns else -1]
-
-
 def _costs(fit: "Fit", lasts: list[pd.Series], cost: Cost | None) -> tuple[np.ndarray, str]:
+    """Cost of each candidate, (candidates,), and its unit; ``lasts``: their last rows."""
     if callable(cost):
-        return array("cost(row)", _called(cost, lasts)), "cost"
+        try:
+            return array("cost(row)", [cost(last) for last in lasts]), "cost"
+        except KeyError as error:
+            raise DataError(f"cost asks for a column {error.args[0]!r}; there are {list(lasts[0].index)}.") from error
     if isinstance(cost, str) or (cost is None and "cost" in lasts[0].index):
         name = cost or "cost"
         if name not in lasts[0].index:
@@ -117,13 +117,6 @@ def _costs(fit: "Fit", lasts: list[pd.Series], cost: Cost | None) -> tuple[np.nd
             raise DataError(f"cost has the shape {given.shape} for {len(lasts)} candidates: give one cost per run.")
         return given, "cost"
     return _training(fit, lasts)
-
-
-def _called(cost: Callable[..., Any], lasts: list[pd.Series]) -> list[Any]:
-    try:
-        return [cost(last) for last in lasts]
-    except KeyError as error:
-        raise DataError(f"cost asks for a column {error.args[0]!r}; there are {list(lasts[0].index)}.") from error
 
 
 def _training(fit: "Fit", lasts: list[pd.Series]) -> tuple[np.ndarray, str]:

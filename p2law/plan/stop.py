@@ -11,6 +11,7 @@ import pandas as pd
 from ..data.answer import Copied, Record, Report
 from ..data.arguments import check_level, number
 from ..data.columns import finite, refuse, require
+from ..data.control import CONTROL
 from ..data.observations import Table, as_frame
 from ..data.quantities import format_probability, format_quantity
 from ..errors import DataError, FitError
@@ -180,8 +181,12 @@ def stop_rule(
     seen = frame[[name, "loss"]].set_axis(["tokens", "loss"], axis=1)
     if fit is None:
         return StopPlan(seen, _alone(seen, ahead), eps, level, "the run's own power law")
-    held = None if fit.baseline == "fixed" or control is not None else _last_control(frame)
-    forecast = fit.forecast(frame, ahead, control=held if control is None else control)
+    under: Any = control
+    if fit.baseline == "control" and control is None:  # the control's last loss, held
+        why = "this fit measures from the control: give its loss at the rows' tokens, or control=<fit>"
+        require(frame, CONTROL, why, remedies=("control",))
+        under = float(frame[CONTROL].iloc[-1])
+    forecast = fit.forecast(frame, ahead, control=under)
     if forecast.unsupported.any():
         raise DataError(
             f"{fit.law.name} was fitted to runs that say nothing of this one (another rate or size than the only one "
@@ -191,6 +196,7 @@ def stop_rule(
 
 
 def _one_run(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The checkpoints of a single run, fewest tokens first; refuses what is none."""
     for column in (name, "loss"):
         require(frame, column, "the stop rule needs tokens and loss")
         values = finite(frame, column)
@@ -208,17 +214,10 @@ def _one_run(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _alone(seen: pd.DataFrame, ahead: np.ndarray) -> Forecast:
+    """The run's own power law extrapolated to the tokens ahead, (points,)."""
     from ..fitting.uncertainty.forecast import binned, one_run
 
     if len(seen) < LEAST_ROWS:
         raise DataError(f"{len(seen)} checkpoints: a curve's own power law needs {LEAST_ROWS}; log more, or give fit=.")
     mean, covariance, dof = one_run(*binned(*seen.to_numpy(dtype=float).T), ahead)
     return Forecast(ahead, mean, covariance, dof)
-
-
-def _last_control(frame: pd.DataFrame) -> Any:
-    from ..data.control import CONTROL
-
-    why = "this fit measures from the control: give its loss at the rows' tokens, or control=<fit>"
-    require(frame, CONTROL, why, remedies=("control",))
-    return float(frame[CONTROL].iloc[-1])

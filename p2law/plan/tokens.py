@@ -32,7 +32,7 @@ ANSWERS = ("tokens", "lower", "upper", "loss", "cost", "met", "status")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TokenPlan(Record):
-    """Tokens from which on a criterion is met, one row per model asked about."""
+    """Tokens from which on a criterion is met, one row per model."""
 
     criterion: Criterion
     level: float
@@ -44,7 +44,7 @@ class TokenPlan(Record):
     curve: LossCurve
     """The fitted curves of the models."""
     table = Copied("_table")
-    """The models asked about with columns tokens, lower, upper, loss, cost (for ``Price``), met (share of the draws in
+    """One row per model: its columns, tokens, lower, upper, loss, cost (for ``Price``), met (share of the draws in
     which the criterion is ever met, for draws) and status."""
 
     @property
