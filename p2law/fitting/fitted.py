@@ -7,7 +7,6 @@ ask on top of it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +15,7 @@ import pandas as pd
 from ..data.finding import Finding
 from ..data.observations import Observations
 from ..errors import FitError
-from ..laws import Constants, Law
+from ..laws import Constants, FrozenDict, Law
 from ..laws.precision import float64
 from . import metrics
 from .objective import Objective, residuals, threshold
@@ -52,7 +51,7 @@ class Draws:
         return f"{len(self.table)} draws, {how}" + (f"; {self.failed} failed" if self.failed else "")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedLaw:
     """A law, its constants, the rows and options they were fitted with, and what was found about the fit."""
 
@@ -77,8 +76,13 @@ class FittedLaw:
     """Bootstrap draws, once :meth:`p2law.Fit.bootstrap` has made them."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
-        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        object.__setattr__(self, "params", FrozenDict(self.params))
+        object.__setattr__(self, "provenance", FrozenDict(self.provenance))
+
+    def __repr__(self) -> str:
+        state = "converged" if self.converged else "not converged"
+        counts = f"{self.n} rows, {self.run_count} runs"
+        return f"{type(self).__name__}({self.law.name}, {counts}, {state}, objective {self.objective_value:.6g})"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -163,7 +167,7 @@ class FittedLaw:
         if 0 < delta < np.inf:
             inside = np.abs(self.objective_residuals) <= delta
             out["quadratic_share"] = float(np.average(inside, weights=weight))
-        return MappingProxyType(out)
+        return FrozenDict(out)
 
     def by_run(self) -> pd.DataFrame:
         """Residuals per run, worst first: rows, bias (mean of measured minus predicted) and rmse, nats per token."""
@@ -196,7 +200,7 @@ class FittedLaw:
         """
         names = [p.name for p in self.law.parameters]
         errors = (self.covariance.variance(unit, bounded=False) ** 0.5 for unit in np.eye(len(names)))
-        return MappingProxyType(dict(zip(names, errors, strict=True)))
+        return FrozenDict(zip(names, errors, strict=True))
 
     @property
     def has_run_effect(self) -> bool:

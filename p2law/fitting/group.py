@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from os import PathLike
-from types import MappingProxyType
 from typing import NoReturn
 
 from ..errors import FitError
-from ..laws import Law
+from ..laws import FrozenDict, Law
 from ..laws.joint import GROUP, own_name
 from .fitted import Draws
 from .objective import value
@@ -21,7 +20,7 @@ from .result import Fit
 from .solver.covariance import LocalCovariance
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupFit(Fit):
     """A group of a joint fit. Answers what a :class:`Fit` answers, except what would refit or save it alone."""
 
@@ -77,7 +76,7 @@ def group_fit(
         "observations": rows,
         "resampled": _draws(joint.resampled, names),
     }
-    made = GroupFit(**own, joint=joint, joint_names=MappingProxyType(names))
+    made = GroupFit(**own, joint=joint, joint_names=FrozenDict(names))
     return replace(made, objective_value=value(made.objective, made.objective_residuals, rows.weight))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from os import PathLike
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..data.control import split_control
 from ..data.finding import Finding
 from ..data.observations import Table, as_frame
 from ..errors import DataError, FitError
-from ..laws import Law, get
+from ..laws import FrozenDict, Law, get
 from ..laws.joint import GROUP, joint_law, own_name
 from .fit import fit_law, warn_of_doubts
 from .group import GroupFit, group_fit
@@ -34,7 +33,7 @@ ROUNDS = 6
 """At most this often the groups are searched again from the shared constants found."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Joint:
     """One law fitted to several groups at once."""
 
@@ -45,6 +44,11 @@ class Joint:
     shared: tuple[str, ...]
     separate: Mapping[str, Fit] = field(repr=False)
     """Each group fitted alone."""
+
+    def __repr__(self) -> str:
+        return (
+            f"Joint({self.fit!r}, {self.by}: {', '.join(self.groups)}; shared: {', '.join(self.shared) or 'nothing'})"
+        )
 
     @property
     def params(self) -> pd.DataFrame:
@@ -230,7 +234,7 @@ def fit_joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], *
     found = _together(law, frame.assign(**{GROUP: codes}), kept, rows, separate, options)
     findings = tuple(f for f in found.findings if not (f.kind == "mixture" and f.names == (by,)))
     findings += tuple(f for g in groups for f in _held_findings(separate[g], g, kept))
-    return Joint(replace(found, findings=findings), by, groups, kept, MappingProxyType(separate))
+    return Joint(replace(found, findings=findings), by, groups, kept, FrozenDict(separate))
 
 
 def _check_named(labels: pd.Series, by: str) -> None:
@@ -353,7 +357,7 @@ def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Joint:
     law = known_law(next(iter(record["separate"].values())).get("law"), law, "Joint")
     separate = {group: Fit(**fields_of(each, law)) for group, each in record["separate"].items()}
     fit = Fit(**fields_of(record["joint"], joint_law(law, groups, shared)))
-    return Joint(fit, record["by"], groups, shared, MappingProxyType(separate))
+    return Joint(fit, record["by"], groups, shared, FrozenDict(separate))
 
 
 # Whether groups of runs agree in a constant: equal means where errors and degrees of freedom differ (Welch 1951).

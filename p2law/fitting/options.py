@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 
 from ..data.observations import Observations
 from ..errors import FitError
-from ..laws import Law
+from ..laws import FrozenDict, Law
 from .objective import Objective, residual_scale, threshold
 from .solver import Problem, hold, make_layout
 
@@ -29,7 +28,7 @@ class Options:
         fixed, held = ({k: float(v) for k, v in given.items()} for given in (self.fixed, self.held))
         bounds = {k: (_limit(low), _limit(high)) for k, (low, high) in self.bounds.items()}
         for name, value in (("fixed", fixed), ("held", held), ("bounds", bounds)):
-            object.__setattr__(self, name, MappingProxyType(value))
+            object.__setattr__(self, name, FrozenDict(value))
 
 
 def _limit(value: float | None) -> float | None:

@@ -22,7 +22,7 @@ from .uncertainty.profile import Profile, profile, profile_loss
 from .uncertainty.resampling import bootstrap
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fit(FittedLaw):
     """A fitted law. Made by :func:`p2law.fit`; every field is read-only."""
 

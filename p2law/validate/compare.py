@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..errors import DataError, P2LawError
 from ..fitting.fit import fit_law
 from ..fitting.objective import threshold
 from ..fitting.result import Fit
-from ..laws import Law, get
+from ..laws import FrozenDict, Law, get
 from . import scores
 from .holdout import Holdout, holdout
 from .splits import By
@@ -112,7 +111,7 @@ class Comparison(Record):
 
     def __post_init__(self) -> None:
         for name in ("fits", "holdouts", "failed"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+            object.__setattr__(self, name, FrozenDict(getattr(self, name)))
 
     @property
     def best(self) -> str:

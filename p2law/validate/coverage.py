@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from ..fitting.prediction import prediction_columns
 from ..fitting.solver import coordinates
 from ..fitting.uncertainty.intervals import Method, parameters, predictions
 from ..fitting.uncertainty.resampling import refit
+from ..laws import FrozenDict
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
@@ -130,7 +130,7 @@ def simulated(fit: "Fit", noise: Noise, *, reps: int, rng: int) -> Iterator["Fit
         if np.isfinite(objective):
             yield replace(
                 fit,
-                params=MappingProxyType(dict(zip(names, values.tolist(), strict=True))),
+                params=FrozenDict(zip(names, values.tolist(), strict=True)),
                 objective_value=float(objective),
                 observations=replace(fit.observations, response=loss),
                 resampled=None,
