@@ -132,7 +132,7 @@ def warm(table: pd.DataFrame) -> None:
 
 
 def powers(tables: dict[str, str]) -> None:
-    heading("Powers through the logarithms of the columns (p2law/solver/powers.py) on and off, in fresh processes")
+    heading("Powers through the logarithms of the columns (solver/descent.py) on and off, in fresh processes")
     body = []
     for law, path in tables.items():
         taken = [[fresh(POWERS, law, path, state) for state in ("on", "off")] for _ in range(5)]

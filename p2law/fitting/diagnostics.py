@@ -15,12 +15,12 @@ from ..data.observations import Observations
 from ..data.quantities import format_quantity, in_words
 from ..laws import Law, get
 from ..laws.law import centre
-from .solver import Batch, Problem, Solution, coordinates, hold
-from .solver.curvature import curvature
+from .solver import Batch, Problem, Solution, hold
+from .solver.curvature import expected_curvature
 from .solver.problem import score
-from .solver.search import CONVERGED, OPEN
+from .solver.search import CONVERGED, UNDETERMINED_SE
 
-SHORT = 0.05
+MIN_TOKENS_PER_PARAM = 0.05
 """Tokens per parameter below which no one trains a model from scratch."""
 
 
@@ -94,7 +94,7 @@ def _few_tokens(law: Law, observations: Observations) -> list[Finding]:
     if size is None or tokens is None or law.variable("rate") or law.variable("loss"):
         return []
     longest = float((observations.columns[tokens] / observations.columns[size]).max())
-    if longest >= SHORT:
+    if longest >= MIN_TOKENS_PER_PARAM:
         return []
     text = (
         f"No model has seen more than {longest:.2g} tokens per parameter: is {tokens} in tokens, and {size} in "
@@ -124,7 +124,7 @@ def _rounded(law: Law, problem: Problem, solution: Solution) -> list[Finding]:
     """Losses rounded so coarsely that the rounding (step/√12) is more than half of what the law leaves over."""
     left = solution.residual * (problem.y if problem.log_space else 1 / problem.scale)
     counted = problem.weight > 0
-    spare = np.count_nonzero(counted) - np.count_nonzero(problem.box.free)
+    spare = np.count_nonzero(counted) - np.count_nonzero(problem.bounds.free)
     if spare <= 0:
         return []
     rms = float(np.sqrt((left[counted] ** 2).sum() / spare))
@@ -151,7 +151,7 @@ def resolution(values: np.ndarray, *, least: float) -> float | None:
     return found
 
 
-THROUGH = 1e-6
+INTERPOLATION_TOLERANCE = 1e-6
 """Residuals up to this share of the response are none."""
 
 
@@ -174,8 +174,8 @@ def hold_undetermined(
     With that column set to its mean, such a parameter only moves the law along its own amplitudes: nothing tells them
     apart, and whatever the realised spread of the one level seems to say about it is chance.
     """
-    layout, held = problem.layout, {}
-    q, names = layout.nonlinear, [v.name for v in layout.law.variables]
+    coordinates, held = problem.coordinates, {}
+    q, names = coordinates.nonlinear, [v.name for v in coordinates.law.variables]
     for name in single:
         i = names.index(name)
         flat = np.full_like(problem.columns[i], problem.columns[i].mean())
@@ -185,10 +185,10 @@ def hold_undetermined(
         for j in range(q):
             slope = jacobian[:, j]
             rest = slope - amplitudes @ np.linalg.lstsq(amplitudes, slope, rcond=None)[0]
-            if problem.box.free[j] and np.linalg.norm(rest) <= 1e-6 * scale:
-                for parameter in layout.owners(j):
-                    held[parameter] = (_neutral(layout.law, parameter), name)
-                    problem = problem.with_(box=hold(layout, problem.box, parameter, held[parameter][0]))
+            if problem.bounds.free[j] and np.linalg.norm(rest) <= 1e-6 * scale:
+                for parameter in coordinates.owners(j):
+                    held[parameter] = (_neutral(coordinates.law, parameter), name)
+                    problem = problem.with_(bounds=hold(coordinates, problem.bounds, parameter, held[parameter][0]))
     return problem, held
 
 
@@ -231,10 +231,10 @@ def _not_converged(solution: Solution) -> list[Finding]:
 
 def _saturated(problem: Problem, observations: Observations, solution: Solution) -> list[Finding]:
     """As many free parameters as rows."""
-    counted, free = observations.weight > 0, int(problem.box.free.sum())
+    counted, free = observations.weight > 0, int(problem.bounds.free.sum())
     if int(counted.sum()) > free:
         return []
-    through = np.abs(solution.residual[counted]).max() < THROUGH * np.abs(problem.target[counted]).max()
+    through = np.abs(solution.residual[counted]).max() < INTERPOLATION_TOLERANCE * np.abs(problem.target[counted]).max()
     so = "the curve passes through every row, right or wrong" if through else "no row is left to judge the law by"
     return [Finding("saturated", f"No more rows than free parameters ({free}): {so}.", numbers={"free": free})]
 
@@ -256,24 +256,26 @@ def _held(observations: Observations, held: dict[str, tuple[float, str]]) -> lis
 
 def at_bounds(problem: Problem, params: Mapping[str, float]) -> dict[str, str]:
     """Parameters at the edge of their domain, each with the side: 'lower' or 'upper'."""
-    box, layout, out = problem.box, problem.layout, {}
-    z = coordinates(layout, box, params)
+    bounds, coordinates, out = problem.bounds, problem.coordinates, {}
+    z = problem.to_coordinates(params)
     typical = np.median(np.abs(problem.y))
-    for i in np.flatnonzero(box.free).tolist():
+    for i in np.flatnonzero(bounds.free).tolist():
         # An amplitude that ran to its bound stands for a term of no size.
-        slack = 1e-9 * typical * abs(box.factor[i]) if layout.scales[i] == "amplitude" else 1e-12 * abs(z[i])
-        side = "lower" if z[i] <= box.lower[i] + slack else "upper" if z[i] >= box.upper[i] - slack else None
+        slack = (
+            1e-9 * typical * abs(bounds.factor[i]) if coordinates.transforms[i] == "amplitude" else 1e-12 * abs(z[i])
+        )
+        side = "lower" if z[i] <= bounds.lower[i] + slack else "upper" if z[i] >= bounds.upper[i] - slack else None
         if side is not None:
-            turned = layout.scales[i] != "log" and box.factor[i] < 0
-            for name in layout.owners(i):
+            turned = coordinates.transforms[i] != "log" and bounds.factor[i] < 0
+            for name in coordinates.owners(i):
                 out[name] = {"lower": "upper", "upper": "lower"}[side] if turned else side
     return out
 
 
 def _at_bounds(law: Law, problem: Problem, params: Mapping[str, float]) -> list[Finding]:
     """Parameters at a bound, one finding per coordinate."""
-    layout, pressed, out = problem.layout, at_bounds(problem, params), []
-    for names in dict.fromkeys(layout.owners(layout.coordinate(name)) for name in pressed):
+    coordinates, pressed, out = problem.coordinates, at_bounds(problem, params), []
+    for names in dict.fromkeys(coordinates.owners(coordinates.index(name)) for name in pressed):
         text = (
             f"{' = '.join(names)} hit its {pressed[names[0]]} bound ({params[names[0]]:g}); treat it as unidentified."
             + _offer(law, names)
@@ -284,18 +286,18 @@ def _at_bounds(law: Law, problem: Problem, params: Mapping[str, float]) -> list[
 
 def _undetermined(law: Law, observations: Observations, problem: Problem, solution: Solution) -> list[Finding]:
     """Directions whose standard error is as large as the parameters' plausible range."""
-    box, layout = problem.box, problem.layout
-    inside = box.free & (solution.z > box.lower) & (solution.z < box.upper)
+    bounds, coordinates = problem.bounds, problem.coordinates
+    inside = bounds.free & (solution.z > bounds.lower) & (solution.z < bounds.upper)
     index = np.flatnonzero(inside).tolist()
     if not index:
         return []
     scaled = solution.jacobian[:, index] * problem.plausible[index]
     errors, vectors = _errors(problem, solution.residual, scaled, observations.run)
-    flat = errors > OPEN
+    flat = errors > UNDETERMINED_SE
     if not flat.any():
         return []
     share = np.abs(vectors[:, flat]).max(1)
-    owners = [layout.owners(index[i]) for i in np.flatnonzero(share > 0.3).tolist()]
+    owners = [coordinates.owners(index[i]) for i in np.flatnonzero(share > 0.3).tolist()]
     names = [" = ".join(group) for group in owners]
     counted = [v.name for v in law.variables if v.kind.role in ("size", "rate")]
     counts = {name: int(level_of(observations.columns[name]).max()) + 1 for name in counted}
@@ -321,8 +323,8 @@ def _errors(
     length = np.where(length > 0, length, 1.0)
     unit = scaled / length
     codes = np.unique(run, return_inverse=True)[1]
-    bent = curvature(problem, residual, int(codes.max()) + 1)
-    values, vectors = np.linalg.eigh(unit.T @ ((problem.weight * bent)[:, None] * unit))
+    curvature = expected_curvature(problem, residual, int(codes.max()) + 1)
+    values, vectors = np.linalg.eigh(unit.T @ ((problem.weight * curvature)[:, None] * unit))
     known = values > 1e-12 * max(values[-1], 1e-300)
     if codes.max() < k:  # too few runs for their scores to span the directions
         codes = np.arange(len(run))
@@ -347,7 +349,7 @@ def _offer(law: Law, names: tuple[str, ...]) -> str:
 
 def _second_optimum(law: Law, solution: Solution) -> list[Finding]:
     """Another optimum that is almost as good."""
-    other = solution.rival
+    other = solution.second
     if other is None or other.gap > 0.01:
         return []
     there = dict(zip((p.name for p in law.parameters), other.params, strict=True))

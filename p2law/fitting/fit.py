@@ -20,8 +20,8 @@ from .diagnostics import diagnose, hold_undetermined, single_levels
 from .objective import Huber, Objective, describe, value
 from .options import Options, make_problem
 from .result import Fit
-from .solver import Batch, Problem, Solution, coordinates, recentre, search, sharpen
-from .solver.coordinates import Bounds, Ties, ties
+from .solver import Batch, Problem, Solution, recentre, refine, search
+from .solver.coordinates import BoundsOption, TiesOption, ties
 from .solver.search import CONVERGED
 
 DOUBTFUL = (
@@ -29,7 +29,7 @@ DOUBTFUL = (
     *("below baseline", "mixture", "few tokens", "identical runs", "duplicate rows"),
 )
 """Kinds of findings that raise a :class:`~p2law.errors.FitWarning`: a fit not to be used as it is, or suspect rows."""
-Starts = int | Mapping[str, float] | Sequence[Mapping[str, float]]
+StartsOption = int | Mapping[str, float] | Sequence[Mapping[str, float]]
 
 
 def fit(
@@ -40,12 +40,12 @@ def fit(
     objective: Objective = Huber(1e-3, space="log"),  # noqa: B008 (frozen)
     weights: str | ArrayLike | None = None,
     fixed: Mapping[str, float] | None = None,
-    bounds: Bounds | None = None,
-    tied: Ties | None = None,
+    bounds: BoundsOption | None = None,
+    tied: TiesOption | None = None,
     baseline: str = "fixed",
     run: str = "run",
     min_tokens: float | None = None,
-    starts: Starts | None = None,
+    starts: StartsOption | None = None,
     rng: int | np.random.Generator = 0,
 ) -> Fit:
     """Fit a scaling law to logged losses; no starting values are needed.
@@ -144,12 +144,12 @@ def fit_law(
     objective: Objective = Huber(1e-3, space="log"),  # noqa: B008 (frozen)
     weights: str | ArrayLike | None = None,
     fixed: Mapping[str, float] | None = None,
-    bounds: Bounds | None = None,
-    tied: Ties | None = None,
+    bounds: BoundsOption | None = None,
+    tied: TiesOption | None = None,
     baseline: str = "fixed",
     run: str = "run",
     min_tokens: float | None = None,
-    starts: Starts | None = None,
+    starts: StartsOption | None = None,
     rng: int | np.random.Generator = 0,
 ) -> Fit:
     """As :func:`fit`, without a warning: for callers that fit many times and report the findings themselves."""
@@ -165,7 +165,7 @@ def fit_law(
     )
     options = Options(_values("fixed", fixed or {}), ties(tied), _pairs(bounds), baseline, run)
     problem = make_problem(law, observations, objective, options)
-    enough(problem, observations)
+    check_row_count(problem, observations)
     seed = int(rng) if isinstance(rng, int | np.integer) else None
     solution = _solve(problem, objective, starts, generator(rng))
     held: dict[str, tuple[float, str]] = {}
@@ -184,7 +184,7 @@ def _values(name: str, given: Mapping[str, float]) -> dict[str, float]:
     return {parameter: number(f"{name}[{parameter!r}]", value) for parameter, value in given.items()}
 
 
-def _pairs(bounds: Bounds | None) -> dict[str, tuple[float | None, float | None]]:
+def _pairs(bounds: BoundsOption | None) -> dict[str, tuple[float | None, float | None]]:
     out = {}
     for name, pair in mapping("bounds", bounds or {}, "{'alpha': (0.1, 1.0)}").items():
         try:
@@ -197,22 +197,22 @@ def _pairs(bounds: Bounds | None) -> dict[str, tuple[float | None, float | None]
     return out
 
 
-def enough(problem: Problem, observations: Observations) -> None:
+def check_row_count(problem: Problem, observations: Observations) -> None:
     """Refuse fewer rows than free parameters."""
-    rows, free = int((observations.weight > 0).sum()), int(problem.box.free.sum())
+    rows, free, law = int((observations.weight > 0).sum()), int(problem.bounds.free.sum()), problem.coordinates.law
     if rows < free:
         raise DataError(
-            f"{rows} row{'s' * (rows != 1)} cannot determine the {free} free parameters of {problem.layout.law.name}: "
+            f"{rows} row{'s' * (rows != 1)} cannot determine the {free} free parameters of {law.name}: "
             "give more rows, fix or tie parameters, or use a law with fewer."
         )
 
 
-def _solve(problem: Problem, objective: Objective, starts: Starts | None, rng: np.random.Generator) -> Solution:
-    usual = 4 if problem.layout.nonlinear <= 2 else 8
+def _solve(problem: Problem, objective: Objective, starts: StartsOption | None, rng: np.random.Generator) -> Solution:
+    usual = 4 if problem.coordinates.nonlinear <= 2 else 8
     given = []
     if isinstance(starts, Mapping | list | tuple):
         records = [starts] if isinstance(starts, Mapping) else starts
-        given = [coordinates(problem.layout, problem.box, _values("starts", each)) for each in records]
+        given = [problem.to_coordinates(_values("starts", each)) for each in records]
         starts = len(given)
     count = usual if starts is None else whole_number("starts", starts)
     if problem.delta > 0:
@@ -221,7 +221,7 @@ def _solve(problem: Problem, objective: Objective, starts: Starts | None, rng: n
     solution = _found(search(problem.with_(delta=1e-3 * _height(problem)), starts=count, rng=rng, given=given))
     size = float(np.median(np.abs(solution.residual))) or 1e-12
     for factor in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7):
-        before, solution = solution, sharpen(problem.with_(delta=factor * size), solution)
+        before, solution = solution, refine(problem.with_(delta=factor * size), solution)
     # At a vertex the gradient is a matter of rounding; the objective has settled or it has not.
     change = abs(
         value(objective, before.residual, problem.weight) / value(objective, solution.residual, problem.weight) - 1
@@ -242,7 +242,7 @@ def _height(problem: Problem) -> float:
 
 
 def _raw(problem: Problem, solution: Solution) -> np.ndarray:
-    return recentre(solution.z, solution.frame, Batch(problem).frame)
+    return recentre(solution.z, solution.scaling, Batch(problem).scaling)
 
 
 def _result(

@@ -21,10 +21,10 @@ from . import metrics
 from .objective import Objective, residuals, threshold
 from .options import Options, make_problem
 from .run_effect import Points, RunEffect, estimate_run_effect
-from .solver import Problem, coordinates
+from .solver import Problem
 from .solver.covariance import LocalCovariance, local_covariance
 from .solver.problem import bucket, pad
-from .solver.working import LEAST_RUNS
+from .solver.working_covariance import LEAST_RUNS
 
 Scheme = Literal["runs", "wild", "residual"]
 
@@ -182,7 +182,7 @@ class FittedLaw:
         """Local covariance of the constants; every interval starts from it."""
         problem, seen = self.problem(), self.observations
         run = np.zeros(self.n) if seen.identical_runs else seen.run
-        z = coordinates(problem.layout, problem.box, self.params)
+        z = problem.to_coordinates(self.params)
         return local_covariance(problem, z, run, self.excess_in_residual_units(problem))
 
     def excess_in_residual_units(self, problem: Problem) -> np.ndarray:

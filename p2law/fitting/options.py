@@ -9,7 +9,7 @@ from ..data.observations import Observations
 from ..errors import FitError
 from ..laws import FrozenDict, Law
 from .objective import Objective, residual_scale, threshold
-from .solver import Problem, hold, make_layout
+from .solver import Problem, hold, make_coordinates
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ def _limit(value: float | None) -> float | None:
 
 def make_problem(law: Law, observations: Observations, objective: Objective, options: Options) -> Problem:
     """The numerical problem behind a fit, also rebuilt from a saved one."""
-    layout, box = make_layout(law, fixed=options.fixed, tied=options.tied, bounds=options.bounds)
+    coordinates, bounds = make_coordinates(law, fixed=options.fixed, tied=options.tied, bounds=options.bounds)
     for name, at in options.held.items():
-        box = hold(layout, box, name, at)
+        bounds = hold(coordinates, bounds, name, at)
     base = law.variable("loss")
     y = observations.response
     if objective.space == "log" and np.any(y <= 0):
         raise FitError(f"{law.name} predicts {law.response.name!r}, which is not always positive: use a linear space.")
     return Problem(
-        layout=layout,
-        box=box,
+        coordinates=coordinates,
+        bounds=bounds,
         columns=tuple(observations.columns[v.name] for v in law.variables),
         y=y,
         weight=observations.weight,

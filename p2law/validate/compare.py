@@ -242,7 +242,7 @@ def _shown(result: Comparison) -> pd.DataFrame:
 
 def free_constants(fit: Fit) -> int:
     """Constants fitted: without fixed and held ones, tied ones once."""
-    return int(fit.problem().box.free.sum())
+    return int(fit.problem().bounds.free.sum())
 
 
 def deviance(fit: Fit) -> float:

@@ -10,7 +10,6 @@ import pandas as pd
 from ..errors import FitError
 from ..fitting.fitted import loss_at
 from ..fitting.prediction import prediction_columns
-from ..fitting.solver import coordinates
 from ..fitting.uncertainty.intervals import Method, parameters, predictions
 from ..fitting.uncertainty.resampling import refit
 from ..laws import FrozenDict
@@ -121,7 +120,7 @@ class Noise:
 def simulated(fit: "Fit", noise: Noise, *, reps: int, rng: int) -> Iterator["Fit"]:
     """The fit to other measurements of the same rows, again and again, its constants being true; no failed fits."""
     problem, generator = fit.problem(), np.random.default_rng(rng)
-    start = coordinates(problem.layout, problem.box, fit.params)
+    start = problem.to_coordinates(fit.params)
     losses = [noise.losses(fit, generator) for _ in range(reps)]
     targets = iter([np.log(loss) if problem.log_space else loss / problem.scale for loss in losses])
     constants, objectives = refit(problem, start, lambda: {"target": next(targets)}, reps)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law.fitting.solver import coordinates, make_layout
+from p2law.fitting.solver import make_coordinates, to_coordinates
 from p2law.fitting.solver.problem import bucket, pad
 
 
@@ -36,10 +36,10 @@ def test_ties_may_be_fixed(dense):
 
 
 def test_ties_with_a_member_in_common_join():
-    layout, _ = make_layout(p2law.laws.get("p2"), tied=[("N_C", "E"), ("gamma", "delta"), ("E", "N_C")])
-    assert layout.owners(layout.coordinate("E")) == ("N_C", "E")
-    assert layout.owners(layout.coordinate("gamma")) == ("gamma", "delta")
-    assert len(layout.scales) == 5
+    coordinates, _ = make_coordinates(p2law.laws.get("p2"), tied=[("N_C", "E"), ("gamma", "delta"), ("E", "N_C")])
+    assert coordinates.owners(coordinates.index("E")) == ("N_C", "E")
+    assert coordinates.owners(coordinates.index("gamma")) == ("gamma", "delta")
+    assert len(coordinates.transforms) == 5
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,12 @@ def test_own_starts_reach_the_same_optimum(dense, dense_fit, starts):
 
 
 def test_constants_become_coordinates_amplitudes_last():
-    layout, box = make_layout(p2law.laws.get("chinchilla"), tied=[("alpha", "beta")], bounds={"B": (None, 50.0)})
-    assert layout.scales == ("plain", "amplitude", "amplitude", "amplitude")
-    assert layout.owners(0) == ("alpha", "beta")
-    z = coordinates(layout, box, {"E": 1.5, "A": 20.0, "B": 30.0, "alpha": 0.4, "beta": 0.4})
+    coordinates, limits = make_coordinates(
+        p2law.laws.get("chinchilla"), tied=[("alpha", "beta")], bounds={"B": (None, 50.0)}
+    )
+    assert coordinates.transforms == ("plain", "amplitude", "amplitude", "amplitude")
+    assert coordinates.owners(0) == ("alpha", "beta")
+    z = to_coordinates(coordinates, limits, {"E": 1.5, "A": 20.0, "B": 30.0, "alpha": 0.4, "beta": 0.4})
     assert z.tolist() == [0.4, 1.5, 20.0, 20.0]  # B counts downwards from its upper bound
 
 

@@ -6,7 +6,7 @@ from scipy.optimize import least_squares
 
 import p2law
 from p2law.fitting.objective import residuals, threshold
-from p2law.fitting.solver import Batch, coordinates
+from p2law.fitting.solver import Batch
 from p2law.fitting.solver.search import low_discrepancy, scale_free_gradient
 
 LOG_HUBER, LOG_SQUARED = p2law.Huber(1e-3, "log"), p2law.Squared("log")
@@ -91,7 +91,7 @@ def test_gradient_does_not_depend_on_scales(dense, objective):
 
 
 def gradient_at(problem, constants) -> float:
-    z = coordinates(problem.layout, problem.box, constants)
+    z = problem.to_coordinates(constants)
     _, residual, jacobian = Batch(problem).linearise(z)
     return scale_free_gradient(problem, z, residual, jacobian)
 

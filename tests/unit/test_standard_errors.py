@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law.fitting.solver.covariance import adjusted
-from p2law.fitting.solver.working import Working, working
+from p2law.fitting.solver.covariance import cr2_adjust
+from p2law.fitting.solver.working_covariance import WorkingCovariance, working_covariance
 
 
 def test_least_squares_errors_are_the_textbooks(dense):
@@ -76,19 +76,19 @@ def test_the_corrected_sandwich_is_unbiased_as_assumed(bounded, levelled):
     """Its mean over all measurements with the assumed covariance is the variance of the estimate."""
     rng = np.random.default_rng(0)
     codes = rng.permutation(np.repeat(np.arange(12), 5))
-    bent = rng.choice([0.0, 0.8], 60) if bounded else np.ones(60)
-    assumed = Working(rng.uniform(0.5, 2, 60) if bounded else np.ones(60), rng.uniform(0, 3, 60))
+    curvature = rng.choice([0.0, 0.8], 60) if bounded else np.ones(60)
+    assumed = WorkingCovariance(rng.uniform(0.5, 2, 60) if bounded else np.ones(60), rng.uniform(0, 3, 60))
     design = rng.standard_normal((60, 3))
     if levelled:  # what a run is made with is the same in all its rows
-        assumed = Working(np.ones(60), np.full(60, 2.0))
+        assumed = WorkingCovariance(np.ones(60), np.full(60, 2.0))
         design[:, :2] = rng.standard_normal((12, 2))[codes]
-    design = design @ np.linalg.inv(np.linalg.cholesky(design.T @ (bent[:, None] * design))).T
-    turned, _ = adjusted(design, bent, codes, np.zeros(60), assumed)
+    design = design @ np.linalg.inv(np.linalg.cholesky(design.T @ (curvature[:, None] * design))).T
+    turned, _ = cr2_adjust(design, curvature, codes, np.zeros(60), assumed)
 
     together = codes[:, None] == codes
     covariance = np.outer(assumed.scale, assumed.scale) * (np.eye(60) + np.outer(assumed.level, assumed.level))
     covariance = np.where(together, covariance, 0.0)
-    left = np.eye(60) - bent[:, None] * (design @ design.T)
+    left = np.eye(60) - curvature[:, None] * (design @ design.T)
     scores = np.where(together, left @ covariance @ left.T, 0.0)
     np.testing.assert_allclose(turned.T @ scores @ turned, design.T @ covariance @ design, rtol=1e-8, atol=1e-12)
 
@@ -98,8 +98,10 @@ def test_the_working_covariance_finds_runs_with_levels():
     codes, excess = np.repeat(np.arange(40), 8), rng.uniform(0.2, 2, 320)
     design, ones = np.linalg.qr(rng.standard_normal((320, 2)))[0], np.ones(320)
     noise = 0.1 * rng.standard_normal(320)
-    kept = working(design, noise + 0.3 * rng.standard_normal(40)[codes] * excess, codes, excess, ones, np.inf)
+    kept = working_covariance(
+        design, noise + 0.3 * rng.standard_normal(40)[codes] * excess, codes, excess, ones, np.inf
+    )
     np.testing.assert_allclose(kept.level, 3 * excess, rtol=0.5)
     assert np.ptp(kept.level / excess) < 1e-12
-    assert working(design, noise, codes, excess, ones, np.inf).level.max() < 0.5
-    assert (working(design[:8], noise[:8], codes[:8], excess[:8], ones[:8], np.inf).level == 0).all()
+    assert working_covariance(design, noise, codes, excess, ones, np.inf).level.max() < 0.5
+    assert (working_covariance(design[:8], noise[:8], codes[:8], excess[:8], ones[:8], np.inf).level == 0).all()

@@ -1,7 +1,7 @@
 """From a law's parameters to the solver's coordinates.
 
-Nonlinear parameters come first, amplitudes after them. Ties are resolved here, fixed values become a box of no width,
-so that the solver sees one vector with a box around it. The static part (:class:`Layout`) keys the compiled program;
+Nonlinear parameters come first, amplitudes after them. Ties are resolved here, fixed values become bounds of no width,
+so that the solver sees one bounded vector. The static part (:class:`Coordinates`) keys the compiled program;
 everything numeric (bounds, fixed values) is data and costs no compilation.
 """
 
@@ -16,38 +16,38 @@ from ...errors import FitError
 from ...laws.kinds import ParameterKind
 from ...laws.law import Law
 
-UNSEEN = 1e6
+MAX_BEYOND_STARTS = 1e6
 """How far beyond its starts a positive scale may go."""
-Scale = Literal["plain", "log", "amplitude"]
-Ties = Mapping[str, str] | Iterable[Sequence[str]]
-Bounds = Mapping[str, tuple[float | None, float | None]]
+Transform = Literal["plain", "log", "amplitude"]
+TiesOption = Mapping[str, str] | Iterable[Sequence[str]]
+BoundsOption = Mapping[str, tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True)
-class Layout:
+class Coordinates:
     """Which parameter is read from which coordinate; hashable."""
 
     law: Law
-    scales: tuple[Scale, ...]
+    transforms: tuple[Transform, ...]
     """One per coordinate: nonlinear ones first, then the amplitudes."""
     source: tuple[int, ...]
     """For each parameter of the law, in its order: its coordinate."""
 
     @property
     def nonlinear(self) -> int:
-        return sum(scale != "amplitude" for scale in self.scales)
+        return sum(scale != "amplitude" for scale in self.transforms)
 
     def owners(self, coordinate: int) -> tuple[str, ...]:
         """Names of the parameters read from this coordinate (several where they are tied)."""
         return tuple(p.name for p, i in zip(self.law.parameters, self.source, strict=True) if i == coordinate)
 
-    def coordinate(self, parameter: str) -> int:
+    def index(self, parameter: str) -> int:
         return self.source[[p.name for p in self.law.parameters].index(parameter)]
 
 
 @dataclass(frozen=True)
-class Box:
-    """The numbers that go with a :class:`Layout`, one entry per coordinate."""
+class Bounds:
+    """The numbers that go with a :class:`Coordinates`, one entry per coordinate."""
 
     lower: np.ndarray
     upper: np.ndarray
@@ -76,13 +76,13 @@ class Box:
         return np.where(half > 0, half, 1.0)
 
 
-def make_layout(
+def make_coordinates(
     law: Law,
     *,
     fixed: Mapping[str, float] | None = None,
-    tied: Ties | None = None,
-    bounds: Bounds | None = None,
-) -> tuple[Layout, Box]:
+    tied: TiesOption | None = None,
+    bounds: BoundsOption | None = None,
+) -> tuple[Coordinates, Bounds]:
     """Resolve fixed, tied and bounded parameters of a law.
 
     Raises
@@ -99,21 +99,21 @@ def make_layout(
     rows = [_coordinate(law, group, bounds) for group in groups]
     order = sorted(range(len(groups)), key=lambda i: rows[i][0] == "amplitude")
     place = {name: place for place, i in enumerate(order) for name in groups[i]}
-    layout = Layout(law, tuple(rows[i][0] for i in order), tuple(place[p.name] for p in law.parameters))
+    coordinates = Coordinates(law, tuple(rows[i][0] for i in order), tuple(place[p.name] for p in law.parameters))
     lower, upper, low, high, offset, factor = np.array([rows[i][1] for i in order], dtype=float).T
-    box = Box(lower, upper, np.stack([low, high], 1), offset, factor)
+    limits = Bounds(lower, upper, np.stack([low, high], 1), offset, factor)
     for name, value in fixed.items():
-        box = hold(layout, box, name, float(value))
-    return layout, box
+        limits = hold(coordinates, limits, name, float(value))
+    return coordinates, limits
 
 
-def hold(layout: Layout, box: Box, parameter: str, value: float) -> Box:
-    """The box with one parameter (and what is tied to it) held at a value."""
-    kind = next(p.kind for p in layout.law.parameters if p.name == parameter)
+def hold(coordinates: Coordinates, bounds: Bounds, parameter: str, value: float) -> Bounds:
+    """The bounds with one parameter (and what is tied to it) held at a value."""
+    kind = next(p.kind for p in coordinates.law.parameters if p.name == parameter)
     if not (isfinite(value) and kind.lower <= value <= kind.upper) or (kind.log and value <= 0):
         raise FitError(f"{parameter} cannot be held at {value}: its domain is {kind.lower:g} to {kind.upper:g}.")
-    i = layout.coordinate(parameter)
-    scale = layout.scales[i]
+    i = coordinates.index(parameter)
+    scale = coordinates.transforms[i]
     at = {"plain": value, "log": np.log(value) if value > 0 else -inf, "amplitude": 0.0}[scale]
 
     def put(array: np.ndarray, entry: float | tuple[float, float]) -> np.ndarray:
@@ -122,14 +122,14 @@ def hold(layout: Layout, box: Box, parameter: str, value: float) -> Box:
         return changed
 
     start = (-inf, inf) if scale == "amplitude" else (at, at)
-    held = replace(box, lower=put(box.lower, at), upper=put(box.upper, at), start=put(box.start, start))
+    held = replace(bounds, lower=put(bounds.lower, at), upper=put(bounds.upper, at), start=put(bounds.start, start))
     if scale == "log":
         return held
     offset, factor = (value, 0.0) if scale == "amplitude" else (0.0, 1.0)
-    return replace(held, offset=put(box.offset, offset), factor=put(box.factor, factor))
+    return replace(held, offset=put(bounds.offset, offset), factor=put(bounds.factor, factor))
 
 
-def coordinates(layout: Layout, box: Box, params: Mapping[str, float]) -> np.ndarray:
+def to_coordinates(coordinates: Coordinates, bounds: Bounds, params: Mapping[str, float]) -> np.ndarray:
     """Coordinates (amplitudes raw) of given constants.
 
     Raises
@@ -137,23 +137,23 @@ def coordinates(layout: Layout, box: Box, params: Mapping[str, float]) -> np.nda
     FitError
         If a constant is missing or lies outside its domain.
     """
-    z = np.zeros(len(layout.scales))
-    for parameter, i in zip(layout.law.parameters, layout.source, strict=True):
+    z = np.zeros(len(coordinates.transforms))
+    for parameter, i in zip(coordinates.law.parameters, coordinates.source, strict=True):
         if parameter.name not in params:
             raise FitError(
-                f"the start lacks {parameter.name!r}: give a value for each of {layout.law.name}'s parameters."
+                f"the start lacks {parameter.name!r}: give a value for each of {coordinates.law.name}'s parameters."
             )
         value = params[parameter.name]
-        if layout.scales[i] == "log":
+        if coordinates.transforms[i] == "log":
             if not value > 0:
                 raise FitError(f"start {parameter.name} = {value}: must be positive.")
             z[i] = np.log(value)
         else:
-            z[i] = (value - box.offset[i]) / box.factor[i] if box.factor[i] else 0.0
+            z[i] = (value - bounds.offset[i]) / bounds.factor[i] if bounds.factor[i] else 0.0
     return z
 
 
-def ties(tied: Ties | None) -> tuple[tuple[str, ...], ...]:
+def ties(tied: TiesOption | None) -> tuple[tuple[str, ...], ...]:
     """Groups of parameters held equal, from ``[("alpha", "beta")]`` or ``{"alpha": "beta"}``."""
     if isinstance(tied, Mapping):
         return tuple((str(one), str(other)) for one, other in tied.items())
@@ -171,7 +171,7 @@ def _known(law: Law, names: Iterable[str]) -> None:
             raise FitError(f"{law.name} has no parameter {name!r}; its parameters are {', '.join(known)}.")
 
 
-def _groups(law: Law, tied: Ties | None) -> list[tuple[str, ...]]:
+def _groups(law: Law, tied: TiesOption | None) -> list[tuple[str, ...]]:
     groups = [{p.name} for p in law.parameters]
     for names in ties(tied):
         _known(law, names)
@@ -183,8 +183,8 @@ def _groups(law: Law, tied: Ties | None) -> list[tuple[str, ...]]:
     return sorted((tuple(sorted(g, key=order.index)) for g in groups), key=lambda g: order.index(g[0]))
 
 
-def _coordinate(law: Law, group: tuple[str, ...], bounds: Bounds) -> tuple[Scale, tuple[float, ...]]:
-    """Scale and (lower, upper, start low, start high, offset, factor) of one coordinate."""
+def _coordinate(law: Law, group: tuple[str, ...], bounds: BoundsOption) -> tuple[Transform, tuple[float, ...]]:
+    """Transform and (lower, upper, start low, start high, offset, factor) of one coordinate."""
     kinds = {p.name: p.kind for p in law.parameters}
     members = [kinds[name] for name in group]
     if len({(kind.linear, kind.log) for kind in members}) > 1:
@@ -202,12 +202,12 @@ def _coordinate(law: Law, group: tuple[str, ...], bounds: Bounds) -> tuple[Scale
     low, high = _starts(kind, lower, upper)
     if kind.log:
         # Without limits of its own a scale that the data push to zero would run for ever.
-        edges = np.log([max(lower, low / UNSEEN), min(upper, high * UNSEEN), low, high])
+        edges = np.log([max(lower, low / MAX_BEYOND_STARTS), min(upper, high * MAX_BEYOND_STARTS), low, high])
         return "log", (*edges.tolist(), 0.0, 1.0)
     return "plain", (lower, upper, low, high, 0.0, 1.0)
 
 
-def _limits(group: tuple[str, ...], members: list[ParameterKind], bounds: Bounds) -> tuple[float, float]:
+def _limits(group: tuple[str, ...], members: list[ParameterKind], bounds: BoundsOption) -> tuple[float, float]:
     asked = [bounds[name] for name in group if name in bounds]
     if asked:
         low, high = [-inf if a is None else a for a, _ in asked], [inf if b is None else b for _, b in asked]

@@ -4,7 +4,7 @@ Rows of one run are correlated, and the usual number of runs is small (3 to 20).
 narrow: on 9 runs its 95 % interval for a larger model's loss covers 75 %. The bias-reduced one (CR2, Bell and McCaffrey
 2002) with its own degrees of freedom per question (Satterthwaite's, Pustejovsky and Tipton 2018) covers 95 to 97 %
 (benchmarks/coverage.py). For robust objectives the same algebra runs on the scores psi(r), with the curvature of
-:func:`p2law.fitting.solver.curvature.curvature` in place of one.
+:func:`p2law.fitting.solver.curvature.expected_curvature` in place of one.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .batch import Batch, recentre
-from .curvature import curvature
-from .inputs import Frame
+from .curvature import expected_curvature
+from .inputs import Scaling
 from .problem import Problem, score
-from .search import OPEN
-from .working import Working, working
+from .search import UNDETERMINED_SE
+from .working_covariance import WorkingCovariance, working_covariance
 
 # CR2: scores scaled up for what the fit took from each run, so that the sandwich is unbiased as assumed.
 #
@@ -27,15 +27,15 @@ _LEAST_EIGENVALUE = 1e-2
 """A run that alone determines a direction has no residual there: its inflation is capped at ten."""
 
 
-def single(design: np.ndarray, bent: np.ndarray) -> np.ndarray:
+def hc2_factors(design: np.ndarray, curvature: np.ndarray) -> np.ndarray:
     """The multiplier where each row is its own run: a number per row."""
     leverage = np.einsum("ni,ni->n", design, design)
-    core = 1 - 2 * bent * leverage + bent**2 * np.einsum("ni,ij,nj->n", design, design.T @ design, design)
+    core = 1 - 2 * curvature * leverage + curvature**2 * np.einsum("ni,ij,nj->n", design, design.T @ design, design)
     return 1 / np.sqrt(np.maximum(core, _LEAST_EIGENVALUE))
 
 
-def adjusted(
-    design: np.ndarray, bent: np.ndarray, codes: np.ndarray, residual: np.ndarray, assumed: Working
+def cr2_adjust(
+    design: np.ndarray, curvature: np.ndarray, codes: np.ndarray, residual: np.ndarray, assumed: WorkingCovariance
 ) -> tuple[np.ndarray, np.ndarray]:
     """``design`` and the residuals multiplied within each run.
 
@@ -44,7 +44,7 @@ def adjusted(
     takes it back to P. In units of S it differs from the identity only in the span of u, S J and W J / S.
     """
     inner = assumed.scale[:, None] * design
-    outer = bent[:, None] * design / assumed.scale[:, None]
+    outer = curvature[:, None] * design / assumed.scale[:, None]
     gram = covered(inner, codes, assumed.level)
     out_design, out_residual = np.empty_like(design), np.empty_like(residual)
     order = np.argsort(codes, kind="stable")
@@ -86,9 +86,9 @@ def _multiplier(
     return span, root @ (vectors / np.sqrt(values)) @ vectors.T @ back - one
 
 
-NULL = 1e-10
+RANK_TOLERANCE = 1e-10
 """Relative singular value below which a direction counts as exactly undetermined."""
-MANY = 400
+MAX_CLUSTERS = 400
 """Clusters beyond which degrees of freedom are simply clusters minus parameters (as for independent rows)."""
 
 
@@ -100,14 +100,14 @@ class Clusters:
     """(G, k, k): Z_g' Z_g with Z_g the adjusted influence of cluster g."""
     plain: np.ndarray
     """(G, k, k): J_g' Z_g."""
-    bent: np.ndarray
+    curvature: np.ndarray
     """(G, k, k): J_g' W_g Z_g."""
     gram: np.ndarray
     """(k, k): J'J."""
 
     def dof(self, gradient: np.ndarray) -> float:
         """Degrees of freedom of one contrast."""
-        p, q = self.plain @ gradient, self.bent @ gradient
+        p, q = self.plain @ gradient, self.curvature @ gradient
         cross = p @ q.T
         omega = np.diag(np.einsum("i,gij,j->g", gradient, self.own, gradient)) - cross - cross.T + q @ self.gram @ q.T
         return float(np.trace(omega) ** 2 / np.sum(omega**2))
@@ -153,10 +153,10 @@ class LocalCovariance:
         For a quantity that hangs on a direction left open, whose own value means nothing, that of a typical direction.
         """
         inner = gradient @ self.basis
-        plain, loose = float(inner @ inner), float(np.sum((inner @ self.unbounded_root) ** 2))
-        if plain == 0 or float(np.sum((inner @ self.root) ** 2)) < 0.5 * loose:
+        plain, unbounded = float(inner @ inner), float(np.sum((inner @ self.unbounded_root) ** 2))
+        if plain == 0 or float(np.sum((inner @ self.root) ** 2)) < 0.5 * unbounded:
             return float(np.median(np.sum(self.unbounded_root**2, axis=1)))
-        return loose / plain
+        return unbounded / plain
 
     def dof(self, gradient: np.ndarray) -> float:
         """Degrees of freedom for the t quantile of this quantity."""
@@ -175,33 +175,35 @@ def local_covariance(problem: Problem, z: np.ndarray, run: np.ndarray, excess: n
     Parameters pressed against a bound are kept in: leaving them out would pretend that the bound is known to hold.
     """
     batch = Batch(problem)
-    frame, residual, jacobian = batch.linearise(z)
+    scaling, residual, jacobian = batch.linearise(z)
     counted = problem.weight > 0
-    free = problem.box.free
+    free = problem.bounds.free
     root_weight = np.sqrt(problem.weight[counted])
     design = root_weight[:, None] * jacobian[counted][:, free]
     codes = np.unique(run[counted], return_inverse=True)[1]
-    bent = curvature(problem, residual, int(codes.max()) + 1)[counted]
-    length, half_bread, null = _bread(np.sqrt(bent)[:, None] * design)
-    raw = raw_jacobian(problem, recentre(z, batch.frame, frame), frame)[:, free] / length
+    curvature = expected_curvature(problem, residual, int(codes.max()) + 1)[counted]
+    length, half_bread, null = _bread(np.sqrt(curvature)[:, None] * design)
+    raw = raw_jacobian(problem, recentre(z, batch.scaling, scaling), scaling)[:, free] / length
     rows = _Rows(
         design=design / length @ half_bread,
-        bent=bent,
+        curvature=curvature,
         psi=root_weight * score(problem, residual)[counted],
         residual=root_weight * residual[counted],
         codes=codes,
     )
     inflated = residual.copy()
-    if rows.runs == len(bent):
-        loose, factor = _of_rows(rows, problem.delta)
-        dof, clusters, inflated[counted] = len(bent) - rows.design.shape[1], None, residual[counted] * factor
+    if rows.runs == len(curvature):
+        unbounded, factor = _of_rows(rows, problem.delta)
+        dof, clusters, inflated[counted] = len(curvature) - rows.design.shape[1], None, residual[counted] * factor
     else:
-        assumed = working(rows.design, rows.residual, rows.codes, excess[counted], root_weight, problem.delta)
-        loose, dof, clusters, weighted = _of_runs(rows, assumed)
+        assumed = working_covariance(
+            rows.design, rows.residual, rows.codes, excess[counted], root_weight, problem.delta
+        )
+        unbounded, dof, clusters, weighted = _of_runs(rows, assumed)
         inflated[counted] = weighted / root_weight
     inner = half_bread / length[:, None]
-    root = limited(loose, inner / problem.plausible[free][:, None])
-    return LocalCovariance(raw @ half_bread, root, loose, raw, null, inner, length, dof, clusters, inflated)
+    root = bounded_root(unbounded, inner / problem.plausible[free][:, None])
+    return LocalCovariance(raw @ half_bread, root, unbounded, raw, null, inner, length, dof, clusters, inflated)
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ class _Rows:
     """Weighted rows in the coordinates where the bread is the identity."""
 
     design: np.ndarray
-    bent: np.ndarray
+    curvature: np.ndarray
     psi: np.ndarray
     residual: np.ndarray
     codes: np.ndarray
@@ -221,7 +223,7 @@ class _Rows:
     def spread(self) -> float:
         """Standard error of a unit direction if the rows are independent and equal."""
         n, k = self.design.shape
-        return float(np.sqrt(np.sum(self.psi**2) / self.bent.mean() / max(n - k, 1)))
+        return float(np.sqrt(np.sum(self.psi**2) / self.curvature.mean() / max(n - k, 1)))
 
 
 def _bread(design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -229,39 +231,43 @@ def _bread(design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     length = np.linalg.norm(design, axis=0)
     length = np.where(length > 0, length, 1.0)
     _, singular, right = np.linalg.svd(design / length, full_matrices=False)
-    keep = singular > NULL * singular.max(initial=0.0)
+    keep = singular > RANK_TOLERANCE * singular.max(initial=0.0)
     return length, right[keep].T / singular[keep], right[~keep].T
 
 
 def _of_rows(rows: _Rows, delta: float) -> tuple[np.ndarray, np.ndarray]:
     """Errors where each row is its own run: textbook for squares, else the sandwich; what inflates the residuals."""
-    factor = single(rows.design, rows.bent)
+    factor = hc2_factors(rows.design, rows.curvature)
     if np.isinf(delta) or rows.runs == 1:
         return rows.spread() * np.eye(rows.design.shape[1]), factor
     return (rows.psi[:, None] * rows.design * factor[:, None]).T, factor
 
 
-def _of_runs(rows: _Rows, assumed: Working) -> tuple[np.ndarray, int, Clusters | None, np.ndarray]:
+def _of_runs(rows: _Rows, assumed: WorkingCovariance) -> tuple[np.ndarray, int, Clusters | None, np.ndarray]:
     """Errors from the scores of whole runs, rows' or runs' degrees of freedom, each question's own; residuals."""
     n, k = rows.design.shape
-    turned, residual = adjusted(rows.design, rows.bent, rows.codes, rows.residual, assumed)
+    turned, residual = cr2_adjust(rows.design, rows.curvature, rows.codes, rows.residual, assumed)
     if rows.runs == 1:
         return rows.spread() * _persistence(rows.psi) * np.eye(k), n - k, None, residual
     root = np.zeros((rows.runs, k))
     np.add.at(root, rows.codes, rows.psi[:, None] * turned)
-    if rows.runs > MANY:
+    if rows.runs > MAX_CLUSTERS:
         return root.T, n - k, None, residual
     return root.T, rows.runs - 1, _clusters(rows, turned, assumed), residual
 
 
-def limited(root: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+def bounded_root(root: np.ndarray, scaled: np.ndarray) -> np.ndarray:
     """Errors held within the parameters' plausible ranges, in which ``scaled`` gives the coordinates.
 
     A direction the data leave open has a linear error of many times what the parameter could ever be, and carried on
     linearly it would drown every forecast. Errors below half a range are not touched.
     """
     _, errors, turned = np.linalg.svd(scaled @ root, full_matrices=False)
-    shrunk = np.where(errors > OPEN, OPEN * (1 + np.tanh(np.maximum(errors - OPEN, 0.0) / OPEN)), errors)
+    shrunk = np.where(
+        errors > UNDETERMINED_SE,
+        UNDETERMINED_SE * (1 + np.tanh(np.maximum(errors - UNDETERMINED_SE, 0.0) / UNDETERMINED_SE)),
+        errors,
+    )
     return root + (root @ turned.T * (shrunk / np.where(errors > 0, errors, 1.0) - 1)) @ turned
 
 
@@ -272,7 +278,7 @@ def _persistence(series: np.ndarray) -> float:
     return float(np.sqrt((1 + lag) / (1 - lag)))
 
 
-def _clusters(rows: _Rows, turned: np.ndarray, assumed: Working) -> Clusters:
+def _clusters(rows: _Rows, turned: np.ndarray, assumed: WorkingCovariance) -> Clusters:
     """What the degrees of freedom need; ``turned`` is the adjusted design."""
     count, k = rows.runs, rows.design.shape[1]
     inner, own = (assumed.scale[:, None] * values for values in (rows.design, turned))
@@ -288,23 +294,23 @@ def _clusters(rows: _Rows, turned: np.ndarray, assumed: Working) -> Clusters:
     return Clusters(
         own=summed(own, own) + levels[1][:, :, None] * levels[1][:, None, :],
         plain=summed(inner, own) + levels[0][:, :, None] * levels[1][:, None, :],
-        bent=summed(rows.bent[:, None] * rows.design, turned),
+        curvature=summed(rows.curvature[:, None] * rows.design, turned),
         gram=covered(inner, rows.codes, assumed.level),
     )
 
 
-def raw_jacobian(problem: Problem, z: np.ndarray, frame: Frame) -> np.ndarray:
+def raw_jacobian(problem: Problem, z: np.ndarray, scaling: Scaling) -> np.ndarray:
     """Derivative of the law's constants by the coordinates, (parameters, coordinates)."""
-    layout, q = problem.layout, problem.layout.nonlinear
-    size = np.exp(-(frame.shift + frame.slope @ z[:q]))
-    by_coordinate = np.zeros((len(layout.scales), len(z)))
-    for i, scale in enumerate(layout.scales):
+    coordinates, q = problem.coordinates, problem.coordinates.nonlinear
+    size = np.exp(-(scaling.shift + scaling.slope @ z[:q]))
+    by_coordinate = np.zeros((len(coordinates.transforms), len(z)))
+    for i, scale in enumerate(coordinates.transforms):
         if scale == "log":
             by_coordinate[i, i] = np.exp(z[i])
         elif scale == "plain":
-            by_coordinate[i, i] = frame.factor[i]
+            by_coordinate[i, i] = scaling.factor[i]
         else:
-            unit = frame.factor[i] * size[i - q]
+            unit = scaling.factor[i] * size[i - q]
             by_coordinate[i, i] = unit
-            by_coordinate[i, :q] = -unit * z[i] * frame.slope[i - q]
-    return by_coordinate[list(layout.source)]
+            by_coordinate[i, :q] = -unit * z[i] * scaling.slope[i - q]
+    return by_coordinate[list(coordinates.source)]

@@ -7,11 +7,11 @@ import numpy as np
 from .problem import Problem
 
 _NORMAL = NormalDist()
-FEW = 8.0
-"""Runs from which on a row's curvature rests more on its own residual than on those of all rows."""
+SHRINKAGE_RUNS = 8.0
+"""Runs from which on a row's curvature optima more on its own residual than on those of all rows."""
 
 
-def curvature(problem: Problem, residual: np.ndarray, runs: int) -> np.ndarray:
+def expected_curvature(problem: Problem, residual: np.ndarray, runs: int) -> np.ndarray:
     """Expected second derivative of rho at each row, without the weights; ``runs`` is how many are independent.
 
     One for squares. For Huber's loss with a threshold well below the noise, and for absolute residuals, the rows inside
@@ -28,13 +28,13 @@ def curvature(problem: Problem, residual: np.ndarray, runs: int) -> np.ndarray:
     if np.isinf(problem.delta):
         return np.ones_like(residual)
     size, counted = np.abs(residual), problem.weight > 0
-    n, k = int(counted.sum()), int(problem.box.free.sum())
+    n, k = int(counted.sum()), int(problem.bounds.free.sum())
     spread = np.median(np.sort(size[counted])[min(k, n - 1) :])
     noise = 1.4826 * max(float(spread), float(np.finfo(float).tiny))
     reach = max(_bandwidth(n), problem.delta / noise)
     inside = size <= reach * noise
     share = inside[counted].mean()
-    own = runs / (runs + FEW)
+    own = runs / (runs + SHRINKAGE_RUNS)
     free = max(n * share - k, 1) / max(n - k, 1) / max(share, 1 / n)
     return (own * inside + (1 - own) * share) * free * _within(problem.delta, noise) / _share(reach)
 

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .coordinates import Layout
-from .inputs import MAX_ITERATIONS, Frame, Lane, Rows, Settings, constants
+from .coordinates import Coordinates
+from .inputs import MAX_ITERATIONS, Rows, Scaling, Settings, Start, constants
 
 # Powers of columns by their logarithms.
 #
@@ -62,14 +62,14 @@ for _name in (*_ARITHMETIC, "pow"):
 RELATIVE_TOLERANCE = 1e-15
 
 
-def _law_at(layout: Layout, rows: Rows, frame: Frame) -> Any:
+def _law_at(coordinates: Coordinates, rows: Rows, scaling: Scaling) -> Any:
     """The law's value at the rows as a function of the coordinates."""
-    names = [p.name for p in layout.law.parameters]
+    names = [p.name for p in coordinates.law.parameters]
     columns = [c if log is None else PositiveColumn(c, log) for c, log in zip(rows.columns, rows.logs, strict=True)]
 
     def predict(z: Any) -> Any:
-        named = dict(zip(names, constants(layout, z, frame, jnp.exp), strict=True))
-        return jnp.broadcast_to(layout.law.function(*columns, **named), rows.scale.shape)
+        named = dict(zip(names, constants(coordinates, z, scaling, jnp.exp), strict=True))
+        return jnp.broadcast_to(coordinates.law.function(*columns, **named), rows.scale.shape)
 
     return predict
 
@@ -80,37 +80,37 @@ def _with_derivatives(model: Any, z: Any) -> Any:
 
 
 @lru_cache(maxsize=128)
-def linearised(layout: Layout) -> Any:
-    """``(z, frames, rows) -> (values, derivatives)``, of shapes (points, rows) and (points, coordinates, rows)."""
+def compiled_derivatives(coordinates: Coordinates) -> Any:
+    """``(z, scalings, rows) -> (values, derivatives)``, of shapes (points, rows) and (points, coordinates, rows)."""
 
-    def at(z: Any, frame: Frame, rows: Rows) -> Any:
-        return _with_derivatives(_law_at(layout, rows, frame), z)
+    def at(z: Any, scaling: Scaling, rows: Rows) -> Any:
+        return _with_derivatives(_law_at(coordinates, rows, scaling), z)
 
     return jax.jit(jax.vmap(at, in_axes=(0, 0, None)))
 
 
 @lru_cache(maxsize=128)
-def polish(layout: Layout) -> Any:
-    """``(lanes, rows, settings) -> (z, objective without ridge, iterations)`` of LANES lanes, one after the other."""
+def compiled_descent(coordinates: Coordinates) -> Any:
+    """``(starts, rows, settings) -> (z, objective without ridge, iterations)`` of STARTS_PER_CALL starts in turn."""
 
-    def run(lanes: Lane, rows: Rows, settings: Settings) -> Any:
-        def one(lane: Lane) -> Any:
-            predict = _law_at(layout, rows, lane.frame)
+    def run(starts: Start, rows: Rows, settings: Settings) -> Any:
+        def one(start: Start) -> Any:
+            predict = _law_at(coordinates, rows, start.scaling)
 
             def model(z: Any) -> Any:
                 value = predict(z)
                 logs = jnp.broadcast_to(settings.log_space, value.shape)
                 return lax.select(logs, lax.log(value), value * rows.scale)
 
-            return _descend(model, lane, settings)
+            return _descend(model, start, settings)
 
-        return lax.map(one, lanes)
+        return lax.map(one, starts)
 
     return jax.jit(run)
 
 
-def _descend(model: Any, lane: Lane, settings: Settings) -> Any:
-    """Damped Gauss-Newton descent inside the box.
+def _descend(model: Any, start: Start, settings: Settings) -> Any:
+    """Damped Gauss-Newton descent inside the bounds.
 
     Each iteration tries two steps and keeps the better: Newton's for the Huber objective (curvature of the rows inside
     the threshold) and the reweighted one (every row, weight ``min(1, delta/|r|)``). The first converges fast once the
@@ -119,8 +119,8 @@ def _descend(model: Any, lane: Lane, settings: Settings) -> Any:
 
     def body(state: Any) -> Any:
         at, damping, count, _ = state
-        trial, gain = _proposed(lane, at, damping)
-        points = jax.vmap(lambda z: _evaluated(model, lane, settings, z))(trial)
+        trial, gain = _proposed(start, at, damping)
+        points = jax.vmap(lambda z: _evaluated(model, start, settings, z))(trial)
         merits, before = points[:, 0], at[0]
         best = jnp.where(merits[1] < merits[0], 1, 0) | (merits[0] != merits[0])  # outside the law's domain: NaN
         merit = merits[best]
@@ -133,41 +133,41 @@ def _descend(model: Any, lane: Lane, settings: Settings) -> Any:
         return jnp.where(take, points[best], at), damping, count + 1, done
 
     # The first pass only evaluates the start: with no gradient yet the proposed step is zero.
-    k = lane.z.shape[0]
-    start = jnp.concatenate([jnp.full(2, jnp.inf), lane.z, jnp.zeros(k + 2 * k * k)])
-    state = (start, 1e-2, 0, False)
+    k = start.z.shape[0]
+    first = jnp.concatenate([jnp.full(2, jnp.inf), start.z, jnp.zeros(k + 2 * k * k)])
+    state = (first, 1e-2, 0, False)
     at, _, count, _ = lax.while_loop(lambda s: ~s[-1] & (s[-2] < MAX_ITERATIONS), body, state)
     return at[2 : 2 + k], at[1], count
 
 
-def _evaluated(model: Any, lane: Lane, settings: Settings, z: Any) -> Any:
+def _evaluated(model: Any, start: Start, settings: Settings, z: Any) -> Any:
     """Merit, objective, point, gradient and the two curvatures, as one vector: one array to carry and to select."""
     value, slope = _with_derivatives(model, z)
-    residual = lane.target - value
+    residual = start.target - value
     size = lax.abs(residual)
     inside = size <= settings.delta
     rho = lax.select(inside, 0.5 * residual * residual, settings.delta * (size - 0.5 * settings.delta))
-    total = jnp.sum(lane.weight * rho)
+    total = jnp.sum(start.weight * rho)
     away = z - settings.centre
     pull = 2 * settings.ridge * total * settings.stiffness
-    reweighted = lane.weight * lax.min(1.0, settings.delta / size)
-    newton = lax.select(inside, lane.weight, lax.full_like(lane.weight, 0.0))
+    reweighted = start.weight * lax.min(1.0, settings.delta / size)
+    newton = lax.select(inside, start.weight, lax.full_like(start.weight, 0.0))
     gradient = pull * away - slope @ (reweighted * residual)
     hessian = (slope * jnp.stack([newton, reweighted])[:, None, :]) @ slope.T + jnp.diag(pull)
     merit = total * (1 + settings.ridge * jnp.sum(settings.stiffness * away * away))
     return jnp.concatenate([jnp.stack([merit, total]), z, gradient, hessian.ravel()])
 
 
-def _proposed(lane: Lane, at: Any, damping: Any) -> Any:
-    """Two damped steps inside the box, and the larger of the gains their quadratic models promise."""
-    k = lane.z.shape[0]
+def _proposed(start: Start, at: Any, damping: Any) -> Any:
+    """Two damped steps inside the bounds, and the larger of the gains their quadratic models promise."""
+    k = start.z.shape[0]
     z, gradient, hessian = at[2 : 2 + k], at[2 + k : 2 + 2 * k], at[2 + 2 * k :].reshape(2, k, k)
-    pressed = ((z <= lane.lower) & (gradient > 0)) | ((z >= lane.upper) & (gradient < 0))
-    loose = 1.0 - pressed
-    unit = loose * lax.rsqrt(jnp.diagonal(hessian[1]) + 1e-300)
-    system = hessian * (unit[:, None] * unit) + jnp.diag(damping * loose + pressed)
+    pressed = ((z <= start.lower) & (gradient > 0)) | ((z >= start.upper) & (gradient < 0))
+    inside = 1.0 - pressed
+    unit = inside * lax.rsqrt(jnp.diagonal(hessian[1]) + 1e-300)
+    system = hessian * (unit[:, None] * unit) + jnp.diag(damping * inside + pressed)
     step = _solve(system, gradient * unit) * unit
-    trial = lax.clamp(*jnp.broadcast_arrays(lane.lower, z - step, lane.upper))
+    trial = lax.clamp(*jnp.broadcast_arrays(start.lower, z - step, start.upper))
     trial = lax.select(step == step, trial, jnp.broadcast_to(z, trial.shape))
     move = trial - z
     gain = -(move @ gradient) - 0.5 * jnp.sum(move * jnp.sum(hessian * move[:, None, :], -1), -1)

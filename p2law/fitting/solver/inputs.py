@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .coordinates import Layout
+from .coordinates import Coordinates
 
-LANES = 4
+STARTS_PER_CALL = 4
 """Points handed to the compiled descent at a time."""
 MAX_ITERATIONS = 300
 
 
-class Frame(NamedTuple):
-    """How a coordinate becomes a raw constant; see :class:`~p2law.fitting.solver.coordinates.Box`.
+class Scaling(NamedTuple):
+    """How a coordinate becomes a raw constant; see :class:`~p2law.fitting.solver.coordinates.Bounds`.
 
     An amplitude c stands for ``offset + factor * c * exp(-(shift + slope @ theta))``: its term is measured by its own
     typical size over the rows near some theta. For power laws that centres log N and log D exactly; for other laws it
@@ -35,7 +35,7 @@ class Rows(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What all lanes share: residual space, Huber's delta per row, ridge, objective at which a fit is perfect.
+    """What all starts share: residual space, Huber's delta per row, ridge, objective at which a fit is perfect.
 
     The merit is ``objective * (1 + ridge * sum(stiffness * (z - centre)²))``, a relative pull towards neutral values.
     """
@@ -48,33 +48,33 @@ class Settings(NamedTuple):
     perfect: Any
 
 
-class Lane(NamedTuple):
-    """One point to descend from, with its own box, weights, target (in the residuals' space) and frame."""
+class Start(NamedTuple):
+    """One point to descend from, with its own bounds, weights, target (in the residuals' space) and scaling."""
 
     z: Any
     lower: Any
     upper: Any
     weight: Any
     target: Any
-    frame: Frame
+    scaling: Scaling
 
 
-def constants(layout: Layout, z: Any, frame: Frame, exp: Callable[[Any], Any] = np.exp) -> list[Any]:
+def constants(coordinates: Coordinates, z: Any, scaling: Scaling, exp: Callable[[Any], Any] = np.exp) -> list[Any]:
     """Raw constants of the law, in the order of its parameters (``exp=jnp.exp`` where JAX traces them)."""
-    q = layout.nonlinear
-    size = exp(-(frame.shift + frame.slope @ z[:q]))
+    q = coordinates.nonlinear
+    size = exp(-(scaling.shift + scaling.slope @ z[:q]))
     free = []
-    for i, scale in enumerate(layout.scales):
+    for i, scale in enumerate(coordinates.transforms):
         if scale == "log":
             free.append(exp(z[i]))
         else:
             unit = size[i - q] if scale == "amplitude" else 1.0
-            free.append(frame.offset[i] + frame.factor[i] * z[i] * unit)
-    return [free[place] for place in layout.source]
+            free.append(scaling.offset[i] + scaling.factor[i] * z[i] * unit)
+    return [free[place] for place in coordinates.source]
 
 
 def stacked(records: Any) -> Any:
-    """Frames or lanes as one, each array with a leading axis."""
+    """Scalings or starts as one, each array with a leading axis."""
     import jax
 
     return jax.tree.map(lambda *parts: np.stack(parts), *records)

@@ -1,10 +1,11 @@
 """What is to be minimised: rows, weights, residual space and Huber threshold, as plain arrays."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .coordinates import Box, Layout
+from .coordinates import Bounds, Coordinates, to_coordinates
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class Problem:
     and residual ``log y - log f`` (``log_space``) or ``(y - f) * scale``.
     """
 
-    layout: Layout
-    box: Box
+    coordinates: Coordinates
+    bounds: Bounds
     columns: tuple[np.ndarray, ...]
     """The law's columns, each (rows,)."""
     y: np.ndarray
@@ -37,7 +38,11 @@ class Problem:
     def plausible(self) -> np.ndarray:
         """How far each coordinate may plausibly lie from neutral: half its starts, or the typical response."""
         typical = np.median(np.abs(self.y)) or 1.0
-        return np.where([s == "amplitude" for s in self.layout.scales], typical, self.box.spread)
+        return np.where([s == "amplitude" for s in self.coordinates.transforms], typical, self.bounds.spread)
+
+    def to_coordinates(self, params: Mapping[str, float]) -> np.ndarray:
+        """Coordinates of given constants, (coordinates,), amplitudes raw."""
+        return to_coordinates(self.coordinates, self.bounds, params)
 
     def with_(self, **changes: object) -> "Problem":
         return replace(self, **changes)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import pandas as pd
 from ...data.columns import level_of
 from ..fitted import FittedLaw, loss_gradient, points
 from ..run_effect import Points
-from ..solver import Batch, coordinates, recentre
+from ..solver import Batch, recentre
 from ..solver.covariance import raw_jacobian
 from .intervals import new_run_spread
 
@@ -48,18 +48,18 @@ def scaled_covariance(fit: FittedLaw) -> ScaledCovariance:
     """The local uncertainty of a fit in scaled coordinates."""
     problem, covariance = fit.problem(), fit.covariance
     batch = Batch(problem)
-    z = coordinates(problem.layout, problem.box, fit.params)
-    frame, _, _ = batch.linearise(z)
-    free = problem.box.free
+    z = problem.to_coordinates(fit.params)
+    scaling, _, _ = batch.linearise(z)
+    free = problem.bounds.free
     unit = problem.plausible[free]
-    raw = raw_jacobian(problem, recentre(z, batch.frame, frame), frame)[:, free] * unit
+    raw = raw_jacobian(problem, recentre(z, batch.scaling, scaling), scaling)[:, free] * unit
     spread = covariance.inner @ covariance.root / unit[:, None]
     lost = np.linalg.qr(covariance.null / (covariance.length * unit)[:, None])[0]
     kept = np.linalg.svd(lost, full_matrices=True)[0][:, lost.shape[1] :] if lost.size else np.eye(len(spread))
     triangle = np.linalg.qr((kept.T @ spread).T, mode="r")  # k by k, whatever the number of runs
     _, errors, turned = np.linalg.svd(triangle, full_matrices=True)
     errors = np.pad(errors, (0, len(turned) - len(errors)))[::-1]
-    names = tuple(" = ".join(problem.layout.owners(i)) for i in np.flatnonzero(free).tolist())
+    names = tuple(" = ".join(problem.coordinates.owners(i)) for i in np.flatnonzero(free).tolist())
     return ScaledCovariance(
         names,
         raw,

@@ -12,7 +12,7 @@ from ...data.quantities import format_quantity
 from ...errors import FitError
 from ..fitted import FittedLaw, loss_at, loss_gradient
 from ..prediction import prediction_columns
-from ..solver.search import OPEN
+from ..solver.search import UNDETERMINED_SE
 from .design import ScaledCovariance, optimal_design, scaled_covariance
 from .intervals import is_free, parameters, predictions, spread_of
 from .profile import profile_loss
@@ -102,7 +102,9 @@ def _combinations(local: ScaledCovariance) -> pd.DataFrame:
     for direction, error in zip(local.directions.T, local.errors, strict=True):
         order = np.argsort(-np.abs(direction))
         part = ", ".join(f"{local.names[i]} {direction[i]:+.2f}" for i in order if abs(direction[i]) > 0.25)
-        verdict = "determined" if error <= DETERMINED_SE else "roughly" if error <= OPEN else "not determined"
+        verdict = (
+            "determined" if error <= DETERMINED_SE else "roughly" if error <= UNDETERMINED_SE else "not determined"
+        )
         rows.append((error, part, verdict))
     return pd.DataFrame(rows, columns=pd.Index(["error", "of", "verdict"]))
 

@@ -16,8 +16,8 @@ from ...data.answer import Copied, Record, Report
 from ...data.arguments import check_level
 from ...errors import FitError
 from ..fitted import FittedLaw, loss_at, loss_gradient
-from ..solver import Batch, Frame, Problem, coordinates, raw_constants, recentre
-from ..solver.batch import Rest
+from ..solver import Batch, Problem, Scaling, raw_constants, recentre
+from ..solver.batch import Optimum
 from ..solver.covariance import LocalCovariance, local_covariance, raw_jacobian
 from ..solver.problem import huber
 from ..solver.quantiles import t_half_width
@@ -74,7 +74,7 @@ def profile(fit: FittedLaw, parameter: str, *, level: float = 0.95) -> Profile:
     if parameter in fit.options.fixed or parameter in fit.options.held:
         raise FitError(f"{parameter} was held at {fit.params[parameter]:g}: it has no profile.")
     setting = _Setting.of(fit)
-    i = setting.problem.layout.coordinate(parameter)
+    i = setting.problem.coordinates.index(parameter)
     unit = np.eye(len(names))[names.index(parameter)]
     low, high = _domain(setting.problem, i, fit.params[parameter])
     half = setting.half_width(unit, level)
@@ -131,7 +131,7 @@ class _Setting:
     problem: Problem
     z: np.ndarray
     covariance: LocalCovariance
-    frame: Frame
+    scaling: Scaling
     objective: float
 
     @classmethod
@@ -139,15 +139,15 @@ class _Setting:
         if fit.covariance.rows_dof < 1:
             raise FitError(SATURATED)
         problem = fit.problem()
-        z = coordinates(problem.layout, problem.box, fit.params)
+        z = problem.to_coordinates(fit.params)
         problem = stages(problem, z)[-1]
-        frame, residual, _ = Batch(problem).linearise(z)
+        scaling, residual, _ = Batch(problem).linearise(z)
         rho = float(np.sum(problem.weight * huber(residual, problem.delta)))
         return cls(
             problem,
             z,
             local_covariance(problem, z, fit.observations.run, fit.excess_in_residual_units(problem)),
-            frame,
+            scaling,
             rho,
         )
 
@@ -164,35 +164,35 @@ class _Setting:
         """Direction in which the coordinates move as the quantity is moved, per unit of it, to first order."""
         inner = gradient @ self.covariance.basis
         size = float(inner @ inner)
-        jacobian = raw_jacobian(self.problem, here, self.frame)
+        jacobian = raw_jacobian(self.problem, here, self.scaling)
         raw = self.covariance.basis @ inner / size if size > 0 else np.zeros(len(gradient))
         return np.linalg.lstsq(jacobian, raw, rcond=None)[0]
 
     def pinned(self, i: int, values: np.ndarray, unit: np.ndarray) -> Traced:
         """The profile with one coordinate held at raw values, outwards from the optimum."""
         problem = self.problem
-        box, scale = problem.box, problem.layout.scales[i]
+        bounds, scale = problem.bounds, problem.coordinates.transforms[i]
         batch = Batch(problem)
-        here = recentre(self.z, batch.frame, self.frame)
+        here = recentre(self.z, batch.scaling, self.scaling)
         step = self.along(unit, here)
-        origin = float(unit @ _raw(problem, here, self.frame))
+        origin = float(unit @ _raw(problem, here, self.scaling))
         last, rises = here, []
         for chunk in _chunks(values):
-            lower, upper = (np.repeat(edge[None], len(chunk), 0) for edge in (box.lower, box.upper))
-            frames = [self.frame] * len(chunk)
+            lower, upper = (np.repeat(edge[None], len(chunk), 0) for edge in (bounds.lower, bounds.upper))
+            scalings = [self.scaling] * len(chunk)
             if scale == "amplitude":
-                frames = [_held(self.frame, i, value) for value in chunk]
+                scalings = [_held(self.scaling, i, value) for value in chunk]
             else:
-                place = np.log(chunk) if scale == "log" else (chunk - box.offset[i]) / box.factor[i]
+                place = np.log(chunk) if scale == "log" else (chunk - bounds.offset[i]) / bounds.factor[i]
                 lower[:, i] = upper[:, i] = place
-            best = _best(batch, (here + (chunk - origin)[:, None] * step, last), frames, lower=lower, upper=upper)
-            rises += [rest.objective for rest in best]
+            best = _best(batch, (here + (chunk - origin)[:, None] * step, last), scalings, lower=lower, upper=upper)
+            rises += [optimum.objective for optimum in best]
             last = best[-1].z if np.isfinite(rises[-1]) else last
         return values, np.array(rises) - self.objective
 
     def aimed(self, columns: dict[str, np.ndarray], gradient: np.ndarray, values: np.ndarray) -> Traced:
         """The profile with the loss at a point drawn to values, by one more row of great weight."""
-        problem, law = self.problem, self.problem.layout.law
+        problem, law = self.problem, self.problem.coordinates.law
         extended = problem.with_(
             columns=tuple(np.append(c, columns[v.name]) for c, v in zip(problem.columns, law.variables, strict=True)),
             y=np.append(problem.y, 1.0),
@@ -201,9 +201,9 @@ class _Setting:
             delta=np.append(np.broadcast_to(problem.delta, problem.y.shape), np.inf),
         )
         batch, n = Batch(extended), problem.rows
-        here = recentre(self.z, batch.frame, self.frame)
+        here = recentre(self.z, batch.scaling, self.scaling)
         step = self.along(gradient, here)
-        named = dict(zip((p.name for p in law.parameters), _raw(problem, here, self.frame), strict=True))
+        named = dict(zip((p.name for p in law.parameters), _raw(problem, here, self.scaling), strict=True))
         estimate = float(np.asarray(law(**columns, **named)).ravel()[0])
         plain = float(np.sum((gradient @ self.covariance.basis) ** 2))
         # In log space the extra residual is relative, so its pull must be that much stronger.
@@ -212,9 +212,9 @@ class _Setting:
         for chunk in _chunks(values):
             weight, target = (np.repeat(row[None], len(chunk), 0) for row in (batch.weight, batch.target))
             weight[:, n], target[:, n] = pull, np.log(chunk) if problem.log_space else chunk
-            starts, frames = (here + (chunk - estimate)[:, None] * step, last), [self.frame] * len(chunk)
-            best = _best(batch, starts, frames, weight=weight, target=target)
-            residual, _ = batch.residuals([(self.frame, rest) for rest in best])
+            starts, scalings = (here + (chunk - estimate)[:, None] * step, last), [self.scaling] * len(chunk)
+            best = _best(batch, starts, scalings, weight=weight, target=target)
+            residual, _ = batch.residuals([(self.scaling, optimum) for optimum in best])
             missed = residual[:, n]
             reached.append(np.exp(-missed) if problem.log_space else 1.0 - missed)  # the extra row holds a one
             objectives.append((problem.weight * huber(residual[:, :n], problem.delta)).sum(1))
@@ -222,17 +222,22 @@ class _Setting:
         return np.concatenate(reached), np.concatenate(objectives) - self.objective
 
 
-def _best(batch: Batch, starts: tuple[np.ndarray, np.ndarray], frames: list[Frame], **own: Any) -> list[Rest]:
-    """Where points come to rest, the better of two ways: from where the valley points to, and from the last of them."""
-    tried = [batch.run(np.broadcast_to(start, (len(frames), start.shape[-1])), frames, **own) for start in starts]
-    return [min(pair, key=lambda rest: rest.objective) for pair in zip(*tried, strict=True)]
+def _best(batch: Batch, starts: tuple[np.ndarray, np.ndarray], scalings: list[Scaling], **own: Any) -> list[Optimum]:
+    """Local optima, the better of two ways: from where the valley points to, and from the last of them."""
+    each = [{name: values[i] for name, values in own.items()} for i in range(len(scalings))]
+    tried = []
+    for start in starts:
+        points = np.broadcast_to(start, (len(scalings), start.shape[-1]))
+        ready = [batch.start(point, s, **extra) for point, s, extra in zip(points, scalings, each, strict=True)]
+        tried.append(batch.minimise(ready))
+    return [min(pair, key=lambda optimum: optimum.objective) for pair in zip(*tried, strict=True)]
 
 
-def _held(frame: Frame, i: int, value: float) -> Frame:
-    """The frame with an amplitude held at a raw value."""
-    offset, factor = frame.offset.copy(), frame.factor.copy()
+def _held(scaling: Scaling, i: int, value: float) -> Scaling:
+    """The scaling with an amplitude held at a raw value."""
+    offset, factor = scaling.offset.copy(), scaling.factor.copy()
     offset[i], factor[i] = value, 0.0
-    return frame._replace(offset=offset, factor=factor)
+    return scaling._replace(offset=offset, factor=factor)
 
 
 def _assemble(
@@ -272,15 +277,15 @@ def _chunks(values: np.ndarray) -> list[np.ndarray]:
     return [values[i : i + POINTS_PER_START] for i in range(0, len(values), POINTS_PER_START)]
 
 
-def _raw(problem: Problem, z: np.ndarray, frame: Frame) -> np.ndarray:
-    return np.array(raw_constants(problem, z, frame))
+def _raw(problem: Problem, z: np.ndarray, scaling: Scaling) -> np.ndarray:
+    return np.array(raw_constants(problem, z, scaling))
 
 
 def _domain(problem: Problem, i: int, value: float) -> tuple[float, float]:
     """Raw limits of a coordinate."""
-    box, scale = problem.box, problem.layout.scales[i]
-    ends = np.array([box.lower[i], box.upper[i]])
+    bounds, scale = problem.bounds, problem.coordinates.transforms[i]
+    ends = np.array([bounds.lower[i], bounds.upper[i]])
     if scale == "log":
         return float(np.exp(ends[0])), float(np.exp(ends[1]))
-    raw = np.sort(box.offset[i] + box.factor[i] * ends)
+    raw = np.sort(bounds.offset[i] + bounds.factor[i] * ends)
     return float(raw[0]), float(raw[1])

@@ -13,8 +13,8 @@ import pandas as pd
 from ...data.arguments import generator, whole_number
 from ...errors import FitError, FitWarning
 from ..fitted import Draws, FittedLaw, Scheme
-from ..solver import Batch, Problem, coordinates, recentre
-from ..solver.inputs import LANES, constants
+from ..solver import Batch, Problem, recentre
+from ..solver.inputs import STARTS_PER_CALL, constants
 from ..solver.problem import pad
 
 FEW_RUNS = 30
@@ -35,7 +35,7 @@ def bootstrap(fit: FittedLaw, n: int, *, rng: int | np.random.Generator, scheme:
     if not isinstance(chosen, str) or chosen not in makers:
         raise FitError(f"scheme={chosen!r}: choose one of {', '.join(makers)}.")
     problem = fit.problem()
-    start = coordinates(problem.layout, problem.box, fit.params)
+    start = problem.to_coordinates(fit.params)
     samples = makers[chosen](fit, problem, generator(rng))
     constants, objectives = refit(problem, start, samples, n)
     good = np.isfinite(objectives) & np.isfinite(constants).all(1)
@@ -56,7 +56,7 @@ def _check_runs(fit: FittedLaw) -> None:
         )
     if fit.observations.identical_runs:
         raise FitError("all runs are identical, copies of one: they say nothing about how runs differ. Keep one.")
-    free = int(fit.problem().box.free.sum())
+    free = int(fit.problem().bounds.free.sum())
     if fit.n <= free:
         raise FitError(
             f"{fit.n} rows for {free} free parameters leave no residuals to resample: give more rows, or fix some."
@@ -80,30 +80,30 @@ def refit(problem: Problem, start: np.ndarray, sample: Sampler, n: int) -> tuple
     Samples are made as threads fall free, so that memory does not grow with the number of draws.
     """
     first, *later = (Batch(stage) for stage in stages(problem, start))
-    frame = first.frames_at(start[None])[0]
-    here = recentre(start, first.frame, frame)
+    scaling = first.scalings_at(start[None])[0]
+    here = recentre(start, first.scaling, scaling)
     z, objectives = np.full((n, len(start)), np.nan), np.full(n, np.inf)
     places, lock = iter(range(n)), Lock()
 
     def work(_: int) -> None:
         while True:
             with lock:  # samples are drawn in order, whatever the threads do
-                taken = list(islice(places, LANES))
+                taken = list(islice(places, STARTS_PER_CALL))
                 samples = [sample() for _ in taken]
             if not taken:
                 return
             padded = [{k: pad(v, first.size, 0.0 if k == "weight" else None) for k, v in s.items()} for s in samples]
-            rests = first.descend([first.lane(here, frame, **own) for own in padded])
+            optima = first.minimise([first.start(here, scaling, **own) for own in padded])
             for batch in later:
-                lanes = [batch.lane(rest.z, frame, **own) for rest, own in zip(rests, padded, strict=True)]
-                rests = batch.descend(lanes)
-            for place, rest in zip(taken, rests, strict=True):
-                z[place], objectives[place] = rest.z, rest.objective
+                starts = [batch.start(optimum.z, scaling, **own) for optimum, own in zip(optima, padded, strict=True)]
+                optima = batch.minimise(starts)
+            for place, optimum in zip(taken, optima, strict=True):
+                z[place], objectives[place] = optimum.z, optimum.objective
 
     workers = min(os.cpu_count() or 1, n, 8)
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(workers)))
-    raw = constants(problem.layout, z.T, frame._replace(shift=frame.shift[:, None]), np.exp)
+    raw = constants(problem.coordinates, z.T, scaling._replace(shift=scaling.shift[:, None]), np.exp)
     unit = later[-1].problem.delta if later else 1.0  # absolute residuals are Huber's over its threshold
     return np.stack(np.broadcast_arrays(*raw), axis=1), objectives / unit
 
@@ -156,7 +156,7 @@ def _inflated(fit: FittedLaw, problem: Problem) -> tuple[np.ndarray, np.ndarray,
     """Fitted values and residuals in the objective's space, residuals scaled up for the degrees of freedom spent."""
     codes = fit.observations.run_codes
     residual = fit.covariance.inflated
-    start = coordinates(problem.layout, problem.box, fit.params)
+    start = problem.to_coordinates(fit.params)
     target = problem.target * (1.0 if problem.log_space else problem.scale)
     plain = Batch(problem).linearise(start)[1]
     return target - plain, residual, codes
@@ -169,7 +169,7 @@ def leave_one_run_out(fit: FittedLaw) -> pd.DataFrame:
     if runs < 2:
         raise FitError("one run alone cannot be left out.")
     problem = fit.problem()
-    start = coordinates(problem.layout, problem.box, fit.params)
+    start = problem.to_coordinates(fit.params)
     turn = iter(range(runs))
 
     def sample() -> dict[str, np.ndarray]:

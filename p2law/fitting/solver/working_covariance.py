@@ -20,7 +20,7 @@ _RATIOS = np.concatenate([[0.0], np.geomspace(1e-2, 1e4, 31)])
 
 
 @dataclass(frozen=True)
-class Working:
+class WorkingCovariance:
     """Covariance of the scores within a run, up to a factor: ``S (I + u u') S`` with S diagonal."""
 
     scale: np.ndarray
@@ -29,19 +29,19 @@ class Working:
     """(rows,): u."""
 
 
-def independent(rows: int) -> Working:
+def independent(rows: int) -> WorkingCovariance:
     """Equal and independent rows."""
-    return Working(np.ones(rows), np.zeros(rows))
+    return WorkingCovariance(np.ones(rows), np.zeros(rows))
 
 
-def working(
+def working_covariance(
     design: np.ndarray,
     residual: np.ndarray,
     codes: np.ndarray,
     excess: np.ndarray,
     root_weight: np.ndarray,
     delta: float,
-) -> Working:
+) -> WorkingCovariance:
     """The working covariance of weighted rows.
 
     Parameters
@@ -66,7 +66,7 @@ def working(
     _, ratio, variance = found[best]
     level = np.sqrt(ratio) * levels[best]
     spread = np.sqrt(variance * (1 + level**2)) / np.where(root_weight > 0, root_weight, 1.0)
-    return Working(_bounded(spread, delta), level)
+    return WorkingCovariance(_bounded(spread, delta), level)
 
 
 def _likeliest(
