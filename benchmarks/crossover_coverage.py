@@ -17,7 +17,7 @@ from scipy.stats import binom
 
 import p2law
 from p2law.plan.cost import Parent
-from p2law.plan.crossover import Crossover, crossover
+from p2law.plan.crossing import Crossover, crossover
 
 LEVELS = (0.8, 0.95)
 PARENT = Parent(tokens=200e9)

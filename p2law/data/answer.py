@@ -1,15 +1,36 @@
-"""Base of plan and report records: how they print, what a notebook shows, and tables that nobody can write into."""
+"""A value with its interval, and the base of plan and report records: how they print, what a notebook shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 40
 """A notebook shows longer tables cut in the middle, with their size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A value with its interval; arrays for a quantity that is an array."""
+
+    value: Any
+    lower: Any
+    """nan where no interval can be given."""
+    upper: Any
+    level: float
+    method: str
+    defined: float = 1.0
+    """Share of the bootstrap draws in which the quantity exists at all (is not nan)."""
+
+    def __str__(self) -> str:
+        if np.ndim(self.value):
+            return f"{np.size(self.value)} values with {100 * self.level:g} % intervals ({self.method})"
+        return f"{self.value:.6g} [{self.lower:.6g}, {self.upper:.6g}] ({100 * self.level:g} % interval, {self.method})"
 
 
 class Copied:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,9 @@ from ..data.observations import Table, as_frame, check_column
 from ..data.quantities import format_quantity, in_words
 from ..errors import DataError, ExtrapolationWarning, FitError
 from ..laws import Law
-from .diagnostics import single_levels
-from .fitted import FittedLaw, loss_at, require_fit
+
+if TYPE_CHECKING:
+    from .fitted import FittedLaw
 
 COMPUTE = "C"
 """What size times tokens is called where it lies outside: FLOPs, up to a factor."""
@@ -25,13 +26,15 @@ EXTRAPOLATION_FACTOR = 1.01
 
 
 def predict(
-    fit: FittedLaw,
+    fit: "FittedLaw",
     table: Table | None,
     columns: Mapping[str, str] | None,
-    control: FittedLaw | None,
+    control: "FittedLaw | None",
     at: Mapping[str, Any],
 ) -> np.ndarray | float:
     """See :meth:`p2law.Fit.predict`."""
+    from .fitted import loss_at
+
     values, scalar = prediction_columns(fit, table, columns=columns, control=control, at=at)
     warn_outside(fit, values)
     loss = loss_at(fit, values)
@@ -39,17 +42,19 @@ def predict(
 
 
 def prediction_columns(
-    fit: FittedLaw,
+    fit: "FittedLaw",
     table: Table | None = None,
     *,
     columns: Mapping[str, str] | None = None,
-    control: FittedLaw | None = None,
+    control: "FittedLaw | None" = None,
     at: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, np.ndarray], bool]:
     """The law's columns at the rows asked for, and whether only scalars were given."""
     if (table is None) == (not at):
         raise DataError("give either a table or columns by keyword, e.g. fit.predict(N=7e9, D=2e12).")
     if control is not None:
+        from .fitted import require_fit
+
         require_fit("control", control)
     known = [*(v.name for v in fit.law.variables), *([CONTROL] if fit.baseline == "control" else [])]
     frame = as_frame(table, columns) if table is not None else given_rows(fit.law, at or {}, optional=known)
@@ -112,7 +117,7 @@ def as_rows(columns: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(table) if table else pd.DataFrame(index=pd.RangeIndex(1))
 
 
-def _with_control(fit: FittedLaw, frame: pd.DataFrame, control: FittedLaw | None) -> pd.DataFrame:
+def _with_control(fit: "FittedLaw", frame: pd.DataFrame, control: "FittedLaw | None") -> pd.DataFrame:
     """The rows with the law's baseline replaced by the control's loss at equal tokens."""
     base, tokens = fit.law.variable("loss"), fit.law.variable("tokens")
     if CONTROL in frame.columns:
@@ -130,7 +135,7 @@ def _with_control(fit: FittedLaw, frame: pd.DataFrame, control: FittedLaw | None
     )
 
 
-def outside(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def outside(fit: "FittedLaw", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Per variable, the factor by which each row lies outside the fitted range (1 inside).
 
     The baseline loss is left out: a larger parent always has a lower one. ``C`` stands for size times tokens, and only
@@ -162,7 +167,7 @@ def _factor(fitted: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.where(factor > 1 + 1e-9, factor, 1.0)
 
 
-def unsupported(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> np.ndarray:
+def unsupported(fit: "FittedLaw", values: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows at another value of a column that had one level among the rows fitted, so that its constants were held."""
     away = list(_away(fit, values).values())
     return np.any(away, axis=0) if away else np.zeros(len(next(iter(values.values()))), dtype=bool)
@@ -173,7 +178,7 @@ def unbounded(where: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[
     return np.where(where, -np.inf, lower), np.where(where, np.inf, upper)
 
 
-def no_support(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> str:
+def no_support(fit: "FittedLaw", values: Mapping[str, np.ndarray]) -> str:
     """Why some of these rows are unsupported, e.g. ``no support: fitted at one rho (0.5)``; empty if none is."""
     fitted = fit.observations.columns
     names = [name for name, away in _away(fit, values).items() if np.any(away)]
@@ -181,15 +186,17 @@ def no_support(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> str:
     return f"no support: fitted at {' and '.join(levels)}" if names else ""
 
 
-def _away(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _away(fit: "FittedLaw", values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Which rows are away from the one fitted level of a column; only where constants were held for want of two."""
     if not fit.options.held:
         return {}
+    from .diagnostics import single_levels
+
     factors = outside(fit, values)
     return {name: factors[name] > ONE_LEVEL for name in single_levels(fit.observations, fit.law)}
 
 
-def warn_outside(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> None:
+def warn_outside(fit: "FittedLaw", values: Mapping[str, np.ndarray]) -> None:
     """Warn, in one sentence, of everything outside the fitted range."""
     parts = []
     for name, factor in outside(fit, values).items():
@@ -205,7 +212,7 @@ def warn_outside(fit: FittedLaw, values: Mapping[str, np.ndarray]) -> None:
         warnings.warn(f"Extrapolation with {fit.law.name}: {'; '.join(parts)}.", ExtrapolationWarning, stacklevel=4)
 
 
-def _ranged(fit: FittedLaw, name: str, values: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray, np.ndarray]:
+def _ranged(fit: "FittedLaw", name: str, values: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray, np.ndarray]:
     """How a column of :func:`outside` is called, its fitted values and those asked about."""
     fitted = fit.observations.columns
     if name in fitted:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.answer import Estimate
 from ..data.arguments import check_level
 from ..data.observations import Observations
 from ..laws import Constants, Law
 from . import prediction
-from .fitted import require_fit
 
 if TYPE_CHECKING:
     from .result import Fit
-    from .uncertainty.estimate import Estimate
 
     Origin = Fit | Constants
     """What users give: a fit, a group of a joint fit, or published constants."""
@@ -121,6 +120,8 @@ def as_source(name: str, value: "Origin | Source") -> Source:
         return value
     if isinstance(value, Constants):
         return Published(value)
+    from .fitted import require_fit
+
     require_fit(name, value, constants=True)
     return Fitted(value)
 
@@ -142,10 +143,8 @@ def estimate_from(
     level: float,
     method: Any = None,
     log: bool = False,
-) -> "Estimate":
+) -> Estimate:
     """Interval of a quantity of several sources; limits are nan where all of them are published constants."""
-    from .uncertainty.estimate import Estimate, estimate
-
     check_level(level)
     origins = {id(source.origin): source for source in sources}
     fits = {id(fit): fit for source in sources for fit in source.fits}
@@ -156,6 +155,8 @@ def estimate_from(
         return quantity(lambda source: drawn[id(source.origin)])
 
     if fits:
+        from .uncertainty.estimate import estimate  # here: published constants are planned with at once
+
         return estimate(under, *fits.values(), level=level, method=method, log=log)
     value = np.asarray(under())
     nothing = np.full(value.shape, np.nan)

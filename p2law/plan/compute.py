@@ -12,12 +12,12 @@ from ..data.arguments import one_positive, positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
 from ..fitting.source import Source, as_source
-from ..fitting.uncertainty.intervals import Method
 from .intervals import Bounds, between, bounds, nats, support
 from .surface import Surface, allocate, budget_for, surface
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
+    from ..fitting.uncertainty.intervals import Method
     from ..laws.published import Constants
 
 
@@ -106,7 +106,7 @@ def compute_optimal(
     *,
     level: float = 0.95,
     inference_tokens: float = 0.0,
-    method: Method | None = None,
+    method: "Method | None" = None,
     **at: Any,
 ) -> ComputePlan:
     """Size and tokens that reach the lowest loss for a budget of C FLOPs.
@@ -168,7 +168,7 @@ def compute_for_loss(
     *,
     level: float = 0.95,
     inference_tokens: float = 0.0,
-    method: Method | None = None,
+    method: "Method | None" = None,
     **at: Any,
 ) -> ComputePlan:
     """Find the least budget that reaches a loss, with the size and tokens that do.

@@ -9,11 +9,12 @@ import numpy as np
 from ..data.quantities import format_quantity
 from ..fitting.prediction import describe_outside
 from ..fitting.source import Source, estimate_from
-from ..fitting.uncertainty.intervals import Method
 from ..laws import Law
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..fitting.uncertainty.intervals import Method
 
 
 PUBLISHED = "from published constants"
@@ -43,7 +44,7 @@ def bounds(
     quantities: Callable[[Mapping[str, float]], Mapping[str, np.ndarray]],
     *,
     level: float,
-    method: Method | None,
+    method: "Method | None",
     plain: tuple[str, ...] = (),
 ) -> dict[str, Bounds]:
     """Intervals of several positive quantities, on their logarithm; those named in ``plain`` on themselves.

@@ -18,13 +18,13 @@ from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
 from ..errors import DataError
 from ..fitting.source import as_source
-from ..fitting.uncertainty.intervals import Method
 from ..schedules import PruningSchedule
 from .intervals import between, bounds, nats, support
 from .surface import allocate, first_true, surface
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
+    from ..fitting.uncertainty.intervals import Method
     from ..laws.published import Constants
 
 
@@ -109,7 +109,7 @@ def sparse_pretraining(
     schedule: PruningSchedule | None = None,
     most: float = 0.8,
     level: float = 0.95,
-    method: Method | None = None,
+    method: "Method | None" = None,
     **at: Any,
 ) -> SparsePlan:
     """Plan the sparse pre-training run of least loss that ends at a deployment size and costs C FLOPs.

@@ -18,7 +18,7 @@ from ..data.quantities import format_quantity
 from ..fitting.prediction import unbounded
 from ..fitting.source import ParamsOf, estimate_from
 from .cost import Parent
-from .crossover import curve_outside, indistinguishable, roots
+from .crossing import curve_outside, indistinguishable, roots
 from .curve import LossCurve, loss_curves, token_range
 
 if TYPE_CHECKING:

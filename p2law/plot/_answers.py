@@ -12,8 +12,8 @@ from ..schedules import LoggedSchedule, PruningSchedule
 from . import _style as style
 
 if TYPE_CHECKING:
-    from ..plan.isoflop import ParabolaBias, SizeCost
-    from ..plan.next_runs import NextRuns
+    from ..plan.candidates import NextRuns
+    from ..plan.isoflops import ParabolaBias, SizeCost
     from ..plan.pruning import Ranking
     from ..plan.sparse import SparsePlan
 

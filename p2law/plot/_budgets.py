@@ -16,15 +16,15 @@ from ..data.quantities import format_quantity
 from ..fitting.prediction import EXTRAPOLATION_FACTOR
 from ..fitting.source import Source, as_source
 from ..plan.compute import compute_optimal
-from ..plan.crossover import indistinguishable
-from ..plan.isoflop import isoflop as profiles
+from ..plan.crossing import indistinguishable
+from ..plan.isoflops import isoflop as profiles
 from ..plan.surface import surface
 from . import _style as style
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
     from ..laws import Constants
-    from ..plan.crossover import Crossover
+    from ..plan.crossing import Crossover
     from ..plan.transfer import Worth
 
 UNDECIDED: dict[str, Any] = {"facecolor": "none", "hatch": "///", "linewidth": 0, "alpha": 0.3}

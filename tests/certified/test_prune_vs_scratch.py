@@ -10,7 +10,7 @@ import pytest
 
 import p2law
 from p2law.plan.cost import Parent
-from p2law.plan.crossover import crossover
+from p2law.plan.crossing import crossover
 from p2law.plan.transfer import effective_tokens
 
 TOKENS = np.array([10e9, 30e9, 50e9, 250e9, 500e9])

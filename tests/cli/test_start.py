@@ -15,12 +15,13 @@ for line in {lines!r}:
         except SystemExit as left:
             code = left.code
     assert code == 0 and out.getvalue(), line
-print(*(name for name in ("numpy", "pandas", "jax", "matplotlib", "torch") if name in sys.modules))
+large = ("numpy", "pandas", "jax", "matplotlib", "torch", "p2law.fitting.solver")
+print(*(name for name in large if name in sys.modules))
 """
 
 
 def loaded(*lines: str) -> set[str]:
-    """Which of the large packages these command lines import, one after the other in one interpreter."""
+    """Which of the large modules these command lines import, one after the other in one interpreter."""
     call = [sys.executable, "-c", RUN.format(lines=lines)]
     return set(subprocess.run(call, capture_output=True, text=True, check=True).stdout.split())
 

@@ -15,7 +15,7 @@ from p2law.errors import DataError, FitError
 from p2law.laws import Amplitude, Exponent, Number, average_params, chinchilla
 from p2law.laws.published import BESIROGLU_2024, HOFFMANN_2022, Constants
 from p2law.plan.compute import compute_for_loss, compute_optimal
-from p2law.plan.isoflop import isoflop, overtraining, parabola_bias
+from p2law.plan.isoflops import isoflop, overtraining, parabola_bias
 from p2law.plan.sparse import sparse_pretraining
 from p2law.plan.surface import Surface, allocate, allocate_numerically, budget_for
 from p2law.plot._budgets import isoflop as draw_isoflop

@@ -15,7 +15,7 @@ import p2law
 from p2law import DataError, FitError
 from p2law.laws.published import BESIROGLU_2024, HOFFMANN_2022, Constants
 from p2law.plan.cost import Architecture, CostModel, Parent, cost_model, flops_per_token
-from p2law.plan.crossover import crossover
+from p2law.plan.crossing import crossover
 from p2law.plan.pruning import best_pruning
 from p2law.plan.transfer import effective_tokens
 from p2law.plot._budgets import crossover as plot_crossover

@@ -7,7 +7,7 @@ from matplotlib import pyplot
 
 import p2law
 from p2law import DataError, FitError
-from p2law.plan.next_runs import next_runs
+from p2law.plan.candidates import next_runs
 from p2law.plot._answers import next_runs as plot_next_runs
 
 TRUTH = {"E": 1.7, "A": 400.0, "B": 900.0, "alpha": 0.34, "beta": 0.3}

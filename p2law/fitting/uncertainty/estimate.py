@@ -5,11 +5,11 @@ compared on paired draws (or on the covariance of their scores), where what both
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...data.answer import Estimate as Estimate
 from ...data.arguments import array, check_level
 from ...errors import FitError
 from ..fitted import FittedLaw, Quantity, by_root, require_fit
@@ -38,25 +38,6 @@ def gradient_along(quantity: Quantity, params: Mapping[str, float], directions: 
     with np.errstate(invalid="ignore"):  # an infinite quantity has no derivative: nan
         columns = [(8 * between(d, h) - between(d, 2 * h)) / (12 * h) for d in directions.T]
     return np.stack(columns, axis=-1)
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """A value with its interval; arrays for a quantity that is an array."""
-
-    value: Any
-    lower: Any
-    """nan where no interval can be given."""
-    upper: Any
-    level: float
-    method: str
-    defined: float = 1.0
-    """Share of the bootstrap draws in which the quantity exists at all (is not nan)."""
-
-    def __str__(self) -> str:
-        if np.ndim(self.value):
-            return f"{np.size(self.value)} values with {100 * self.level:g} % intervals ({self.method})"
-        return f"{self.value:.6g} [{self.lower:.6g}, {self.upper:.6g}] ({100 * self.level:g} % interval, {self.method})"
 
 
 def estimate(

@@ -155,7 +155,7 @@ def crossover(
     Examples
     --------
     >>> import numpy as np, p2law
-    >>> from p2law.plan.crossover import crossover
+    >>> from p2law.plan.crossing import crossover
     >>> tokens = np.array([10e9, 30e9, 50e9, 250e9, 500e9])
     >>> scratch = p2law.fit("power", {"D": tokens, "loss": 2.3 + 2.5e3 * tokens**-0.35})
     >>> pruned = p2law.fit("power", {"D": tokens, "loss": 2.45 + 1e3 * tokens**-0.36})

@@ -13,13 +13,13 @@ from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
 from ..fitting.source import Source, as_source
-from ..fitting.uncertainty.intervals import Method
 from .compute import compute_optimal
 from .intervals import Bounds, between, bounds, nats, support
 from .surface import LARGEST, Surface, allocate, first_true, surface
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
+    from ..fitting.uncertainty.intervals import Method
     from ..laws import Constants
 
 
@@ -130,7 +130,7 @@ def _line(row: Mapping[Any, Any]) -> str:
 
 
 def overtraining(
-    source: "Fit | Constants", C: float, N: Any, *, level: float = 0.95, method: Method | None = None, **at: Any
+    source: "Fit | Constants", C: float, N: Any, *, level: float = 0.95, method: "Method | None" = None, **at: Any
 ) -> SizeCost:
     """Compare sizes you may be held to with the compute-optimal one of the same training budget.
 

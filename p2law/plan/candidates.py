@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..data.answer import Copied, Record, Report
 from ..data.arguments import array, check_level, number, whole_number
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 # Runs that might be trained next: their checkpoints as rows of the law's columns, and what each costs.
 
 
-Cost = str | Callable[[pd.Series], float] | Any
+Cost = str | Callable[[pd.Series], float] | ArrayLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class Candidate:
 
 
 def candidate_runs(fit: "Fit", table: Table, cost: Cost | None) -> tuple[list[Candidate], str]:
-    """Candidates from a table, and the unit of their cost; see :func:`p2law.plan.next_runs.next_runs`."""
+    """Candidates from a table, and the unit of their cost; see :func:`p2law.next_runs`."""
     frame = as_frame(table)
     frame = frame if frame.index.is_unique else frame.reset_index(drop=True)  # the index labels the candidates
     if len(frame) == 0:
