@@ -15,7 +15,7 @@ import pandas as pd
 from common import heading, machine, rows
 
 import p2law
-from p2law.fitting.source import Published
+from p2law.fitting.source import Source
 from p2law.plan import Criterion, Recovered, Remaining, Slope
 from p2law.plan.curve import LossCurve, tokens_needed
 
@@ -55,7 +55,7 @@ def hits(
 ) -> np.ndarray:
     """Whether the interval holds the true tokens, (replicates, criteria, levels)."""
     columns = {k: np.array([v]) for k, v in at.items()} | ({"L0": np.ones(1)} if "N0" in at else {})
-    known = Published(p2law.laws.Constants("truth", p2law.laws.get(law), truth, "", ""))
+    known = Source(p2law.laws.Constants("truth", p2law.laws.get(law), truth, "", ""))
     exact = [tokens_needed(criterion, LossCurve(known, columns, models=1))[0] for criterion in CRITERIA]
     out = np.zeros((n, len(CRITERIA), len(LEVELS)), dtype=bool)
     for i in range(n):

@@ -14,7 +14,7 @@ ROWS = 40
 """A notebook shows longer tables cut in the middle, with their size."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Estimate:
     """A value with its interval; arrays for a quantity that is an array."""
 
@@ -26,6 +26,9 @@ class Estimate:
     method: str
     defined: float = 1.0
     """Share of the bootstrap draws in which the quantity exists at all (is not nan)."""
+
+    def __repr__(self) -> str:
+        return f"Estimate({self})"
 
     def __str__(self) -> str:
         if np.ndim(self.value):

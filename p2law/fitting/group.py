@@ -13,9 +13,7 @@ from typing import NoReturn
 from ..errors import FitError
 from ..laws import FrozenDict, Law
 from ..laws.joint import GROUP, own_name
-from .fitted import Draws
 from .objective import value
-from .options import Options
 from .result import Fit
 from .solver.covariance import LocalCovariance
 
@@ -24,8 +22,8 @@ from .solver.covariance import LocalCovariance
 class GroupFit(Fit):
     """A group of a joint fit. Answers what a :class:`Fit` answers, except what would refit or save it alone."""
 
-    joint: Fit = field(kw_only=True, repr=False)
-    joint_names: Mapping[str, str] = field(kw_only=True, repr=False)
+    joint: Fit = field(kw_only=True)
+    joint_names: Mapping[str, str] = field(kw_only=True)
     """The group's name of each constant to that of the joint fit."""
 
     @property
@@ -68,31 +66,22 @@ def group_fit(
     rows = joint.observations.rows(joint.observations.columns[GROUP] == code)
     columns = {v.name: rows.columns[v.name] for v in law.variables}
     rows = replace(rows, frame=rows.frame.drop(columns=GROUP), columns=columns)
+    fixed, open_, bounds = (
+        {mine: given[name] for mine, name in names.items() if name in given}
+        for given in (joint.options.fixed, joint.options.held, joint.options.bounds)
+    )
+    fixed = {name: at for name, at in fixed.items() if name not in held}
+    draws = joint.resampled
+    if draws is not None:
+        table = draws.table[[*names.values(), "objective"]]
+        draws = replace(draws, table=table.set_axis([*names, "objective"], axis=1))
     own = {each.name: getattr(joint, each.name) for each in fields(joint)} | {
         "law": law,
         "params": {mine: joint.params[name] for mine, name in names.items()},
         "status": f"{label}, a group of a joint fit: {joint.status}",
-        "options": _options(joint.options, names, held),
+        "options": replace(joint.options, fixed=fixed, held=open_ | dict(held), bounds=bounds),
         "observations": rows,
-        "resampled": _draws(joint.resampled, names),
+        "resampled": draws,
     }
     made = GroupFit(**own, joint=joint, joint_names=FrozenDict(names))
     return replace(made, objective_value=value(made.objective, made.objective_residuals, rows.weight))
-
-
-def _options(options: Options, names: Mapping[str, str], held: Mapping[str, float]) -> Options:
-    """How the group's constants were treated."""
-    fixed, open_, bounds = (
-        {mine: given[name] for mine, name in names.items() if name in given}
-        for given in (options.fixed, options.held, options.bounds)
-    )
-    fixed = {name: at for name, at in fixed.items() if name not in held}
-    return replace(options, fixed=fixed, held={**open_, **held}, bounds=bounds)
-
-
-def _draws(draws: Draws | None, names: Mapping[str, str]) -> Draws | None:
-    """The draws of the group's constants."""
-    if draws is None:
-        return None
-    table = draws.table[[*names.values(), "objective"]]
-    return replace(draws, table=table.set_axis([*names, "objective"], axis=1))

@@ -1,11 +1,11 @@
 """One law over several groups (methods, families): some constants shared, the rest for each group.
 
 The joint law is a law like any other, made from the given one with an extra column, the group's number; everything a
-fit can do follows. Whether sharing is supported is tested on the separate fits, which nothing ties together.
+fit can do follows. Whether groups agree in a constant is tested on the separate fits, which nothing ties together.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from html import escape
 from os import PathLike
 from typing import Any
@@ -21,16 +21,15 @@ from ..data.observations import Table, as_frame
 from ..errors import DataError, FitError
 from ..laws import FrozenDict, Law, get
 from ..laws.joint import GROUP, joint_law, own_name
+from . import saved
 from .fit import fit_law, warn_of_doubts
 from .group import GroupFit, group_fit
 from .prediction import prediction_columns, warn_outside
 from .result import Fit
-from .saved import fields_of, fit_record, known_law, read_record, write_record
 from .uncertainty.intervals import predictions
 
-SEARCHED = "converged: no group, searched again given the shared constants, finds a better optimum"
 ROUNDS = 6
-"""At most this often the groups are searched again from the shared constants found."""
+"""At most this often the groups are re-optimised, given the shared constants found."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,13 +41,16 @@ class Joint:
     by: str
     groups: tuple[str, ...]
     shared: tuple[str, ...]
-    separate: Mapping[str, Fit] = field(repr=False)
+    separate: Mapping[str, Fit]
     """Each group fitted alone."""
 
-    def __repr__(self) -> str:
-        return (
-            f"Joint({self.fit!r}, {self.by}: {', '.join(self.groups)}; shared: {', '.join(self.shared) or 'nothing'})"
-        )
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "separate", FrozenDict(self.separate))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What to know before trusting the constants; those that concern one group alone name it."""
+        return self.fit.findings
 
     @property
     def params(self) -> pd.DataFrame:
@@ -70,7 +72,7 @@ class Joint:
         -------
         DataFrame
             A row per parameter of the law: the value of each group alone, F, the p value, and ``verdict``:
-            "supported" (p > 0.05), "contradicted", or "cannot be tested" where fewer than two groups determine it.
+            "not rejected" (p > 0.05), "rejected", or "cannot be tested" where fewer than two groups determine it.
         """
         rows = [welch(name, self.separate) for name in (p.name for p in self._law.parameters)]
         return pd.DataFrame(rows).assign(shared=lambda t: t["parameter"].isin(self.shared))
@@ -115,7 +117,7 @@ class Joint:
         return replace(self, fit=self.fit.bootstrap(n, **options))
 
     def summary(self) -> str:
-        """Text: the status, the constants, and whether the data support the sharing."""
+        """Text: the status, the constants, and whether the data reject the sharing."""
         sharing = self.sharing().set_index("parameter")
         alone = sum(f.objective_value for f in self.separate.values())
         lines = [
@@ -139,7 +141,7 @@ class Joint:
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
         """Save the joint fit, its rows and the separate fits, as :meth:`Fit.to_json` does."""
-        return to_json(self, path)
+        return saved.joint_to_json(self.by, self.shared, self.fit, self.separate, path)
 
     @classmethod
     def from_json(cls, source: str | PathLike[str], *, law: Law | None = None) -> "Joint":
@@ -150,10 +152,14 @@ class Joint:
         FitError
             If the file is no joint fit, of an unknown format, or its law is not known here.
         """
-        return from_json(source, law=law)
+        by, shared, fit, separate = saved.joint_from_json(source, law=law)
+        return cls(Fit(**fit), by, tuple(separate), shared, {group: Fit(**each) for group, each in separate.items()})
 
     def _repr_html_(self) -> str:
         return f"<div><pre>{escape(self.summary())}</pre></div>"
+
+    def __repr__(self) -> str:
+        return f"Joint({self.fit!r}, {self.by}: {', '.join(self.groups)}; shared: {', '.join(self.shared)})"
 
     __str__ = summary
 
@@ -219,8 +225,14 @@ def fit_joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], *
         raise FitError("joint fits take no tied= or starts=: what is shared is tied, and starts come from each group.")
     frame = as_frame(table, options.pop("columns", None))
     require(frame, by, "joint(by=...) groups the rows by it")
-    control = _control_rows(law, frame, options)
-    _check_named(frame.loc[~control, by], by)
+    control = np.zeros(len(frame), dtype=bool)  # rows of the unpruned control, which every group measures from
+    if options.get("baseline") == "control":
+        control[split_control(frame.reset_index(drop=True), law)[1].index] = True
+    nameless = frame.loc[~control, by].isna()
+    if nameless.any():
+        raise DataError(
+            f"column {by!r}, row {plain(nameless.idxmax())!r}: the group has no name; name it or drop the row."
+        )
     labels = frame[by].astype(str).to_numpy()
     groups = tuple(sorted(str(label) for label in set(labels[~control])))
     if len(groups) < 2:
@@ -234,22 +246,7 @@ def fit_joint(law: str | Law, table: Table, *, by: str, shared: Sequence[str], *
     found = _together(law, frame.assign(**{GROUP: codes}), kept, rows, separate, options)
     findings = tuple(f for f in found.findings if not (f.kind == "mixture" and f.names == (by,)))
     findings += tuple(f for g in groups for f in _held_findings(separate[g], g, kept))
-    return Joint(replace(found, findings=findings), by, groups, kept, FrozenDict(separate))
-
-
-def _check_named(labels: pd.Series, by: str) -> None:
-    """Refuse rows that belong to no group."""
-    if labels.isna().any():
-        first = plain(labels.isna().idxmax())
-        raise DataError(f"column {by!r}, row {first!r}: the group has no name; name it or drop the row.")
-
-
-def _control_rows(law: Law, frame: pd.DataFrame, options: Mapping[str, Any]) -> np.ndarray:
-    """Mask of the rows of the unpruned control, which every group measures from."""
-    mask = np.zeros(len(frame), dtype=bool)
-    if options.get("baseline") == "control":
-        mask[split_control(frame.reset_index(drop=True), law)[1].index] = True
-    return mask
+    return Joint(replace(found, findings=findings), by, groups, kept, separate)
 
 
 def _together(
@@ -279,7 +276,8 @@ def _together(
             break
         best, values = found, {name: found.params[name] for name in shared}
     assert best is not None
-    return replace(best, status=SEARCHED) if best.converged else best
+    status = "converged (re-optimising each group did not improve the fit)" if best.converged else best.status
+    return replace(best, status=status)
 
 
 def _codes(labels: pd.Series, groups: tuple[str, ...], by: str) -> np.ndarray:
@@ -326,43 +324,6 @@ def _held_findings(alone: Fit, group: str, shared: Sequence[str]) -> list[Findin
     return [replace(f, text=f"{group}: {f.text}") for f in found]
 
 
-# Joint fits as JSON: the joint fit and the separate ones, each as a fit is saved.
-
-
-FORMAT = "p2law.joint"
-VERSION = 1
-
-
-def to_json(joint: Joint, path: str | PathLike[str] | None = None) -> str:
-    """See :meth:`p2law.Joint.to_json`."""
-    record = {
-        "format": FORMAT,
-        "version": VERSION,
-        "by": joint.by,
-        "groups": list(joint.groups),
-        "shared": list(joint.shared),
-        "joint": fit_record(joint.fit),
-        "separate": {group: fit_record(fit) for group, fit in joint.separate.items()},
-    }
-    return write_record(record, path)
-
-
-def from_json(source: str | PathLike[str], *, law: Law | None = None) -> Joint:
-    """See :meth:`p2law.Joint.from_json`."""
-    record = read_record(source, FORMAT, VERSION)
-    missing = [key for key in ("by", "groups", "shared", "joint", "separate") if key not in record]
-    if missing or not record["separate"]:
-        raise FitError(f"this joint fit lacks {', '.join(missing) or 'its groups'}: it was cut or edited; fit again.")
-    groups, shared = tuple(record["groups"]), tuple(record["shared"])
-    law = known_law(next(iter(record["separate"].values())).get("law"), law, "Joint")
-    separate = {group: Fit(**fields_of(each, law)) for group, each in record["separate"].items()}
-    fit = Fit(**fields_of(record["joint"], joint_law(law, groups, shared)))
-    return Joint(fit, record["by"], groups, shared, FrozenDict(separate))
-
-
-# Whether groups of runs agree in a constant: equal means where errors and degrees of freedom differ (Welch 1951).
-
-
 def welch(name: str, separate: Mapping[str, Fit]) -> dict[str, Any]:
     """Whether groups, each fitted alone, agree in a parameter: over those that determine it."""
     from scipy.special import fdtrc
@@ -382,4 +343,4 @@ def welch(name: str, separate: Mapping[str, Fit]) -> dict[str, Any]:
     mean, share = np.average(value, weights=weight), (1 - weight / weight.sum()) ** 2 / dof
     statistic = np.sum(weight * (value - mean) ** 2) / (k - 1) / (1 + 2 * (k - 2) / (k**2 - 1) * share.sum())
     p = float(fdtrc(k - 1, (k**2 - 1) / (3 * share.sum()), statistic))
-    return {**out, "F": float(statistic), "p": p, "verdict": "supported" if p > 0.05 else "contradicted"}
+    return {**out, "F": float(statistic), "p": p, "verdict": "not rejected" if p > 0.05 else "rejected"}

@@ -1,4 +1,4 @@
-"""Rows to predict at: filled in, checked like data, and held against the fitted range."""
+"""Rows to predict at: filled in, checked like data, and compared with the fitted range."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -113,7 +113,7 @@ def as_rows(columns: Mapping[str, Any]) -> pd.DataFrame:
         raise DataError(
             f"the columns do not go together: shapes {shapes}; give numbers, or arrays of one length."
         ) from error
-    table = {name: array.ravel() for name, array in zip(columns, arrays, strict=True)}
+    table = {name: values.ravel() for name, values in zip(columns, arrays, strict=True)}
     return pd.DataFrame(table) if table else pd.DataFrame(index=pd.RangeIndex(1))
 
 
@@ -203,11 +203,10 @@ def warn_outside(fit: "FittedLaw", values: Mapping[str, np.ndarray]) -> None:
         worst = int(np.argmax(factor))
         if factor[worst] > EXTRAPOLATION_FACTOR:
             label, fitted, asked = _ranged(fit, name, values)
-            edge, side = (
-                (fitted.max(), "the largest") if asked[worst] > fitted.max() else (fitted.min(), "below the least")
-            )
+            above = asked[worst] > fitted.max()
+            side, edge = ("the largest", fitted.max()) if above else ("below the smallest", fitted.min())
             what = f"{label} = {format_quantity(asked[worst])}"
-            parts.append(f"{what} is {factor[worst]:.3g}× {side} fitted ({format_quantity(edge)})")
+            parts.append(f"{what} is {factor[worst]:.3g}× {side} fitted value ({format_quantity(edge)})")
     if parts:
         warnings.warn(f"Extrapolation with {fit.law.name}: {'; '.join(parts)}.", ExtrapolationWarning, stacklevel=4)
 

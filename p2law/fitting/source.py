@@ -1,14 +1,11 @@
-"""Laws with constants, whether fitted or published: what plans, pictures and the command line ask of either.
-
-A fit (or one group of a joint fit) knows its rows, its range and its errors. Published constants come without all
-three: no interval follows from them, since the correlations of their errors are unknown, and nothing lies outside.
-"""
+"""Laws with constants, whether fitted or published: what plans, pictures and the command line ask of either."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..data.answer import Estimate
 from ..data.arguments import check_level
@@ -18,16 +15,21 @@ from . import prediction
 
 if TYPE_CHECKING:
     from .result import Fit
+    from .uncertainty.intervals import Method
 
     Origin = Fit | Constants
     """What users give: a fit, a group of a joint fit, or published constants."""
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
-    """A fit, or a group of a joint fit."""
+class Source:
+    """A law with constants.
 
-    origin: "Fit"
+    A fit knows its rows, its range and its errors. Published constants come without all three: no interval follows from
+    them, since the correlations of their errors are unknown, and nothing lies outside their range.
+    """
+
+    origin: "Origin"
 
     @property
     def law(self) -> Law:
@@ -37,96 +39,53 @@ class Fitted:
     def params(self) -> Mapping[str, float]:
         """The constants, raw units."""
         return self.origin.params
-
-    @property
-    def baseline(self) -> str:
-        """What the excess is measured from: ``"fixed"`` or ``"control"``."""
-        return self.origin.baseline
 
     @property
     def fits(self) -> "tuple[Fit, ...]":
         """The fit whose errors give intervals; none behind published constants."""
-        return (self.origin,)
+        return () if isinstance(self.origin, Constants) else (self.origin,)
+
+    @property
+    def baseline(self) -> str:
+        """What the excess is measured from: ``"fixed"`` or ``"control"``."""
+        return "fixed" if isinstance(self.origin, Constants) else self.origin.baseline
 
     @property
     def observations(self) -> Observations | None:
-        """The rows fitted."""
-        return self.origin.observations
+        """The rows fitted; None behind published constants."""
+        return None if isinstance(self.origin, Constants) else self.origin.observations
 
     def outside(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Per column, the factor by which each row lies outside the fitted range (1 inside)."""
-        return prediction.outside(self.origin, columns)
+        """Per column, the factor by which each row lies outside the fitted range (1 inside), (rows,)."""
+        return {} if isinstance(self.origin, Constants) else prediction.outside(self.origin, columns)
 
     def unsupported(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Rows of which the fit says nothing, (rows,) of bool; see :func:`p2law.fitting.prediction.unsupported`."""
+        """Rows about which the fit has no information, (rows,) of bool; see :func:`.prediction.unsupported`."""
+        if isinstance(self.origin, Constants):
+            return np.zeros(len(next(iter(columns.values()))), dtype=bool)
         return prediction.unsupported(self.origin, columns)
 
     def no_support(self, columns: Mapping[str, np.ndarray]) -> str:
         """Why there are such rows; empty if there are none."""
-        return prediction.no_support(self.origin, columns)
+        return "" if isinstance(self.origin, Constants) else prediction.no_support(self.origin, columns)
 
 
-@dataclass(frozen=True, eq=False)
-class Published:
-    """Constants from the literature."""
-
-    origin: Constants
-
-    @property
-    def law(self) -> Law:
-        return self.origin.law
-
-    @property
-    def params(self) -> Mapping[str, float]:
-        """The constants, raw units."""
-        return self.origin.params
-
-    @property
-    def baseline(self) -> str:
-        """Always ``"fixed"``."""
-        return "fixed"
-
-    @property
-    def fits(self) -> "tuple[Fit, ...]":
-        """None."""
-        return ()
-
-    @property
-    def observations(self) -> Observations | None:
-        """None: constants come without rows."""
-        return None
-
-    def outside(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Nothing: where the rows behind the constants lie is not known."""
-        return {}
-
-    def unsupported(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """No row, (rows,) of False."""
-        return np.zeros(len(next(iter(columns.values()))), dtype=bool)
-
-    def no_support(self, columns: Mapping[str, np.ndarray]) -> str:
-        """Empty."""
-        return ""
-
-
-Source = Fitted | Published
 ParamsOf = Callable[[Source], Mapping[str, float]]
 """The constants of a source: as fitted (or published), or those of a draw."""
 
 
 def as_source(name: str, value: "Origin | Source") -> Source:
     """What an argument of this name gives; refuses all but fits and published constants."""
-    if isinstance(value, Fitted | Published):
+    if isinstance(value, Source):
         return value
-    if isinstance(value, Constants):
-        return Published(value)
-    from .fitted import require_fit
+    if not isinstance(value, Constants):
+        from .fitted import require_fit
 
-    require_fit(name, value, constants=True)
-    return Fitted(value)
+        require_fit(name, value, constants=True)
+    return Source(value)
 
 
-def is_source(value: Any) -> bool:
+def is_source(value: object) -> bool:
     """Whether an argument is a law with constants rather than a number."""
     return hasattr(value, "law") and hasattr(value, "params")
 
@@ -137,20 +96,19 @@ def fitted_params(source: Source) -> Mapping[str, float]:
 
 
 def estimate_from(
-    quantity: Callable[[ParamsOf], Any],
+    quantity: Callable[[ParamsOf], ArrayLike],
     sources: Sequence[Source],
     *,
     level: float,
-    method: Any = None,
+    method: "Method | None" = None,
     log: bool = False,
 ) -> Estimate:
     """Interval of a quantity of several sources; limits are nan where all of them are published constants."""
     check_level(level)
-    origins = {id(source.origin): source for source in sources}
     fits = {id(fit): fit for source in sources for fit in source.fits}
-    fixed = {key: source.params for key, source in origins.items()}
+    fixed = {id(source.origin): source.params for source in sources}
 
-    def under(*constants: Mapping[str, float]) -> Any:
+    def under(*constants: Mapping[str, float]) -> ArrayLike:
         drawn = fixed | dict(zip(fits, constants, strict=True))
         return quantity(lambda source: drawn[id(source.origin)])
 
@@ -158,6 +116,6 @@ def estimate_from(
         from .uncertainty.estimate import estimate  # here: published constants are planned with at once
 
         return estimate(under, *fits.values(), level=level, method=method, log=log)
-    value = np.asarray(under())
+    value: Any = np.asarray(under())
     nothing = np.full(value.shape, np.nan)
     return Estimate(value, nothing, nothing, level, "published constants")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import p2law
-from p2law.fitting.source import Published
+from p2law.fitting.source import Source
 from p2law.plan import Recovered, Remaining, Slope, Target
 from p2law.plan.curve import LossCurve, metric_target, tokens_until, tokens_until_numerically
 from tests.contract.designs import truths
@@ -15,7 +15,7 @@ MODELS = {"size": [1e7, 3e8, 1e10], "rate": [0.15, 0.3, 0.6], "loss": [3.2, 2.6,
 
 def curve_of(law: p2law.Law, params: dict[str, float]) -> LossCurve:
     at = {v.name: np.array(MODELS[v.kind.role]) for v in law.variables if v.kind.role != "tokens"}
-    return LossCurve(Published(p2law.laws.Constants("drawn", law, params, "", "")), at, models=3)
+    return LossCurve(Source(p2law.laws.Constants("drawn", law, params, "", "")), at, models=3)
 
 
 def criteria(curve: LossCurve) -> list[Slope | Remaining | Recovered | Target]:

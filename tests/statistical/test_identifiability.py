@@ -24,7 +24,11 @@ def test_two_sizes_leave_the_size_term_open_and_the_plateaus_known(pruned):
     half = (known["upper"] - known["lower"]) / 2
     assert half["at the largest size"] < 0.02
     assert half["at twice that size"] > 1.5 * half["at the largest size"]
-    assert any("All the same" in sentence for sentence in report.sentences)
+    assert any("well determined nonetheless" in sentence for sentence in report.sentences)
+    kinds = {finding.kind: finding for finding in report.findings}
+    assert {"undetermined", "undetermined combinations", "predictions", "next run"} <= set(kinds)
+    assert {"N_C", "alpha", "E"} <= set(kinds["undetermined"].names)
+    assert kinds["predictions"].numbers["at the largest size"] == pytest.approx(half["at the largest size"])
 
 
 def test_one_rate_cannot_tell_gamma(pruned):

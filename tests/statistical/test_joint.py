@@ -58,8 +58,8 @@ def test_optimum_is_that_of_the_tied_problem(groups, joined):
 
 def test_welch_tells_what_may_be_shared(joined):
     verdict = joined.sharing().set_index("parameter")["verdict"]
-    assert verdict["beta"] == verdict["delta"] == "supported"
-    assert verdict["gamma"] == "contradicted"
+    assert verdict["beta"] == verdict["delta"] == "not rejected"
+    assert verdict["gamma"] == "rejected"
 
 
 def test_shared_constants_are_known_better(joined):
@@ -89,7 +89,7 @@ def test_control_baseline(groups):
 
 
 def test_report(joined):
-    assert "sharing beta: supported" in joined.summary()
+    assert "sharing beta: not rejected" in joined.summary()
     assert "depth" in joined.to_frame().index
     assert "<pre>" in joined._repr_html_()
 

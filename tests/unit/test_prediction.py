@@ -72,8 +72,8 @@ def test_inside_the_range_nothing_is_said(dense_fit):
 @pytest.mark.parametrize(
     ("at", "said"),
     [
-        ({"N": 8e10, "D": 1e9}, r"N = 80B is 8× the largest fitted \(10B\)\."),
-        ({"N": 1e6, "D": 1e9}, r"N = 1M is 10× below the least fitted \(10M\)\."),
+        ({"N": 8e10, "D": 1e9}, r"N = 80B is 8× the largest fitted value \(10B\)\."),
+        ({"N": 1e6, "D": 1e9}, r"N = 1M is 10× below the smallest fitted value \(10M\)\."),
         ({"N": [1e9, 2e10, 4e10], "D": 1e9}, r"N = 40B is 4× the largest"),
         ({"N": 2e10, "D": 5e11}, r"N = 20B is 2× the largest .*; D = 500B is 5× the largest"),
     ],
@@ -133,5 +133,5 @@ def test_a_column_named_as_compute_keeps_its_own_range(dense):
 
     fit = p2law.fit(own, dense.assign(C=np.linspace(1, 2, len(dense))))
     seen = fit.observations.columns
-    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 is 3× the largest fitted \(2\)"):
+    with pytest.warns(p2law.ExtrapolationWarning, match=r"C = 6 is 3× the largest fitted value \(2\)"):
         fit.predict(N=seen["N"].max(), D=seen["D"].max(), C=6.0)

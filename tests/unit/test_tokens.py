@@ -5,7 +5,7 @@ import pytest
 from matplotlib import pyplot
 
 import p2law
-from p2law.fitting.source import Published
+from p2law.fitting.source import Source
 from p2law.laws import Amplitude, Exponent, Positive
 from p2law.laws.published import BESIROGLU_2024
 from p2law.plan import Price, Recovered, Remaining, Slope, Target
@@ -154,7 +154,7 @@ def test_a_law_of_ones_own_needs_no_closed_form():
         return E + B * (D + shift) ** -beta
 
     params = {"E": 2.0, "B": 30.0, "beta": 0.3, "shift": 1e6}
-    curve = LossCurve(Published(p2law.laws.Constants("mine", shifted, params, "", "")), {}, models=1)
+    curve = LossCurve(Source(p2law.laws.Constants("mine", shifted, params, "", "")), {}, models=1)
     exact = (30.0 / 0.05) ** (1 / 0.3) - 1e6
     assert tokens_needed(Remaining(0.05), curve)[0] == pytest.approx(exact, rel=1e-9)
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import binom
 
 import p2law
-from p2law.fitting.source import Published
+from p2law.fitting.source import Source
 from p2law.plan import Remaining, Slope
 from p2law.plan.curve import LossCurve, tokens_needed
 from p2law.plan.tokens import optimal_tokens
@@ -26,7 +26,7 @@ def exact_fit() -> p2law.Fit:
 def test_token_intervals_cover():
     """With 0.3 % noise."""
     truth = p2law.laws.Constants("truth", p2law.laws.get("chinchilla"), TRUTH, "", "")
-    curve = LossCurve(Published(truth), {"N": np.array([7e9])}, models=1)
+    curve = LossCurve(Source(truth), {"N": np.array([7e9])}, models=1)
     exact = [tokens_needed(criterion, curve)[0] for criterion in CRITERIA]
     hits = np.zeros((REPLICATES, len(CRITERIA), len(LEVELS)), dtype=bool)
     for i, fit in enumerate(simulated(exact_fit(), Noise(0.003), reps=REPLICATES, rng=0)):
