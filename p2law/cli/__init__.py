@@ -14,29 +14,26 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import P2LawError, P2LawWarning, Remedy
-from . import experiments
+from . import experiments, fit, report, validate
 from .command import Command, Group, add_commands
-from .fit import FIT, JOINT
 from .plan import PLAN
 from .plot import PLOT
-from .report import CONDITIONS, DATA, IDENTIFIABILITY, INFLUENCE, INTERVALS, LAWS, PREDICT, REPORT
-from .validate import COMPARE, HOLDOUT
 
 COMMANDS: dict[str, Command | Group] = {
-    "fit": FIT,
-    "joint": JOINT,
-    "report": REPORT,
-    "predict": PREDICT.command(),
-    "intervals": INTERVALS.command(),
-    "identifiability": IDENTIFIABILITY.command(),
-    "influence": INFLUENCE.command(),
-    "conditions": CONDITIONS.command(),
-    "holdout": HOLDOUT.command(),
-    "compare": COMPARE.command(),
+    "fit": fit.fit,
+    "joint": fit.joint,
+    "report": report.report,
+    "predict": report.predict.command(),
+    "intervals": report.intervals.command(),
+    "identifiability": report.identifiability.command(),
+    "influence": report.influence.command(),
+    "conditions": report.conditions.command(),
+    "holdout": validate.holdout.command(),
+    "compare": validate.compare.command(),
     "plan": PLAN,
     "plot": PLOT,
-    "laws": LAWS,
-    "data": DATA,
+    "laws": report.list_laws,
+    "data": report.show_data,
 }
 """Every command by its name."""
 

@@ -4,8 +4,8 @@ Whatever needs pandas or JAX is imported where it is used, so that help texts ap
 """
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer, _ArgumentGroup
-from collections.abc import Sequence
+from argparse import ArgumentTypeError, Namespace, _ActionsContainer
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,77 +122,110 @@ def columns(text: str) -> Columns:
     return out
 
 
-# Options that several commands have.
+# How commands declare their arguments: each is a function that adds it to a parser, or to a group of one.
 
 
-def fit_arguments(parser: ArgumentParser, *names: str, also: str = "") -> None:
+Argument = Callable[[_ActionsContainer], object]
+"""Adds an argument, or several, to a parser or to a group of one."""
+
+
+def argument(names: str, metavar: str | None, about: str, **how: Any) -> Argument:
+    """An argument with one name or several (spaces between), and what argparse's ``add_argument`` takes besides."""
+    return lambda parser: parser.add_argument(*names.split(), metavar=metavar, help=about, **how)
+
+
+def number(name: str, metavar: str | None, about: str, **how: Any) -> Argument:
+    """An option whose value is a number such as 7B."""
+    return argument(name, metavar, about, type=quantity, **how)
+
+
+MANY: dict[str, Any] = {"action": "extend", "default": []}
+"""Of options with a list of values, longer each time they are given."""
+
+
+def points(name: str, metavar: str, about: str, **how: Any) -> Argument:
+    """An option with values by column, one or several each time it is given; :func:`as_table` reads it."""
+    return argument(name, metavar, about, type=columns, action="append", **how)
+
+
+def group(title: str, *arguments: Argument) -> Argument:
+    """Arguments under a title of their own in the help text."""
+    return lambda parser: add_all(parser.add_argument_group(title), arguments)
+
+
+def one_of(*arguments: Argument, required: bool = False) -> Argument:
+    """Options of which at most one may be given, or exactly one must be."""
+    return lambda parser: add_all(parser.add_mutually_exclusive_group(required=required), arguments)
+
+
+def add_all(parser: _ActionsContainer, arguments: Sequence[Argument]) -> None:
+    """Add arguments to a parser or a group, one after the other."""
+    for add in arguments:
+        add(parser)
+
+
+# Arguments that several commands have.
+
+
+def fits(parser: _ActionsContainer, *names: str, also: str = "") -> None:
     """Positional arguments for saved fits (default: one, ``fit``), and where their laws come from."""
     about = f"a fit saved with 'p2law fit --out'{also}; JOINT.json:GROUP for a group of a joint fit"
     for name in names or ("fit",):
         parser.add_argument(name, metavar=f"{name.upper()}.json", help=about)
-    law_argument(parser)
+    LAW(parser)
 
 
-def source_arguments(parser: ArgumentParser, *names: str) -> None:
+def sources(parser: _ActionsContainer, *names: str) -> None:
     """Positional arguments for saved fits or published constants."""
-    fit_arguments(parser, *names, also=f", or published constants: {', '.join(published())}")
+    fits(parser, *names, also=f", or published constants: {', '.join(published())}")
 
 
-def law_argument(parser: _ActionsContainer) -> None:
-    """Where the law of a saved fit is, if it is not one of p2law's."""
-    parser.add_argument(
-        "--law", metavar="module:function", action="append", default=[], help="the fit's law, if it is your own"
-    )
+def level(about: str = "confidence level") -> Argument:
+    """The confidence level."""
+    return number("--level", "0.95", f"{about} (default: 0.95)", default=0.95)
 
 
-def interval_arguments(
-    parser: ArgumentParser,
-    methods: Sequence[str] = ("wald", "bootstrap"),
-    default: str = "bootstrap if it has draws, else wald",
-) -> None:
-    """Level and method of intervals."""
-    group = parser.add_argument_group("intervals")
-    level_argument(group)
-    group.add_argument("--method", choices=methods, help=f"default: {default}")
-    draws_argument(group)
+def intervals(
+    methods: Sequence[str] = ("wald", "bootstrap"), default: str = "bootstrap if it has draws, else wald"
+) -> Argument:
+    """Level and method of intervals, and draws for them; :func:`interval_options` reads them."""
+    return group("intervals", level(), argument("--method", None, f"default: {default}", choices=methods), DRAWS)
 
 
 def interval_options(options: Namespace) -> dict[str, Any]:
-    """What :func:`interval_arguments` asked for, as keywords of plans."""
+    """What :func:`intervals` asked for, as keywords of plans."""
     return {"level": options.level, "method": options.method}
 
 
-def level_argument(parser: _ActionsContainer, about: str = "confidence level") -> None:
-    """The confidence level."""
-    parser.add_argument("--level", type=quantity, default=0.95, metavar="0.95", help=f"{about} (default: 0.95)")
-
-
-def draws_argument(parser: _ActionsContainer) -> None:
-    """The number of bootstrap draws."""
-    parser.add_argument("--draws", type=int, metavar="1000", help="bootstrap the fit: refits of resampled runs")
-
-
-def at_argument(
-    parser: ArgumentParser, example: str = "NAME=VALUE", *, required: bool = False, about: str = ""
-) -> None:
+def at(
+    example: str = "NAME=VALUE",
+    about: str = "the law's other columns; several values with commas between, or repeat for more",
+    **how: Any,
+) -> Argument:
     """The law's columns at which a question is asked."""
-    about = about or "the law's other columns; several values with commas between, or repeat for more"
-    parser.add_argument(
-        "--at", type=columns, action="append", default=[], required=required, metavar=example, help=about
+    return points("--at", example, about, default=[], **how)
+
+
+def control(curve: str = "the control's curve") -> Argument:
+    """The saved fit of a moving baseline."""
+    return argument("--control", "FIT.json", f"baseline control: a fit of law power to {curve}")
+
+
+LAW = argument("--law", "module:function", "the fit's law, if it is your own", action="append", default=[])
+DRAWS = argument("--draws", "1000", "bootstrap the fit: refits of resampled runs", type=int)
+
+
+def rows(*more: Argument) -> Argument:
+    """Which rows and columns of a table; :func:`read_rows` reads them."""
+    return group(
+        "which rows and columns",
+        argument("--columns", "N0=params,D=tokens", "law's=table's", type=pairs, **MANY),
+        argument("--where", "COLUMN=VALUE", "keep rows with it", type=pairs, **MANY),
+        argument("--metric", "NAME", "logged quantity that is the loss (default: the validation loss)"),
+        number("--tokens-per-step", "65536", "for logs that count steps only"),
+        argument("--given", "N0=7B,rho=0.25,L0=2.1", "columns that a log lacks", type=numbers_or_text, **MANY),
+        *more,
     )
-
-
-def table_arguments(parser: ArgumentParser) -> _ArgumentGroup:
-    """Which rows and columns of a table; returns the group of options, for more of them."""
-    group = parser.add_argument_group("which rows and columns")
-    add = group.add_argument
-    add("--columns", type=pairs, action="extend", default=[], metavar="N0=params,D=tokens", help="law's=table's")
-    add("--where", type=pairs, action="extend", default=[], metavar="COLUMN=VALUE", help="keep rows with it")
-    add("--metric", metavar="NAME", help="logged quantity that is the loss (default: the validation loss)")
-    add("--tokens-per-step", type=quantity, metavar="65536", help="for logs that count steps only")
-    given = {"type": numbers_or_text, "action": "extend", "metavar": "N0=7B,rho=0.25,L0=2.1"}
-    add("--given", default=[], help="columns that a log lacks", **given)
-    return group
 
 
 # From options to the columns, fits, laws and rows that they name.
@@ -218,11 +251,10 @@ def at_columns(points: Sequence[Columns], *sources: "Origin | None") -> dict[str
 
 def at_point(points: Sequence[Columns], *sources: "Origin | None") -> dict[str, Any]:
     """The columns of ``--at`` as keywords where a command takes one point; refuses several."""
-    check_names(points, *sources)
-    frame = as_table(points)
-    if len(frame) > 1:
-        raise DataError(f"--at gives {len(frame)} points: this answers for one at a time.")
-    return {str(name): column.item() for name, column in frame.items()}
+    found, count = at_columns(points, *sources), len(as_table(points))
+    if count > 1:
+        raise DataError(f"--at gives {count} points: this answers for one at a time.")
+    return found
 
 
 def as_table(points: Sequence[Columns]) -> "pd.DataFrame":

@@ -4,13 +4,14 @@ import json
 import math
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter, _SubParsersAction
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
+from .arguments import Argument, add_all, argument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
     from ..data.answer import Record
     from ..fitting.source import Origin
-
-Arguments = tuple[Callable[[ArgumentParser], object], ...]
-"""Functions that add a command's arguments to its parser, one after the other."""
 
 
 class LazyParser(ArgumentParser):
@@ -41,7 +39,7 @@ class Command:
     """A command: what it takes, what it does, and how it is called."""
 
     about: str
-    arguments: Arguments
+    arguments: Sequence[Argument]
     run: Callable[[Namespace], int]
     """From the options to the exit code."""
     examples: tuple[str, ...]
@@ -50,9 +48,15 @@ class Command:
     def fill(self, parser: ArgumentParser) -> None:
         """Give a parser the arguments; its options carry what the command does as ``run_command``."""
         parser.epilog = "examples:\n" + "".join(f"  {parser.prog} {line}".rstrip() + "\n" for line in self.examples)
-        for add in self.arguments:
-            add(parser)
+        add_all(parser, self.arguments)
         parser.set_defaults(run_command=self.run)
+
+
+def command(
+    about: str, *arguments: Argument, examples: tuple[str, ...]
+) -> Callable[[Callable[[Namespace], int]], Command]:
+    """Make a command of the function that carries it out."""
+    return lambda run: Command(about, arguments, run, examples)
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,9 @@ def save_picture(draw: "Callable[[Axes], object]", path: str) -> None:
 
 # Questions put to fits: an answer prints as text, is written as a table, and most are drawn.
 
+PICTURE = argument("--out", "PICTURE.png", "where to save it (png, pdf, svg)", required=True)
+"""Where a command that only draws saves the picture."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answer:
@@ -187,7 +194,7 @@ class AnswerCommand:
     """A command that finds an answer: printed, and written or drawn where asked for."""
 
     about: str
-    arguments: Arguments
+    arguments: Sequence[Argument]
     ask: Callable[[Namespace], Answer]
     examples: tuple[str, ...]
     """Arguments only; the first without ``--out`` and ``--plot``."""
@@ -195,14 +202,16 @@ class AnswerCommand:
 
     def command(self) -> Command:
         """The command that prints the answer."""
-        more = (_table_argument, _plot_argument) if self.drawn else (_table_argument,)
+        out = argument("--out", "TABLE.csv", "write the table (.csv or .json)")
+        plot = argument("--plot", "PICTURE.png", "save a picture (png, pdf, svg)")
+        more = (out, plot) if self.drawn else (out,)
         return Command(self.about, (*self.arguments, *more), self._print, self.examples)
 
     def picture(self, name: str) -> Command:
         """The command that only draws the answer."""
         about = f"Picture: {self.about[0].lower()}{self.about[1:]}"
         examples = (f"{self.examples[0]} --out {name}.png",)
-        return Command(about, (*self.arguments, picture_argument), self._draw, examples)
+        return Command(about, (*self.arguments, PICTURE), self._draw, examples)
 
     def _print(self, options: Namespace) -> int:
         picture = getattr(options, "plot", None)
@@ -227,17 +236,11 @@ class AnswerCommand:
         return exit_code(*answer.sources)
 
 
-def _table_argument(parser: ArgumentParser) -> None:
-    parser.add_argument("--out", metavar="TABLE.csv", help="write the table (.csv or .json)")
-
-
-def _plot_argument(parser: ArgumentParser) -> None:
-    parser.add_argument("--plot", metavar="PICTURE.png", help="save a picture (png, pdf, svg)")
-
-
-def picture_argument(parser: ArgumentParser) -> None:
-    """Where a command that only draws saves the picture."""
-    parser.add_argument("--out", required=True, metavar="PICTURE.png", help="where to save it (png, pdf, svg)")
+def question(
+    about: str, *arguments: Argument, examples: tuple[str, ...], drawn: bool = True
+) -> Callable[[Callable[[Namespace], Answer]], AnswerCommand]:
+    """Make a command of the function that finds the answer."""
+    return lambda ask: AnswerCommand(about, arguments, ask, examples, drawn)
 
 
 def exit_code(*sources: "Origin | None") -> int:

@@ -1,16 +1,16 @@
 """``p2law fit`` and ``p2law joint``, and the options of every command that fits."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FitError
 from . import arguments
-from .command import Command, check_picture, check_target, exit_code, picture_of, save_picture
+from .arguments import argument, group, number
+from .command import check_picture, check_target, command, exit_code, picture_of, save_picture
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..fitting.objective import Objective
     from ..fitting.result import Fit
     from ..laws import Law
 
@@ -19,33 +19,46 @@ _LEFT_OUT: dict[str, Any] = {
     **dict.fromkeys(("min_tokens", "weights", "space", "delta", "tied", "metric", "tokens_per_step")),
     **{name: [] for name in ("columns", "where", "given", "fixed", "bounds")},
 }
-
-
-def add_options(parser: ArgumentParser) -> None:
-    """Which rows, and what is fitted to them."""
-    add = arguments.table_arguments(parser).add_argument
-    add("--min-tokens", type=arguments.quantity, metavar="300k", help="leave out earlier rows (warm-up)")
-    run = "names the curve of each row (default: run, if there)"
-    add("--run", default=_DEFAULTS["run"], metavar="COLUMN", help=run)
-    add("--weights", metavar="COLUMN", help="weight of each row")
-    add = parser.add_argument_group("what is fitted").add_argument
-    excess = "excess over L0, or over the control (default: fixed)"
-    add("--baseline", choices=("fixed", "control"), default=_DEFAULTS["baseline"], help=excess)
-    objectives = ("huber", "squared", "absolute")
-    add("--objective", choices=objectives, default=_DEFAULTS["objective"], help="default: huber")
-    add("--space", choices=("log", "linear", "excess"), help="of the residuals (default: log; squared: linear)")
-    add("--delta", type=arguments.quantity, help="Huber's threshold (default: 1e-3)")
-    held = {"action": "extend", "default": []}
-    add("--fixed", type=arguments.numbers, metavar="E=1.69", help="hold constants at a value", **held)
-    add("--tied", type=arguments.names, action="append", metavar="alpha,beta", help="hold constants equal")
-    add("--bounds", type=arguments.ranges, metavar="alpha=0.1:1", help="replace a constant's domain", **held)
-    add("--seed", type=int, default=_DEFAULTS["seed"], help="seed of the starts (default: 0)")
+_SPACES = ("log", "linear", "excess")
+OPTIONS = (
+    arguments.rows(
+        number("--min-tokens", "300k", "leave out earlier rows (warm-up)"),
+        argument("--run", "COLUMN", "names the curve of each row (default: run, if there)"),
+        argument("--weights", "COLUMN", "weight of each row"),
+    ),
+    group(
+        "what is fitted",
+        argument(
+            "--baseline", None, "excess over L0, or over the control (default: fixed)", choices=("fixed", "control")
+        ),
+        argument("--objective", None, "default: huber", choices=("huber", "squared", "absolute")),
+        argument("--space", None, "of the residuals (default: log; squared: linear)", choices=_SPACES),
+        number("--delta", None, "Huber's threshold (default: 1e-3)"),
+        argument("--fixed", "E=1.69", "hold constants at a value", type=arguments.numbers, **arguments.MANY),
+        argument("--tied", "alpha,beta", "hold constants equal", type=arguments.names, action="append"),
+        argument("--bounds", "alpha=0.1:1", "replace a constant's domain", type=arguments.ranges, **arguments.MANY),
+        argument("--seed", None, "seed of the starts (default: 0)", type=int),
+    ),
+    lambda parser: parser.set_defaults(**_DEFAULTS),
+)
+"""Which rows, and what is fitted to them."""
+_TABLE_AND_LAW = (
+    argument("table", None, arguments.TABLE_HELP),
+    argument("--law", "LAW", "name of a law (see 'p2law laws'), or module:function for your own", required=True),
+)
+PLOT = argument("--plot", "FIT.png", "save a picture of points and curves (png, pdf, svg)")
 
 
 def fit_options(options: Namespace) -> dict[str, Any]:
     """Options of :func:`p2law.fit`."""
+    from ..fitting import objective
+
+    if options.delta is not None and options.objective != "huber":
+        raise FitError(f"--delta is Huber's threshold: leave it out with --objective {options.objective}.")
+    kinds = {"huber": objective.Huber, "squared": objective.Squared, "absolute": objective.LeastAbsolute}
+    given = {"delta": options.delta, "space": options.space}
     return {
-        "objective": _objective(options),
+        "objective": kinds[options.objective](**{name: value for name, value in given.items() if value is not None}),
         "weights": options.weights,
         "fixed": dict(options.fixed),
         "bounds": dict(options.bounds),
@@ -57,32 +70,17 @@ def fit_options(options: Namespace) -> dict[str, Any]:
     }
 
 
-def _objective(options: Namespace) -> "Objective":
-    from ..fitting.objective import Huber, LeastAbsolute, Squared
-
-    if options.delta is not None and options.objective != "huber":
-        raise FitError(f"--delta is Huber's threshold: leave it out with --objective {options.objective}.")
-    given = {"delta": options.delta, "space": options.space}
-    objective = {"huber": Huber, "squared": Squared, "absolute": LeastAbsolute}[options.objective]
-    return objective(**{name: value for name, value in given.items() if value is not None})
-
-
 def law_and_rows(options: Namespace) -> "tuple[Law, pd.DataFrame, dict[str, Any]]":
-    """What to fit: a law, rows and options of :func:`p2law.fit`, from a saved fit or from a table and ``--law``."""
-    if options.table.endswith(".json"):
-        return _saved(options)
-    if options.law is None:
-        raise FitError(f"--law is missing: which law is to be fitted to {options.table}? See 'p2law laws'.")
-    return arguments.find_law(options.law), arguments.read_rows(options), fit_options(options)
+    """What to fit: a law, rows and options of :func:`p2law.fit`, from a saved fit or from a table and ``--law``.
 
-
-def _saved(options: Namespace) -> "tuple[Law, pd.DataFrame, dict[str, Any]]":
-    """The law of a saved fit, its rows, and the options with which :func:`p2law.fit` makes it again.
-
-    Refuses options that say once more what was fitted.
+    Refuses options that say once more what was fitted to give a saved fit.
     """
     from ..data.control import CONTROL
 
+    if not options.table.endswith(".json"):
+        if options.law is None:
+            raise FitError(f"--law is missing: which law is to be fitted to {options.table}? See 'p2law laws'.")
+        return arguments.find_law(options.law), arguments.read_rows(options), fit_options(options)
     given = [name for name, default in (_DEFAULTS | _LEFT_OUT).items() if getattr(options, name) != default]
     if given:
         flag = given[0].replace("_", "-")
@@ -95,20 +93,24 @@ def _saved(options: Namespace) -> "tuple[Law, pd.DataFrame, dict[str, Any]]":
     return fit.law, table, {"objective": fit.objective, **again}
 
 
-def _table_and_law(parser: ArgumentParser) -> None:
-    add = parser.add_argument
-    add("table", help=arguments.TABLE_HELP)
-    add("--law", required=True, metavar="LAW", help="name of a law (see 'p2law laws'), or module:function for your own")
-
-
-def _fit_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--out", metavar="FIT.json", help="save the fit")
-    add("--plot", metavar="FIT.png", help="save a picture of points and curves (png, pdf, svg)")
-    arguments.draws_argument(parser)
-
-
-def _fit(options: Namespace) -> int:
+@command(
+    "Fit a law to a table of logged losses and print the report.",
+    *_TABLE_AND_LAW,
+    argument("--out", "FIT.json", "save the fit"),
+    PLOT,
+    arguments.DRAWS,
+    *OPTIONS,
+    examples=(
+        "mini-pruning --where method=width --law p2 --plot fit.png",
+        "mini-pruning --where method=width --law p2 --out fit.json --draws 1000",
+        "mini-pruning --where method=width --law p2 --baseline control --out moving.json",
+        "mini-dense --law chinchilla --columns N=N_nonemb --out dense.json",
+        "runs.csv --law p2 --columns N0=params,D=tokens --min-tokens 1M",
+        "runs.csv --law chinchilla --fixed E=1.69 --tied alpha,beta --bounds alpha=0.1:1",
+        "runs.csv --law mylaws:plateau               # a function with @p2law.law in ./mylaws.py",
+    ),
+)
+def fit(options: Namespace) -> int:
     from ..fitting.fit import fit_law
 
     check_target(options.out)
@@ -131,31 +133,19 @@ def show(fit: "Fit", options: Namespace) -> int:
     return exit_code(fit)
 
 
-FIT = Command(
-    "Fit a law to a table of logged losses and print the report.",
-    (_table_and_law, _fit_arguments, add_options),
-    _fit,
-    (
-        "mini-pruning --where method=width --law p2 --plot fit.png",
-        "mini-pruning --where method=width --law p2 --out fit.json --draws 1000",
-        "mini-pruning --where method=width --law p2 --baseline control --out moving.json",
-        "mini-dense --law chinchilla --columns N=N_nonemb --out dense.json",
-        "runs.csv --law p2 --columns N0=params,D=tokens --min-tokens 1M",
-        "runs.csv --law chinchilla --fixed E=1.69 --tied alpha,beta --bounds alpha=0.1:1",
-        "runs.csv --law mylaws:plateau               # a function with @p2law.law in ./mylaws.py",
+@command(
+    "Fit a law to several groups of runs at once, with some constants shared, and test the sharing.",
+    *_TABLE_AND_LAW,
+    argument("--by", "COLUMN", "tells the groups apart, such as method", required=True),
+    argument("--shared", "beta,E", "constants that all groups have in common", required=True, type=arguments.names),
+    argument("--out", "JOINT.json", "save it; other commands take a group of it as JOINT.json:GROUP"),
+    *OPTIONS,
+    examples=(
+        "mini-pruning --law p2 --by method --shared beta --min-tokens 300k",
+        "mini-pruning --law p2 --by method --shared beta,delta --baseline control --out joint.json",
     ),
 )
-
-
-def _joint_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--by", required=True, metavar="COLUMN", help="tells the groups apart, such as method")
-    shared = "constants that all groups have in common"
-    add("--shared", required=True, type=arguments.names, metavar="beta,E", help=shared)
-    add("--out", metavar="JOINT.json", help="save it; other commands take a group of it as JOINT.json:GROUP")
-
-
-def _joint(options: Namespace) -> int:
+def joint(options: Namespace) -> int:
     from ..fitting.joint import fit_joint
 
     check_target(options.out)
@@ -167,14 +157,3 @@ def _joint(options: Namespace) -> int:
         found.to_json(options.out)
         print(f"\nsaved {options.out}; a group of it is {options.out}:{found.groups[0]}")
     return exit_code(found.fit)
-
-
-JOINT = Command(
-    "Fit a law to several groups of runs at once, with some constants shared, and test the sharing.",
-    (_table_and_law, _joint_arguments, add_options),
-    _joint,
-    (
-        "mini-pruning --law p2 --by method --shared beta --min-tokens 300k",
-        "mini-pruning --law p2 --by method --shared beta,delta --baseline control --out joint.json",
-    ),
-)

@@ -1,16 +1,16 @@
 """What there is to read: the report of a saved fit and all it can be asked, predictions, the laws, the bundled data."""
 
 import re
-from argparse import ArgumentParser, Namespace
-from functools import partial
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from ..data import datasets
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
 from . import arguments
-from .command import Answer, AnswerCommand, Command, as_answer, check_picture, check_target
-from .fit import show
+from .arguments import argument
+from .command import Answer, as_answer, check_picture, check_target, command, question
+from .fit import PLOT, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,26 +25,32 @@ _LOSS_METHODS = ("wald", "bootstrap", "profile")
 """Of intervals of a predicted loss."""
 
 
-def _save_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--out", metavar="FIT.json", help="save the fit again, with its draws")
-    parser.add_argument("--plot", metavar="FIT.png", help="save a picture of points and curves (png, pdf, svg)")
-
-
-def _report(options: Namespace) -> int:
+@command(
+    "Print the report of a saved fit.",
+    arguments.fits,
+    arguments.DRAWS,
+    argument("--out", "FIT.json", "save the fit again, with its draws"),
+    PLOT,
+    examples=("fit.json", "fit.json --plot fit.png", "fit.json --draws 1000 --out fit-with-draws.json"),
+)
+def report(options: Namespace) -> int:
     check_target(options.out)
     check_picture(options.plot)
     return show(arguments.load_fit(options.fit, options), options)
 
 
-REPORT = Command(
-    "Print the report of a saved fit.",
-    (arguments.fit_arguments, arguments.draws_argument, _save_arguments),
-    _report,
-    ("fit.json", "fit.json --plot fit.png", "fit.json --draws 1000 --out fit-with-draws.json"),
+@question(
+    "Confidence intervals of a fit's constants.",
+    arguments.fits,
+    arguments.intervals(_METHODS),
+    examples=(
+        "fit.json",
+        "fit.json --method profile --level 0.9 --out intervals.csv",
+        "fit.json --draws 1000 --method bca",
+    ),
+    drawn=False,
 )
-
-
-def _intervals(options: Namespace) -> Answer:
+def intervals(options: Namespace) -> Answer:
     from ..fitting.uncertainty.intervals import method_of
 
     fit = arguments.load_fit(options.fit, options)
@@ -56,36 +62,29 @@ def _intervals(options: Namespace) -> Answer:
     return Answer(f"{head}\n{_as_text(table)}{note}", table, sources=(fit,))
 
 
-INTERVALS = AnswerCommand(
-    "Confidence intervals of a fit's constants.",
-    (arguments.fit_arguments, partial(arguments.interval_arguments, methods=_METHODS)),
-    _intervals,
-    ("fit.json", "fit.json --method profile --level 0.9 --out intervals.csv", "fit.json --draws 1000 --method bca"),
+@question(
+    "What the data determine and what not: constants, combinations, predictions, the most informative next run.",
+    arguments.fits,
+    arguments.intervals(_METHODS, "profile"),
+    examples=("fit.json", "fit.json --method wald --out constants.csv"),
     drawn=False,
 )
-
-
-def _identifiability(options: Namespace) -> Answer:
+def identifiability(options: Namespace) -> Answer:
     fit = arguments.load_fit(options.fit, options)
     method = options.method or "profile"
     return as_answer(fit.identifiability(level=options.level, method=method), fit)
 
 
-IDENTIFIABILITY = AnswerCommand(
-    "What the data determine and what not: constants, combinations, predictions, the most informative next run.",
-    (arguments.fit_arguments, partial(arguments.interval_arguments, methods=_METHODS, default="profile")),
-    _identifiability,
-    ("fit.json", "fit.json --method wald --out constants.csv"),
+@question(
+    "What leaving out each run does to the constants, or to a forecast.",
+    arguments.fits,
+    arguments.at(
+        "N0=54M,rho=0.3,D=10M,L0=3.1", "a forecast; without it, the change of every constant in standard errors"
+    ),
+    examples=("fit.json", "fit.json --at N0=54M,rho=0.3,D=10M,L0=3.1 --out influence.csv"),
     drawn=False,
 )
-
-
-def _forecast_argument(parser: ArgumentParser) -> None:
-    about = "a forecast; without it, the change of every constant in standard errors"
-    arguments.at_argument(parser, "N0=54M,rho=0.3,D=10M,L0=3.1", about=about)
-
-
-def _influence(options: Namespace) -> Answer:
+def influence(options: Namespace) -> Answer:
     fit = arguments.load_fit(options.fit, options)
     table = fit.influence(**arguments.at_point(options.at, fit))
     changes = "change of each constant, in standard errors; nan: these data do not determine it"
@@ -94,29 +93,18 @@ def _influence(options: Namespace) -> Answer:
     return Answer(f"{head}\n{_as_text(table, index=True)}", table, sources=(fit,))
 
 
-INFLUENCE = AnswerCommand(
-    "What leaving out each run does to the constants, or to a forecast.",
-    (arguments.fit_arguments, _forecast_argument),
-    _influence,
-    ("fit.json", "fit.json --at N0=54M,rho=0.3,D=10M,L0=3.1 --out influence.csv"),
+@question(
+    "The behaviours that the P² paper requires of a law, checked over the fitted range.",
+    arguments.fits,
+    arguments.level(),
+    examples=("fit.json", "fit.json --out conditions.csv"),
     drawn=False,
 )
-
-
-def _conditions(options: Namespace) -> Answer:
-    from ..validate import conditions
+def conditions(options: Namespace) -> Answer:
+    from .. import validate
 
     fit = arguments.load_fit(options.fit, options)
-    return as_answer(conditions(fit, level=options.level), fit)
-
-
-CONDITIONS = AnswerCommand(
-    "The behaviours that the P² paper requires of a law, checked over the fitted range.",
-    (arguments.fit_arguments, arguments.level_argument),
-    _conditions,
-    ("fit.json", "fit.json --out conditions.csv"),
-    drawn=False,
-)
+    return as_answer(validate.conditions(fit, level=options.level), fit)
 
 
 def _as_text(table: "pd.DataFrame", *, index: bool = False) -> str:
@@ -124,14 +112,25 @@ def _as_text(table: "pd.DataFrame", *, index: bool = False) -> str:
     return table.to_string(index=index, float_format=lambda value: f"{value:.5g}")
 
 
-def _predict_arguments(parser: ArgumentParser) -> None:
-    what = "a value, or several, for each of the law's columns; repeat for more (control baseline: L_control for L0)"
-    arguments.at_argument(parser, "N0=8B,D=1B,rho=0.25,L0=2.1", required=True, about=what)
-    parser.add_argument("--control", metavar="FIT.json", help="baseline control: a fit of law power to its curve")
-    parser.add_argument("--interval", choices=("mean", "new"), help="of the law itself, or of a new run")
-
-
-def _predict(options: Namespace) -> Answer:
+@question(
+    "Predict the loss with a saved fit, or with published constants.",
+    arguments.sources,
+    arguments.at(
+        "N0=8B,D=1B,rho=0.25,L0=2.1",
+        "a value, or several, for each of the law's columns; repeat for more (control baseline: L_control for L0)",
+        required=True,
+    ),
+    arguments.control("its curve"),
+    argument("--interval", None, "of the law itself, or of a new run", choices=("mean", "new")),
+    arguments.intervals(_LOSS_METHODS),
+    examples=(
+        "fit.json --at N0=27M,D=20M,rho=0.3,L0=3.2",
+        "fit.json --at N0=27M,54M,D=20M,rho=0.3,L0=3.2 --interval new --out losses.csv",
+        "besiroglu-2024 --at N=70B,D=1.4T --at N=7B,D=2T",
+    ),
+    drawn=False,
+)
+def predict(options: Namespace) -> Answer:
     import pandas as pd
 
     from ..data.arguments import check_level
@@ -175,24 +174,12 @@ def _line(at: dict[str, float], found: dict[Any, Any], unit: str) -> str:
     return f"{next(iter(found.values())):.6g}{between} {unit} at {where}"
 
 
-PREDICT = AnswerCommand(
-    "Predict the loss with a saved fit, or with published constants.",
-    (arguments.source_arguments, _predict_arguments, partial(arguments.interval_arguments, methods=_LOSS_METHODS)),
-    _predict,
-    (
-        "fit.json --at N0=27M,D=20M,rho=0.3,L0=3.2",
-        "fit.json --at N0=27M,54M,D=20M,rho=0.3,L0=3.2 --interval new --out losses.csv",
-        "besiroglu-2024 --at N=70B,D=1.4T --at N=7B,D=2T",
-    ),
-    drawn=False,
+@command(
+    "List the laws (formula, columns, constants) and the published constants.",
+    argument("law", None, "only this one, with its documentation", nargs="?"),
+    examples=("", "p2"),
 )
-
-
-def _laws_argument(parser: ArgumentParser) -> None:
-    parser.add_argument("law", nargs="?", help="only this one, with its documentation")
-
-
-def _laws(options: Namespace) -> int:
+def list_laws(options: Namespace) -> int:
     from .. import laws
 
     if options.law:
@@ -223,13 +210,14 @@ def formula(law: "Law") -> str:
     return re.sub(r"\(\s+|\s+\)", lambda bracket: bracket[0].strip(), " ".join(text.split()))
 
 
-def _data_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", choices=datasets.names(), help="without it, the names")
-    parser.add_argument("--out", metavar="RUNS.csv", help="write the table instead of showing its data card")
-    parser.add_argument("--rows", choices=("fit", "all"), default="fit", help="rows to be fitted, or every logged one")
-
-
-def _data(options: Namespace) -> int:
+@command(
+    "Show a bundled data set's card, or write its table.",
+    argument("name", None, "without it, the names", nargs="?", choices=datasets.names()),
+    argument("--out", "RUNS.csv", "write the table instead of showing its data card"),
+    argument("--rows", None, "rows to be fitted, or every logged one", choices=("fit", "all"), default="fit"),
+    examples=("mini-pruning", "mini-pruning --out runs.csv", "mini-pruning --rows all --out every-row.csv"),
+)
+def show_data(options: Namespace) -> int:
     if options.name is None:
         print("\n".join(datasets.names()))
     elif options.out:
@@ -240,14 +228,3 @@ def _data(options: Namespace) -> int:
     else:
         print(datasets.describe(options.name))
     return 0
-
-
-LAWS = Command(
-    "List the laws (formula, columns, constants) and the published constants.", (_laws_argument,), _laws, ("", "p2")
-)
-DATA = Command(
-    "Show a bundled data set's card, or write its table.",
-    (_data_arguments,),
-    _data,
-    ("mini-pruning", "mini-pruning --out runs.csv", "mini-pruning --rows all --out every-row.csv"),
-)

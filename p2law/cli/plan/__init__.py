@@ -1,22 +1,20 @@
 """``p2law plan``: decisions from saved fits, one file per group of questions. Imports :mod:`p2law.plan` and below."""
 
 from ..command import Group
-from .compute import COMPUTE, NEXT, SCHEDULE, SIZES, SPARSE
-from .pruning import BEST, CROSSOVER, WORTH
-from .tokens import LARGER, STOP, TOKENS
+from . import compute, pruning, tokens
 
 PLANS = {
-    "tokens": TOKENS,
-    "stop": STOP,
-    "larger": LARGER,
-    "crossover": CROSSOVER,
-    "worth": WORTH,
-    "best": BEST,
-    "compute": COMPUTE,
-    "sizes": SIZES,
-    "schedule": SCHEDULE,
-    "sparse": SPARSE,
-    "next": NEXT,
+    "tokens": tokens.tokens,
+    "stop": tokens.stop,
+    "larger": tokens.larger,
+    "crossover": pruning.crossover,
+    "worth": pruning.worth,
+    "best": pruning.best,
+    "compute": compute.compute,
+    "sizes": compute.sizes,
+    "schedule": compute.schedule,
+    "sparse": compute.sparse,
+    "next": compute.next_runs,
 }
 
 _FILES = """

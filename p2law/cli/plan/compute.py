@@ -1,13 +1,14 @@
 """``p2law plan compute``, ``sizes``, ``schedule``, ``sparse`` and ``next``: how to spend a budget."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...data.quantities import format_quantity
 from ...errors import DataError, FitError
 from .. import arguments
-from ..command import Answer, AnswerCommand, as_answer, picture_of
+from ..arguments import argument, group, number, one_of, quantities
+from ..command import Answer, as_answer, picture_of, question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,15 +20,24 @@ SHAPES = ("geometric", "cubic", "linear")
 """Names of the shapes of pruning schedules, here as well so that help texts need not load them."""
 
 
-def _compute_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_mutually_exclusive_group(required=True).add_argument
-    add("--flops", type=arguments.quantities, metavar="1e21", help="budget, or several: which size and tokens?")
-    add("--loss", type=arguments.quantities, metavar="2.0", help="target, or several: which budget?")
-    serve = "tokens the model will serve, paid from the same budget"
-    parser.add_argument("--inference-tokens", type=arguments.quantity, default=0.0, metavar="1T", help=serve)
-
-
-def _compute(options: Namespace) -> Answer:
+@question(
+    "Compute-optimal size, tokens and loss for a budget of FLOPs, or the budget for a loss.",
+    arguments.sources,
+    one_of(
+        argument("--flops", "1e21", "budget, or several: which size and tokens?", type=quantities),
+        argument("--loss", "2.0", "target, or several: which budget?", type=quantities),
+        required=True,
+    ),
+    number("--inference-tokens", "1T", "tokens the model will serve, paid from the same budget", default=0.0),
+    arguments.at(),
+    arguments.intervals(),
+    examples=(
+        "besiroglu-2024 --flops 1e21,1e22,5.76e23",
+        "dense.json --flops 1e16,1e17 --out compute.csv --plot isoflop.png",
+        "besiroglu-2024 --loss 2.0 --inference-tokens 1T",
+    ),
+)
+def compute(options: Namespace) -> Answer:
     import numpy as np
 
     from ...plan import compute_for_loss, compute_optimal
@@ -52,25 +62,17 @@ def _compute(options: Namespace) -> Answer:
     return Answer(plan.summary(), table, draw, (source,))
 
 
-COMPUTE = AnswerCommand(
-    "Compute-optimal size, tokens and loss for a budget of FLOPs, or the budget for a loss.",
-    (arguments.source_arguments, _compute_arguments, arguments.at_argument, arguments.interval_arguments),
-    _compute,
-    (
-        "besiroglu-2024 --flops 1e21,1e22,5.76e23",
-        "dense.json --flops 1e16,1e17 --out compute.csv --plot isoflop.png",
-        "besiroglu-2024 --loss 2.0 --inference-tokens 1T",
-    ),
+@question(
+    "What sizes other than the compute-optimal one cost: in loss, and in budget.",
+    arguments.sources,
+    number("--flops", "1e22", "training budget", required=True),
+    argument("--sizes", "1B,7B", "parameters", type=quantities, required=True),
+    arguments.at(),
+    arguments.intervals(),
+    examples=("besiroglu-2024 --flops 1e22 --sizes 1B,3B,7B", "dense.json --flops 1e16 --sizes 5M,20M --out sizes.csv"),
+    drawn=False,
 )
-
-
-def _sizes_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--flops", type=arguments.quantity, required=True, metavar="1e22", help="training budget")
-    add("--sizes", type=arguments.quantities, required=True, metavar="1B,7B", help="parameters")
-
-
-def _sizes(options: Namespace) -> Answer:
+def sizes(options: Namespace) -> Answer:
     from ...plan import overtraining
 
     source = arguments.find_source(options.fit, options)
@@ -78,42 +80,34 @@ def _sizes(options: Namespace) -> Answer:
     return as_answer(overtraining(source, options.flops, options.sizes, **how), source)
 
 
-SIZES = AnswerCommand(
-    "What sizes other than the compute-optimal one cost: in loss, and in budget.",
-    (arguments.source_arguments, _sizes_arguments, arguments.at_argument, arguments.interval_arguments),
-    _sizes,
-    ("besiroglu-2024 --flops 1e22 --sizes 1B,3B,7B", "dense.json --flops 1e16 --sizes 5M,20M --out sizes.csv"),
-    drawn=False,
+@question(
+    "Which runs to train next: those that narrow a forecast most per unit of cost.",
+    arguments.fits,
+    group(
+        "runs that might be trained (one of these)",
+        one_of(
+            argument("--candidates", "TABLE.csv", "N0,rho,D of each run at its end (and cost); or its checkpoints"),
+            arguments.points("--candidate", "N0=54M,rho=0.3,D=10M", "a run, or several; repeat for more"),
+            required=True,
+        ),
+    ),
+    arguments.points("--target", "N0=1B,rho=0.3,D=1B,L0=2", "the forecast that matters, or several", required=True),
+    argument("--cost", "COLUMN", "of the candidates (default: cost, else 6 N D)"),
+    number("--budget", "1e18", "pick runs until it is spent, in units of the cost"),
+    argument("--most", "3", "pick no more (default: 3, or all that the budget pays)", type=int),
+    arguments.level(),
+    arguments.DRAWS,
+    examples=(
+        "fit.json --candidate N0=27M,54M,rho=0.3,D=10M --target N0=108M,rho=0.3,D=10M,L0=3",
+        "fit.json --candidates candidates.csv --target N0=108M,rho=0.3,D=10M,L0=3 --budget 1e16 --out next.csv",
+    ),
 )
+def next_runs(options: Namespace) -> Answer:
+    from ... import plan
 
-
-def _next_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_argument
-    candidates = parser.add_argument_group("runs that might be trained (one of these)")
-    either = candidates.add_mutually_exclusive_group(required=True).add_argument
-    either("--candidates", metavar="TABLE.csv", help="N0,rho,D of each run at its end (and cost); or its checkpoints")
-    run = {"type": arguments.columns, "action": "append", "metavar": "N0=54M,rho=0.3,D=10M"}
-    either("--candidate", help="a run, or several; repeat for more", **run)
-    target = {"type": arguments.columns, "action": "append", "required": True, "metavar": "N0=1B,rho=0.3,D=1B,L0=2"}
-    add("--target", help="the forecast that matters, or several", **target)
-    add("--cost", metavar="COLUMN", help="of the candidates (default: cost, else 6 N D)")
-    add("--budget", type=arguments.quantity, metavar="1e18", help="pick runs until it is spent, in units of the cost")
-    add("--most", type=int, metavar="3", help="pick no more (default: 3, or all that the budget pays)")
-
-
-def _next(options: Namespace) -> Answer:
-    from ...plan import next_runs
-
-    fit = arguments.load_fit(options.fit, options)
-    chosen = next_runs(
-        fit,
-        _candidates(options),
-        target=arguments.as_table(options.target),
-        cost=options.cost,
-        budget=options.budget,
-        most=options.most,
-        level=options.level,
-    )
+    fit, candidates = arguments.load_fit(options.fit, options), _candidates(options)
+    target, picked = arguments.as_table(options.target), {"budget": options.budget, "most": options.most}
+    chosen = plan.next_runs(fit, candidates, target=target, cost=options.cost, **picked, level=options.level)
     return as_answer(chosen, fit, picture="next_runs")
 
 
@@ -129,24 +123,13 @@ def _candidates(options: Namespace) -> "pd.DataFrame":
     return frame.set_axis([f"run {i + 1}" for i in range(len(frame))], axis="index")
 
 
-NEXT = AnswerCommand(
-    "Which runs to train next: those that narrow a forecast most per unit of cost.",
-    (arguments.fit_arguments, _next_arguments, arguments.level_argument, arguments.draws_argument),
-    _next,
-    (
-        "fit.json --candidate N0=27M,54M,rho=0.3,D=10M --target N0=108M,rho=0.3,D=10M,L0=3",
-        "fit.json --candidates candidates.csv --target N0=108M,rho=0.3,D=10M,L0=3 --budget 1e16 --out next.csv",
-    ),
+_SHAPE = group(
+    "when and how it prunes",
+    number("--start", None, "first pruning, a fraction of the training (default: 0.25)", default=0.25),
+    number("--end", None, "last pruning (default: 0.75)", default=0.75),
+    argument("--unit", None, "of these fractions (default: compute)", choices=("compute", "steps"), default="compute"),
+    argument("--shape", None, "how density falls (default: geometric)", choices=SHAPES, default="geometric"),
 )
-
-
-def _shape_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_argument_group("when and how it prunes").add_argument
-    start = "first pruning, a fraction of the training (default: 0.25)"
-    add("--start", type=arguments.quantity, default=0.25, help=start)
-    add("--end", type=arguments.quantity, default=0.75, help="last pruning (default: 0.75)")
-    add("--unit", choices=("compute", "steps"), default="compute", help="of these fractions (default: compute)")
-    add("--shape", choices=SHAPES, default="geometric", help="how density falls (default: geometric)")
 
 
 def _shape(options: Namespace) -> "PruningSchedule":
@@ -156,21 +139,32 @@ def _shape(options: Namespace) -> "PruningSchedule":
     return PruningSchedule(start=options.start, end=options.end, unit=options.unit, shape=options.shape)
 
 
-def _schedule_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_argument_group("how much it prunes (one of these)").add_mutually_exclusive_group().add_argument
-    add("--sparsity", type=arguments.quantity, metavar="0.5", help="fraction removed in the end (default: 0.5)")
-    add("--final-size", type=arguments.quantity, metavar="500M", help="parameters left in the end, of --size")
-    add("--average-size", type=arguments.quantity, metavar="700M", help="parameters averaged over training, of --size")
-    add = parser.add_argument_group("the model and its training").add_argument
-    add("--size", type=arguments.quantity, metavar="1B", help="prunable parameters of the dense model (linear layers)")
-    unpruned = "parameters never pruned, to be counted"
-    add("--unpruned", type=arguments.quantity, default=0.0, metavar="100M", help=unpruned)
-    add("--tokens", type=arguments.quantity, metavar="100B", help="training tokens: how many FLOPs?")
-    add("--flops", type=arguments.quantity, metavar="1e21", help="budget: how many tokens?")
-    add("--batch-tokens", type=arguments.quantity, metavar="4M", help="with --flops: how many steps?")
-
-
-def _schedule(options: Namespace) -> Answer:
+@question(
+    "A pruning schedule: average parameters, FLOPs, tokens; or the sparsity for a size.",
+    group(
+        "how much it prunes (one of these)",
+        one_of(
+            number("--sparsity", "0.5", "fraction removed in the end (default: 0.5)"),
+            number("--final-size", "500M", "parameters left in the end, of --size"),
+            number("--average-size", "700M", "parameters averaged over training, of --size"),
+        ),
+    ),
+    group(
+        "the model and its training",
+        number("--size", "1B", "prunable parameters of the dense model (linear layers)"),
+        number("--unpruned", "100M", "parameters never pruned, to be counted", default=0.0),
+        number("--tokens", "100B", "training tokens: how many FLOPs?"),
+        number("--flops", "1e21", "budget: how many tokens?"),
+        number("--batch-tokens", "4M", "with --flops: how many steps?"),
+    ),
+    _SHAPE,
+    examples=(
+        "--sparsity 0.8 --size 1.14B --tokens 200B",
+        "--final-size 250M --size 1B --flops 1e21 --batch-tokens 4M --plot schedule.png",
+        "--sparsity 0.5 --shape cubic --unit steps --start 0.1 --end 0.6 --out phases.csv",
+    ),
+)
+def schedule(options: Namespace) -> Answer:
     size = options.size
     if options.size is None:
         sized = ("final_size", "average_size", "tokens", "flops")
@@ -181,15 +175,15 @@ def _schedule(options: Namespace) -> Answer:
         raise FitError("--batch-tokens counts the steps within a budget: add --flops.")
     if options.flops is not None and options.tokens is not None:
         raise FitError("--tokens and --flops follow from each other: give one of them.")
-    schedule, more = _sized(options), ""
+    found, more = _sized(options), ""
     tokens, unpruned = options.tokens, options.unpruned
     if options.flops is not None:
-        tokens = float(schedule.tokens(size, options.flops, unpruned=unpruned))
+        tokens = float(found.tokens(size, options.flops, unpruned=unpruned))
         if options.batch_tokens is not None:
-            steps = schedule.steps(size, options.flops, options.batch_tokens, unpruned=unpruned)
+            steps = found.steps(size, options.flops, options.batch_tokens, unpruned=unpruned)
             more = f"\n  {steps} steps of {format_quantity(options.batch_tokens)} tokens"
-    text = schedule.summary(size, tokens, unpruned=unpruned) + more
-    return Answer(text, schedule.to_frame(), picture_of(schedule, "schedule"))
+    text = found.summary(size, tokens, unpruned=unpruned) + more
+    return Answer(text, found.to_frame(), picture_of(found, "schedule"))
 
 
 def _sized(options: Namespace) -> "PruningSchedule":
@@ -202,39 +196,24 @@ def _sized(options: Namespace) -> "PruningSchedule":
     return schedule if options.sparsity is None else replace(schedule, sparsity=options.sparsity)
 
 
-SCHEDULE = AnswerCommand(
-    "A pruning schedule: average parameters, FLOPs, tokens; or the sparsity for a size.",
-    (_schedule_arguments, _shape_arguments),
-    _schedule,
-    (
-        "--sparsity 0.8 --size 1.14B --tokens 200B",
-        "--final-size 250M --size 1B --flops 1e21 --batch-tokens 4M --plot schedule.png",
-        "--sparsity 0.5 --shape cubic --unit steps --start 0.1 --end 0.6 --out phases.csv",
+@question(
+    "Sparse pre-training for a deployment size: sparsity, starting size and tokens of least loss for a budget.",
+    arguments.sources,
+    number("--size", "1B", "parameters left at the end (deployment)", required=True),
+    number("--flops", "1e22", "training budget", required=True),
+    number("--most", "0.8", "largest sparsity considered (default: 0.8)", default=0.8),
+    arguments.at(),
+    _SHAPE,
+    arguments.intervals(),
+    examples=(
+        "besiroglu-2024 --size 1B --flops 1e21",
+        "dense.json --size 5M --flops 1e16 --shape cubic --out sparse.csv",
     ),
 )
-
-
-def _sparse_arguments(parser: ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--size", type=arguments.quantity, required=True, metavar="1B", help="parameters left at the end (deployment)")
-    add("--flops", type=arguments.quantity, required=True, metavar="1e22", help="training budget")
-    most = "largest sparsity considered (default: 0.8)"
-    add("--most", type=arguments.quantity, default=0.8, metavar="0.8", help=most)
-    arguments.at_argument(parser)
-
-
-def _sparse(options: Namespace) -> Answer:
+def sparse(options: Namespace) -> Answer:
     from ...plan import sparse_pretraining
 
     source = arguments.find_source(options.fit, options)
     how = arguments.interval_options(options) | arguments.at_point(options.at, source)
     plan = sparse_pretraining(source, options.size, options.flops, schedule=_shape(options), most=options.most, **how)
     return Answer(plan.summary(), plan.to_frame(), picture_of(plan.schedule, "schedule"), (source,))
-
-
-SPARSE = AnswerCommand(
-    "Sparse pre-training for a deployment size: sparsity, starting size and tokens of least loss for a budget.",
-    (arguments.source_arguments, _sparse_arguments, _shape_arguments, arguments.interval_arguments),
-    _sparse,
-    ("besiroglu-2024 --size 1B --flops 1e21", "dense.json --size 5M --flops 1e16 --shape cubic --out sparse.csv"),
-)
