@@ -4,7 +4,8 @@
     python docs/readme.py --write                    put the real outputs into the pages, the pictures into docs/images
     python docs/readme.py --write docs/planning.md   only of these pages
 
-Blocks of one page share one namespace; what they save lands in a temporary folder.
+Blocks of one page share one namespace; what they save lands in a temporary folder. Of the FitWarnings of a
+page only the first is shown.
 """
 
 import contextlib
@@ -18,15 +19,19 @@ from pathlib import Path
 
 import matplotlib as mpl
 
+from p2law import FitWarning
+
 ROOT = Path(__file__).resolve().parents[1]
 PAIR = re.compile(r"(```python\n)(.*?)(```\n)(?:\n(```text\n)(.*?)(```\n))?", re.DOTALL)
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
-def output(code: str, namespace: dict[str, object]) -> str:
-    """What a block prints, warnings included as one line each."""
+def output(code: str, namespace: dict[str, object], *, warned: bool) -> str:
+    """What a block prints, warnings included as one line each; after a FitWarning further ones are left out."""
     with contextlib.redirect_stdout(io.StringIO()) as out, warnings.catch_warnings():
         warnings.simplefilter("always")
+        if warned:
+            warnings.simplefilter("ignore", FitWarning)
         warnings.showwarning = lambda message, category, *_: print(f"{category.__name__}: {message}")
         exec(compile(code, str(namespace["__name__"]), "exec"), namespace)
     return out.getvalue()
@@ -35,10 +40,13 @@ def output(code: str, namespace: dict[str, object]) -> str:
 def rerun(text: str, name: str) -> str:
     """A page with every text block after a Python block replaced by what that block prints."""
     namespace: dict[str, object] = {"__name__": name}
+    printed_before = ""
 
     def replace(found: re.Match[str]) -> str:
+        nonlocal printed_before
         begin, code, end, shown = found.group(1, 2, 3, 4)
-        printed = output(code, namespace)
+        printed = output(code, namespace, warned="FitWarning: " in printed_before)
+        printed_before += printed
         if shown is None:
             return found.group() + (f"\n```text\n{printed}```\n" if printed else "")
         return f"{begin}{code}{end}\n```text\n{printed}```\n"

@@ -47,8 +47,8 @@ fit = p2law.fit("p2", runs)
 print(fit.summary())
 
 # %% [markdown]
-# Two things to see here. The curves agree with the law to one or two hundredths of a nat, and the warnings name what
-# four model sizes cannot tell: the size exponent. Its value and that of `N_C` are a choice among many that fit as well.
+# The curves agree with the law to one or two hundredths of a nat. Four model sizes do not identify the size exponent,
+# as the warning says. Other values of it and of `N_C` fit equally well.
 
 # %%
 ax = p2law.plot.curves(fit)
@@ -57,13 +57,13 @@ ax = p2law.plot.curves(fit)
 ax = p2law.plot.residuals(fit)
 
 # %% [markdown]
-# Most runs stay on one side of zero: what is left is a difference between runs, not noise between rows.
+# The residuals of most runs stay on one side of zero: they are differences between runs, not noise between rows.
 #
 # ## When post-training also improves the parent
 #
-# P² measures the excess over the parent's loss *before* post-training. But the post-training text also moves the
-# unpruned parent. These data have a control, the unpruned parent trained on the same text; `baseline="control"` puts
-# its loss at equal tokens where the law has `L0`.
+# P² measures the excess over the parent's loss *before* post-training. But post-training also improves the unpruned
+# parent. These data have a control: the unpruned parent trained on the same text. `baseline="control"` replaces `L0`
+# in the law by the control's loss at equal tokens.
 
 # %%
 control = p2law.fit("p2", runs, baseline="control")
@@ -73,7 +73,8 @@ for name, each in (("fixed L0", fit), ("control", control)):
         print(f"           {sentence}")
 
 # %% [markdown]
-# The simpler law without the size term has no such free constant. Comparing the two shows what the term is worth here.
+# The simpler law without the size term has no unidentified constant. The comparison shows how much the term improves
+# the fit here.
 
 # %%
 simpler = p2law.fit("p2_without_size_term", runs, baseline="control")
@@ -83,9 +84,8 @@ print("\n".join(simpler.warnings) or "no warnings")
 # %% [markdown]
 # ## How many tokens?
 #
-# Say what "enough" means, and the fit answers for each model; with the control baseline it speaks of the excess over
-# the control. Where the answer lies beyond the longest run, the status says by how much; a wide interval is an answer
-# too.
+# Choose a criterion. The answer has a number of tokens for each model; with the control baseline the criterion
+# applies to the excess over the control. If a number lies beyond the longest run, the status gives the factor.
 
 # %%
 rates = [0.15, 0.25, 0.5]
@@ -98,9 +98,10 @@ for criterion in (Slope(0.01, per="doubling"), Remaining(0.02)):
 # %% [markdown]
 # ## A model twice as large
 #
-# The law needs the loss of the new parent (`L0`), or for the control baseline that of its control: measure it, it costs
-# one evaluation or one run. For this size we have neither; 3.25 stands in for both and moves every forecast one for
-# one. p2law warns that the size lies outside the fitted range; here we know, ask all four fits and compare.
+# The law needs the loss of the new parent (`L0`), or of its control with the control baseline. To measure it takes
+# one evaluation or one run. This example assumes 3.25 for both; an error in it changes every forecast by the same
+# amount. p2law warns that the size lies outside the fitted range. Here the warning is switched off, and four fits are
+# compared.
 
 # %%
 asked = {"N0": 2 * 27.1e6, "D": 10e6, "rho": 0.35}
@@ -116,7 +117,7 @@ with warnings.catch_warnings():
 print(pd.DataFrame(forecasts).T.round(4).to_string())
 
 # %% [markdown]
-# Where laws that fit the data alike part ways, the difference is uncertainty that no interval of a single fit shows.
-# One curve of a larger model would narrow it more than many more of these.
+# Laws that fit the data equally well give different forecasts. The interval of a single fit does not include this
+# difference. One curve of a larger model would reduce it more than many more curves of these sizes.
 #
 # A fit is saved as JSON, with its rows, exact to the last bit: `fit.to_json("fit.json")`, `p2law.Fit.from_json(...)`.

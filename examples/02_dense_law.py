@@ -13,8 +13,8 @@
 # %% [markdown]
 # # The dense law and compute-optimal training
 #
-# Chinchilla's law, $L(N, D) = E + A N^{-\alpha} + B D^{-\beta}$, fitted to small models of ours, and read for the best
-# size and tokens at a budget with published constants.
+# Chinchilla's law, $L(N, D) = E + A N^{-\alpha} + B D^{-\beta}$, fitted to our own small
+# models. Then the best size and tokens for a budget, with published constants.
 
 # %%
 import numpy as np
@@ -25,8 +25,8 @@ from p2law.laws.published import BESIROGLU_2024, HOFFMANN_2022
 # %% [markdown]
 # ## A fit to twelve rows
 #
-# Four sizes, three decayed end points each. They are *decayed* for a reason: losses in the middle of a run at a high
-# learning rate do not lie on the same law. The rows come from one text of 48M distinct tokens, read up to 3.3 times.
+# Four sizes, three decayed end points each. The end points are *decayed*, because losses in the middle of a run at a
+# high learning rate follow another law. The runs used one text of 48M distinct tokens up to 3.3 times.
 
 # %%
 table = p2law.datasets.load("mini-dense")
@@ -40,8 +40,8 @@ print(fit.summary())
 ax = p2law.plot.curves(fit)
 
 # %% [markdown]
-# Twelve rows for five constants: the law holds to about a hundredth of a nat, and the standard errors say how little
-# the constants themselves are worth. $\beta$ in particular describes this text with its repeats, not text in general.
+# With twelve rows for five constants the law fits to about a hundredth of a nat, but the standard errors of the
+# constants are large. $\beta$ in particular describes this text with its repeats, not text in general.
 #
 # ## Compute-optimal size and tokens
 #
@@ -51,11 +51,11 @@ ax = p2law.plot.curves(fit)
 # $$N^* = \left(\frac{\alpha A}{\beta B}\right)^{\frac{1}{\alpha + \beta}}
 #   \left(\frac{C}{6}\right)^{\frac{\beta}{\alpha + \beta}}, \qquad D^* = \frac{C}{6 N^*}.$$
 #
-# The floor $E$ plays no part. The exponent of $C$ says how a larger budget is shared. This is what
-# `p2law.compute_optimal` computes.
+# The result does not depend on the floor $E$. The exponent of $C$ determines how a larger budget is divided between
+# size and tokens. `p2law.compute_optimal` computes this.
 #
-# Two sets of published constants: those of Hoffmann et al. 2022, and those of Besiroglu et al. 2024, who fitted again
-# the points they read off the figure of the former.
+# There are two sets of published constants: those of Hoffmann et al. 2022, and those of Besiroglu et al. 2024, who
+# refitted the points of a figure of the former.
 
 # %%
 budgets, columns = [1e21, 5.76e23, 1e26], ["C", "N", "D", "tokens_per_param", "loss"]
@@ -65,9 +65,9 @@ for constants in (HOFFMANN_2022, BESIROGLU_2024):
     print(optimal[columns].to_string(index=False, float_format="{:.4g}".format), end="\n\n")
 
 # %% [markdown]
-# 5.76e23 FLOPs is the budget of Gopher and Chinchilla; Chinchilla itself has 70B parameters and 1.4T tokens, 20 tokens
-# per parameter. The two sets disagree on the tokens, by more the larger the budget: they part in the exponents, and
-# the models behind them are far smaller. The loss at the optimum depends on it less, for it is flat there:
+# 5.76e23 FLOPs is the budget of Gopher and Chinchilla. Chinchilla has 70B parameters and 1.4T tokens, 20 tokens per
+# parameter. The two sets disagree on the tokens, and the difference grows with the budget, because their exponents
+# differ and the fitted models are far smaller. The loss depends on it less, because it is flat near the optimum:
 
 # %%
 C = 5.76e23
@@ -78,13 +78,13 @@ for constants in (HOFFMANN_2022, BESIROGLU_2024):
     print(f"{constants.name}: half, equal and twice the optimal size at the same budget: {np.round(losses, 4)}")
 
 # %% [markdown]
-# ## The same reading of our own fit
+# ## The same with our own fit
 #
-# A fit gives intervals too, and says where an answer lies outside the sizes and tokens of the twelve rows.
+# A fit gives intervals too. The answer states where it lies outside the sizes and tokens of the twelve rows.
 
 # %%
 print(p2law.compute_optimal(fit, [2e15, 5e15, 1e16, 1e17]))
 
 # %% [markdown]
-# Tokens per parameter here are no advice for other models: the vocabulary has 4,096 entries, the text is small and
-# repeated, and twelve rows carry five constants. What carries over is the way to read the law.
+# These tokens per parameter do not apply to other models: the vocabulary has 4,096 entries, the text is small and
+# repeated, and five constants were fitted to twelve rows.

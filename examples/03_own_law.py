@@ -14,7 +14,7 @@
 # # Your own law
 #
 # A law is one function. Positional arguments are columns of the table, keyword-only ones are constants, and the
-# annotations say what they are. Everything else follows from that: starts, fit, errors, report, plot, JSON.
+# annotations give their kinds. Starts, fit, errors, report, plot and JSON follow from the function.
 
 # %%
 import tempfile
@@ -27,9 +27,9 @@ import p2law
 from p2law.laws import Amplitude, Exponent, Tokens, positive
 
 # %% [markdown]
-# The first million post-training tokens often bend differently from the rest. A shift of the tokens is a simple idea
-# for that. `Amplitude` is a constant that enters linearly, `Exponent` a positive power, and `positive(start=...)` a
-# positive number together with the range in which to look for it first.
+# The curve over the first million post-training tokens often differs in shape from the rest. A shift of the tokens is
+# a simple model of this. `Amplitude` is a constant that enters linearly, `Exponent` a positive power, and
+# `positive(start=...)` a positive number with the range of its starting values.
 
 
 # %%
@@ -50,8 +50,8 @@ def shifted(
 
 
 # %% [markdown]
-# Mistakes in a law are refused at once and with a remedy: a constant without a kind, an amplitude that does not enter
-# linearly, a law that is not finite. This one is fitted like any other.
+# An invalid law raises an error that names the remedy: a constant without a kind, an amplitude that does not enter
+# linearly, a law that is not finite. This law is fitted like any other.
 
 # %%
 depth = p2law.datasets.load("mini-pruning", method="depth")
@@ -70,8 +70,8 @@ print(f"after 1M tokens: {fit.predict(D=1e6):.4f}, after 5M: {fit.predict(D=5e6)
 # %% [markdown]
 # ## Is it better?
 #
-# A constant more always fits at least as well. The question is whether it *predicts* better, so we also fit on the
-# tokens below 5M and look at the rest, for the half-pruned model of each size.
+# A further constant never makes the fit worse. To test whether it *predicts* better, we fit the tokens below 5M and
+# predict the rest, for the half-pruned model of each size.
 
 # %%
 rows = []
@@ -87,12 +87,12 @@ for size, run in half.groupby("size", sort=False):
 print(pd.DataFrame(rows).to_string(index=False, float_format="{:.4f}".format))
 
 # %% [markdown]
-# The shift fits every curve more closely, and where the early bend is strong it also looks ahead better; elsewhere it
-# looks ahead worse than the plain power law. A closer fit is not a better forecast: hold tokens back before you choose.
+# The shift fits every curve more closely. It also predicts better where the early part of the curve bends strongly;
+# elsewhere it predicts worse than the plain power law. Choose between laws by held-out tokens, not by the fit.
 #
 # ## Saving
 #
-# JSON holds the constants, the rows and where they came from, but never code: to load a fit of your own law, pass it.
+# JSON has the constants, the rows and their origin, but no code. To load a fit of your own law, pass the law.
 
 # %%
 with tempfile.TemporaryDirectory() as folder:

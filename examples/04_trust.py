@@ -13,8 +13,8 @@
 # %% [markdown]
 # # How far to trust a fit
 #
-# A fit always gives constants. What are they worth? Intervals, what the data leave open, hold-out tests, a choice
-# between laws, and several methods fitted together; on the curves that ship with p2law.
+# How to judge the constants and predictions of a fit: intervals, identifiability, hold-out tests, comparison of laws,
+# and joint fits of several methods, on the curves that ship with p2law.
 
 # %%
 import p2law
@@ -26,9 +26,9 @@ print(fit.status)
 # %% [markdown]
 # ## Intervals
 #
-# Checkpoints of one run are not independent, so errors are counted by run. Constants of a law fitted to four sizes may
-# are effectively unbounded; the loss predicted inside the data is well determined, to 0.015 nats here. `"mean"`
-# is the law itself, `"new"` a single run, which differs from the law as the fitted runs do.
+# Checkpoints of one run are not independent, so errors are clustered by run. Constants of a law fitted to four sizes
+# may be effectively unbounded, while predictions inside the data are well determined, to 0.015 nats here. `"mean"` is
+# the interval of the law itself, `"new"` that of a single new run, which includes the variation between runs.
 
 # %%
 print(fit.intervals().to_string(index=False, float_format="{:.3g}".format), end="\n\n")
@@ -38,8 +38,8 @@ for kind in ("mean", "new"):
     print(f"{kind}: {fit.predict(**at):.3f} nats, 95 % interval {lower:.3f} to {upper:.3f}")
 
 # %% [markdown]
-# The same by refitting: with few runs, whole runs keep their place and their residuals are given random signs and sizes
-# (the wild bootstrap). A fit with draws uses them wherever an interval is asked for.
+# The same by refitting: with few runs, the residuals of whole runs are multiplied by random weights (the wild
+# bootstrap). A fit with bootstrap draws uses them for every interval.
 
 # %%
 drawn = fit.bootstrap(300)
@@ -47,7 +47,7 @@ print(drawn.resampled.describe())
 print(drawn.intervals().set_index("parameter").loc[["beta", "gamma", "delta"]].round(3).to_string())
 
 # %% [markdown]
-# Anything that follows from the constants has an interval too:
+# Any function of the constants has an interval too:
 
 # %%
 print("share of the token term left after a doubling:", p2law.estimate(lambda p: 2 ** -p["beta"], fit))
@@ -55,7 +55,7 @@ print("share of the token term left after a doubling:", p2law.estimate(lambda p:
 # %% [markdown]
 # ## What do the data fix?
 #
-# Parameters by parameter, in combinations, and in predictions; and which further run would tell most.
+# Identifiability of parameters, combinations and predictions; and the most informative next run.
 
 # %%
 report = fit.identifiability()
@@ -63,7 +63,7 @@ print("\n".join(report.sentences), end="\n\n")
 print(report.combinations.to_string(index=False, float_format="{:.3g}".format))
 
 # %% [markdown]
-# How runs differ from the law, and which run a forecast hangs on (change of the loss without it, nats):
+# The variation between runs, and the run that influences a forecast most (change of the loss without it, nats):
 
 # %%
 print(fit.run_effect.describe())
@@ -84,7 +84,7 @@ ax = p2law.plot.holdout(sizes)
 
 # %% [markdown]
 # Predict the highest pruning rate from the lower ones instead. Here the law does not generalise, and its interval is
-# too narrow: half-pruned models are worse than three lower rates suggest.
+# too narrow: the loss of half-pruned models is higher than predicted from three lower rates.
 
 # %%
 rates = p2law.holdout("p2", runs, by="rho", baseline="control")
@@ -93,7 +93,8 @@ print("\n".join(rates.findings))
 # %% [markdown]
 # ## Which law?
 #
-# Held-out error comes first; criteria of information speak only of the rows fitted. Four held-out runs seldom decide.
+# Rank laws by held-out error; information criteria measure the fit only. Four held-out runs are rarely enough to
+# decide.
 
 # %%
 print(p2law.compare(["p2", "p2_without_size_term"], runs, by="N0", baseline="control"))
@@ -101,8 +102,8 @@ print(p2law.compare(["p2", "p2_without_size_term"], runs, by="N0", baseline="con
 # %% [markdown]
 # ## One law for two methods?
 #
-# A joint fit shares some constants and keeps the rest per method. The test of sharing uses the separate fits: the
-# exponent of tokens may be common to both methods, the exponent of the rate is not.
+# A joint fit shares some constants; the rest differ by method. The test of sharing uses the separate fits. It does not
+# reject a common exponent of tokens, but it rejects a common exponent of the rate.
 
 # %%
 curves = p2law.datasets.load("mini-pruning")
@@ -112,7 +113,7 @@ print(both.params.round(3).to_string(), end="\n\n")
 print(both.sharing()[["parameter", "unstructured", "width", "p", "verdict"]].round(4).to_string(index=False))
 
 # %% [markdown]
-# Does a fit behave as pruning does? The conditions of the P² paper, each with its margin:
+# The conditions of the P² paper, each with its margin:
 
 # %%
 print(p2law.conditions(fit))

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Plans
 #
-# What a fitted law is for: how many tokens, stop or go on, what a larger model would do, prune or train from scratch,
-# which size for a budget, what a schedule costs, which runs next. Every answer says what it rests on.
+# Questions that a fitted law answers: how many tokens, stop or go on, the loss of a larger model, prune or train from
+# scratch, which size for a budget, the cost of a schedule, which runs next. Every answer states where it extrapolates.
 
 # %%
 import numpy as np
@@ -31,15 +31,15 @@ fit = p2law.fit("p2", runs, baseline="control")
 # %% [markdown]
 # ## How many post-training tokens?
 #
-# Say what is enough: a slope, what is left to recover, or a price. One call asks about many models.
+# Choose a criterion: a slope, the loss left to recover, or a price. One call can answer for many models.
 
 # %%
 for criterion in (Slope(0.02, per="doubling"), Remaining(0.05), Price(per_nat=1e18, per_flop=1.0)):
     print(p2law.optimal_tokens(fit, criterion=criterion, N0=27.1e6, rho=[0.15, 0.35, 0.5]))
 
 # %% [markdown]
-# Many of these answers lie outside the tokens that were run, and say so. The picture shows what half or twice the
-# tokens would change:
+# Many of these answers are extrapolated, as their status says. The picture shows the loss at half and at twice the
+# tokens:
 
 # %%
 tokens = p2law.optimal_tokens(fit, criterion=Slope(0.02, per="doubling"), N0=27.1e6, rho=0.35, L_control=3.26)
@@ -48,7 +48,8 @@ ax = p2law.plot.tokens(tokens)
 # %% [markdown]
 # ## Stop or go on?
 #
-# One run, hidden from 5M tokens on. Its own power law alone, and together with the law fitted to the other runs.
+# One run up to 5M tokens: a forecast from its own power law alone, and one combined with the law fitted to the other
+# runs.
 
 # %%
 name = "27M-width-0.35-lr0.2-s0"
@@ -65,8 +66,8 @@ ax = p2law.plot.stop(together)
 # %% [markdown]
 # ## A larger model
 #
-# Twice the largest size. The excess over the parent comes from the pruned runs, the parent's loss from a Chinchilla fit
-# to the dense ones; the interval carries the errors of both.
+# Twice the largest size. The excess over the parent comes from the pruned runs, the parent's loss from a Chinchilla
+# fit to the dense ones. The interval includes the errors of both.
 
 # %%
 fixed = p2law.fit("p2", runs)
@@ -81,9 +82,10 @@ ax = p2law.plot.extrapolation(larger)
 # %% [markdown]
 # ## Prune or train from scratch?
 #
-# Two power laws, fitted to five losses each that were read off a figure of arXiv 2606.14150: models of 4.5B parameters,
-# pruned in depth from 8B and retrained, or trained from scratch. With a free parent pruning leads; with the parent's
-# 200B tokens charged it has to catch up first, and five points do not say that it ever does.
+# Two power laws, fitted to five losses each that were read off a figure of arXiv 2606.14150: models of 4.5B
+# parameters, pruned in depth from 8B and retrained, or trained from scratch. With a free parent the pruned model has
+# the lower loss. With the parent's 200B tokens charged it starts behind, and five points do not show that it ever
+# catches up.
 
 # %%
 at = [10e9, 30e9, 50e9, 250e9, 500e9]
@@ -101,7 +103,7 @@ for children in (1, 10):
 ax = p2law.plot.crossover(charged)
 
 # %% [markdown]
-# What the pruned start is worth, in tokens of training from scratch:
+# The tokens of training from scratch that reach the same loss:
 
 # %%
 print(p2law.effective_tokens(pruned, scratch, [10e9, 30e9, 50e9]))
@@ -109,8 +111,8 @@ print(p2law.effective_tokens(pruned, scratch, [10e9, 30e9, 50e9]))
 # %% [markdown]
 # ## Which size for a budget?
 #
-# From our own dense runs, with intervals; from published constants, without. Then with tokens of inference in the
-# budget, and what a smaller model than the optimal one costs.
+# Our own dense runs give intervals; published constants do not. Then a budget that includes inference, and the cost
+# of a model smaller than the optimum.
 
 # %%
 print(p2law.compute_optimal(parents, [5e15, 1e17]))
@@ -121,8 +123,8 @@ print(plan.overtraining(BESIROGLU_2024, 5.76e23, [13e9, 34e9]))
 # %% [markdown]
 # ## A pruning schedule
 #
-# Dense, then pruned step by step, then sparse: average parameters, FLOPs, and the steps a budget pays for. And the
-# other way round: a sparse run that ends at 2B parameters, whose average is the compute-optimal size.
+# Dense, then pruned step by step, then sparse: average parameters, FLOPs, and the steps that fit a budget. The
+# inverse: a sparse run that ends at 2B parameters and whose average is the compute-optimal size.
 
 # %%
 schedule = p2law.schedules.PruningSchedule(sparsity=0.8)
@@ -136,7 +138,7 @@ ax = p2law.plot.schedule(schedule)
 # %% [markdown]
 # ## Which runs next?
 #
-# The forecast that matters here is a model four times the largest, half pruned. Which of these runs narrows it most?
+# The target is a model of four times the largest size, half pruned. Which of these runs narrows its forecast most?
 # Costs are 6 N D with the parameters left after pruning.
 
 # %%

@@ -14,8 +14,8 @@
 # # Run your own pruning experiments
 #
 # From a text to a law: train a small model, prune it in three ways at two rates, post-train the children, fit. This
-# needs the extra `p2law[experiments]` and takes about a minute on one processor core; the same plan with other numbers
-# and `device = "cuda"` makes curves of real size. The text is Python's own standard library, which every reader has.
+# needs the extra `p2law[experiments]` and takes about a minute on one processor core. The same plan with other numbers
+# and `device = "cuda"` trains models of realistic size. The text is Python's standard library.
 
 # %%
 import sys
@@ -39,8 +39,8 @@ here = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## Text
 #
-# Documents become token files, one per split; which split a document falls to follows from its content, so none lies on
-# both sides. Bytes serve as tokens here; give the tokenizer of your model for anything real.
+# Documents become token files, one per split. A hash of its content assigns a document to a split, so no document is
+# in two splits. Tokens are bytes here; for real runs give the tokenizer of your model.
 
 # %%
 library = Path(sysconfig.get_paths()["stdlib"])
@@ -54,8 +54,8 @@ print({split: facts["tokens"] for split, facts in packed.splits.items()})
 # %% [markdown]
 # ## Plan
 #
-# Usually a file, `plan.toml`, for `p2law experiments run plan.toml`. The control, the unpruned parent under the same
-# training, is always run: it says whether the parent stands still.
+# A plan is usually a file, `plan.toml`, for `p2law experiments run plan.toml`. The control, the unpruned parent under
+# the same training, is always run: it shows whether post-training changes the parent.
 
 # %%
 PLAN = """
@@ -104,7 +104,7 @@ print(study.make_study(wanted).table().to_string(index=False))
 # %% [markdown]
 # ## Sweep
 #
-# Killed at any moment and run again it goes on where it was; what fails is recorded and the rest is done.
+# A sweep that was interrupted resumes. A run that fails is recorded, and the others continue.
 
 # %%
 outcome = sweep.sweep(wanted, say=print)
@@ -115,10 +115,10 @@ print(ends[["N", "rho", "L0", "loss"]].round(3).to_string())
 # %% [markdown]
 # ## Law
 #
-# `pruned.csv` has the rows a law may be fitted to as they are: those at the full learning rate. Constants belong to one
-# method, and one size cannot tell how the excess depends on size, so the terms of size are held out of it; with several
-# sizes leave them free. So short a parent still learns from the post-training text, as the control shows: the excess is
-# measured from there.
+# `pruned.csv` has the rows at the full learning rate, which a law can be fitted to. Constants belong to one method.
+# One size does not identify how the excess depends on size, so the terms of size are fixed; with several sizes leave
+# them free. The control shows that post-training improves a parent trained so briefly, so the excess is measured from
+# the control.
 
 # %%
 rows = p2law.read(wanted.out / "pruned.csv")

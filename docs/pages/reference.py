@@ -17,7 +17,7 @@ EXPERIMENTS = (
 PAGES = {
     "fitting": ("Tables, fits, objectives", ("p2law",)),
     "uncertainty": (
-        "What a fit knows of itself",
+        "Uncertainty",
         (
             "p2law.fitting.uncertainty.forecast.Forecast",
             "p2law.fitting.uncertainty.identifiability.Identifiability",
@@ -60,8 +60,9 @@ def public(place: str) -> list[str]:
     if place.rpartition(".")[2][0].isupper():
         return [place]
     module = import_module(place)
+    module = getattr(p2law, place.removeprefix("p2law."), module)  # p2law.metrics is p2law/fitting/metrics.py
     named = {name: getattr(module, name) for name in dir(module) if not name.startswith("_")}
-    found = [(name, x) for name, x in named.items() if described(x, place)]
+    found = [(name, x) for name, x in named.items() if described(x, place, module.__name__)]
     return [path(place, name, x) for name, x in sorted(found, key=lambda each: rank(each[1]))]
 
 
@@ -70,11 +71,11 @@ def rank(x: Any) -> int:
     return inspect.isclass(x) + (inspect.isclass(x) and issubclass(x, Exception))
 
 
-def described(x: Any, place: str) -> bool:
-    """Whether it is a function or class of ours, defined in the place or passed on by it."""
+def described(x: Any, place: str, home: str) -> bool:
+    """Whether it is a function or class of ours, defined in the module of this name or passed on by the place."""
     if not (inspect.isclass(x) or inspect.isfunction(x)):
         return False
-    return x.__module__ == place or (x.__module__.startswith(f"{place}.") and place not in WITH_INTERNALS)
+    return x.__module__ == home or (x.__module__.startswith(f"{place}.") and place not in WITH_INTERNALS)
 
 
 def path(place: str, name: str, x: Any) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..data.finding import Finding
 from ..data.observations import Observations
-from ..errors import FitError
+from ..errors import FitError, renamed_attribute
 from ..laws import Constants, FrozenDict, Law
 from ..laws.precision import float64
 from . import metrics
@@ -184,6 +184,8 @@ class FittedLaw:
         run = np.zeros(self.n) if seen.identical_runs else seen.run
         z = problem.to_coordinates(self.params)
         return local_covariance(problem, z, run, self.excess_in_residual_units(problem))
+
+    around = renamed_attribute("around", "covariance")
 
     def excess_in_residual_units(self, problem: Problem) -> np.ndarray:
         """Fitted excess of each row in units of the residuals, (n,); one nat for laws without a baseline."""
