@@ -25,7 +25,7 @@ from p2law.data.quantities import format_quantity
 from p2law.experiments import batches as arrays
 from p2law.experiments import documents, plan, study, sweep, text, tokenize
 
-NOTHING = "This scale shows that the path works. It says nothing about the paper's findings."
+NOTHING = "This scale tests the code. It is no evidence on the paper's findings."
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Scale:
     """Tokens of the longest dense and of the sparse runs: on the GPU less than one pass over 48M."""
     posttrain: int
     equal: int
-    """Tokens of parent, child and twin alike, where pruning is held against training from scratch."""
+    """Tokens of parent, child and twin alike, where pruning is compared with training from scratch."""
     batch: int
     sequence: int
     lr: float
@@ -198,7 +198,7 @@ def _packed(source: Path, folder: Path) -> text.Text:
 def swept(options: Namespace, **table) -> sweep.Outcome:
     """Carry out a plan as far as the time allows; ends the script if runs are left."""
     if not torch.cuda.is_available():
-        torch.set_num_threads(1)  # models this small lose by sharing their work
+        torch.set_num_threads(1)  # several threads are slower for models this small
     scale = SCALES[options.scale]
     sequences = {"validation_sequences": scale.validation, "calibration_sequences": scale.calibration}
     where = {"text": str(prepared(options).folder.absolute()), "out": str(options.out.absolute())}
@@ -221,17 +221,17 @@ def vocabulary(options: Namespace) -> int:
 
 
 def finding(claim: str, verdict: str, why: str) -> None:
-    """One finding of a paper, and what these curves say of it."""
+    """Print a finding of a paper and whether these curves reproduce it."""
     print(f"* {claim}\n  {verdict.upper()}: {why}")
 
 
 def judged(lower: float, upper: float) -> str:
-    """What an interval says of the claim that a number is above zero."""
+    """Whether an interval supports the claim that a number is above zero."""
     return "reproduced" if lower > 0 else "not reproduced" if upper < 0 else "undetermined"
 
 
 def mean(gaps: pd.Series) -> tuple[float, float, float]:
-    """Mean of gaps and its 95 % interval, as they differ between cells; two orders of the text are one cell."""
+    """Mean of gaps and its 95 % interval from the variation between cells; two orders of the text are one cell."""
     cells = gaps.groupby(level=list(gaps.index.names)).mean()
     if len(cells) < 2:
         return float(cells.mean()), float("-inf"), float("inf")
@@ -240,7 +240,7 @@ def mean(gaps: pd.Series) -> tuple[float, float, float]:
 
 
 def found_that(claim: str, gaps: pd.Series, what: str, sign: int = 1) -> None:
-    """Say whether gaps, times the sign, are above zero on average."""
+    """Print whether gaps, times the sign, are above zero on average."""
     middle, lower, upper = mean(gaps)
     verdict = judged(*sorted((sign * lower, sign * upper)))
     agree = int((sign * gaps > 0).sum())
@@ -253,7 +253,7 @@ def opening(options: Namespace, outcome: sweep.Outcome, paper: str) -> None:
     """What was run, before the findings."""
     rows = outcome.rows
     sizes = ", ".join(format_quantity(size) for size in sorted(rows["N0"].unique()))
-    print(f"\n{paper}: what {len(outcome.done)} runs on parents of {sizes} non-embedding parameters say")
+    print(f"\n{paper}: results of {len(outcome.done)} runs on parents of {sizes} non-embedding parameters")
     if options.scale == "tiny":
         print(NOTHING)
     print()

@@ -1,7 +1,7 @@
 """Sparse pre-training by its average parameter count (Jin et al. 2025, arXiv 2501.12486): does one law hold for all?
 
 python examples/reproduce_journey.py --text FOLDER --minutes 10    # again and again until nothing is left
-python examples/reproduce_journey.py --scale tiny                  # about a minute on a CPU: only a test of the path
+python examples/reproduce_journey.py --scale tiny                  # about a minute on a CPU: only a test of the code
 """
 
 import warnings
@@ -17,11 +17,11 @@ from p2law.experiments import plan
 from p2law.schedules import PruningSchedule
 
 COUNTS = {"N_avg": "average", "N": "final", "N0": "starting"}
-"""Columns of parameter counts, and what they are called."""
+"""Columns of parameter counts, and their names."""
 WINDOWS = ((0.0, 0.5), (0.0, 1.0), (0.5, 1.0))
 """When else to prune, in fractions of the compute."""
 CLEAR = 1.5
-"""Fits whose errors differ by less than this factor are taken for equal."""
+"""Fits whose errors differ by less than this factor count as equal."""
 
 
 def main() -> None:
@@ -63,9 +63,9 @@ def rms(errors) -> float:
 
 
 def measured(sparse: pd.DataFrame) -> None:
-    """The schedule's average against that of the masks in the run."""
+    """The schedule's average compared with that of the masks in the run."""
     off = (sparse["N_avg"] / sparse["N_plan"] - 1).abs().max()
-    print(f"average counts measured in the runs are within {100 * off:.2g} % of those the schedule foretells")
+    print(f"average counts measured in the runs are within {100 * off:.2g} % of those of the schedule")
 
 
 def print_errors(sparse: pd.DataFrame, errors: dict) -> None:
@@ -85,7 +85,7 @@ def equal(fit: p2law.Fit, sparse: pd.DataFrame) -> None:
     why = f"{share}, on average ±{width:.3f} nats"
     moved = float(np.median(np.abs(fit.predict(sparse.assign(N_avg=sparse["N0"])) - fit.predict(sparse))))
     verdict = "reproduced" if inside.all() else "not reproduced"
-    if not width < moved:  # then the interval would hold runs of the starting size too
+    if not width < moved:  # then the interval would include runs of the starting size too
         verdict, why = (
             "undetermined",
             f"{why}; counting from the start instead moves the prediction by {moved:.3f} only",
@@ -116,7 +116,7 @@ def one_law(rows: pd.DataFrame) -> None:
 
 
 def method(every: int, start: float = 0.25, end: float = 0.75) -> str:
-    """What the tables call sparse runs that prune between these fractions of the compute."""
+    """The method in the tables of sparse runs that prune between these fractions of the compute."""
     return f"sparse-{plan.Growth(PruningSchedule(start=start, end=end), every=every).label}"
 
 

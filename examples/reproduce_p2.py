@@ -1,7 +1,7 @@
-"""The P² study (Chen et al. 2025, arXiv 2411.10272) on models of one's own: which of its findings hold?
+"""The P² study (Chen et al. 2025, arXiv 2411.10272) on your own models: which of its findings are reproduced?
 
 python examples/reproduce_p2.py --text FOLDER --minutes 10     # again and again until nothing is left
-python examples/reproduce_p2.py --scale tiny                   # about a minute on a CPU: only a test of the path
+python examples/reproduce_p2.py --scale tiny                   # about a minute on a CPU: only a test of the code
 """
 
 import _reproduce as common
@@ -15,7 +15,7 @@ from p2law.experiments import table
 LAWS = ["p2", "p2_without_size_term", "p2_log_rate", "p2_with_floor", "p2_additive"]
 CLAIMS = {"D": "more tokens", "N0": "larger models", "rho": "higher rates"}
 CLOSE = 1.1
-"""Errors within this factor of the best are taken for equal."""
+"""Errors within this factor of the best count as equal."""
 FEW = 3
 """Held-out runs below this number decide nothing."""
 SIGNS = 6
@@ -68,7 +68,7 @@ def fitted(rows: pd.DataFrame) -> p2law.Fit:
 
 
 def controls(rows: pd.DataFrame) -> None:
-    """Does the unpruned parent stand still? If not, the excess is measured from it."""
+    """Does post-training change the unpruned parent? If so, the excess is measured from it."""
     drift = table.controls(rows)
     print("drift of the controls, nats:", ", ".join(f"{size} {value:+.3f}" for size, value in drift.items()))
 
@@ -80,7 +80,7 @@ def repeats(pruned: pd.DataFrame) -> None:
 
 
 def trends(fit: p2law.Fit) -> None:
-    """The trends a law must show, and which way the tokens needed go."""
+    """The conditions of the paper, and the trend of the tokens needed."""
     for condition in p2law.conditions(fit).checked:
         if condition.status != "does not apply":
             verdict = "reproduced" if condition.status == "holds" else common.judged(float("-inf"), condition.upper)
@@ -111,7 +111,7 @@ def generalises(rows: pd.DataFrame) -> None:
 
 
 def few(test: p2law.Holdout, least: int = FEW) -> bool:
-    """Whether too few runs were held out to say anything."""
+    """Whether too few runs were held out for a conclusion."""
     return test.rows["run"].nunique() < least
 
 

@@ -33,7 +33,7 @@ def main() -> None:
     widths = scale.widths[1:2] if options.scale == "tiny" else scale.widths[1:3]
     chosen = replace(scale, widths=widths, lr=scale.rate(widths[0]), pretrain=tokens, posttrain=tokens)
     parents = chosen.parents(common.vocabulary(options))
-    parents[0]["seeds"] = [0, 1]  # how much a second order of the text moves a loss
+    parents[0]["seeds"] = [0, 1]  # how much a second order of the text changes a loss
     outcome = common.swept(
         options,
         parents=parents,
@@ -123,7 +123,7 @@ def charged(found: pd.DataFrame) -> None:
 
 
 def fine(rows: pd.DataFrame, found: pd.DataFrame) -> None:
-    """2:4 has no twin of its shape; the nearest size from scratch stands in."""
+    """2:4 has no twin of its shape; the nearest size from scratch replaces it."""
     ends = rows[(rows["phase"] == "decayed") & (rows["method"] == "2:4")]
     gaps = []
     for child in ends.to_dict("records"):
@@ -145,7 +145,7 @@ def curves(rows: pd.DataFrame, suffix: str) -> Iterator[tuple[str, pd.DataFrame,
 
 
 def meetings(rows: pd.DataFrame, tokens: int) -> None:
-    """Where fitted curves meet, at constant rates: the parent free, and charged."""
+    """Crossings of the fitted curves, at constant rates: the parent free, and charged."""
     print("\ncrossings of the curves at the full rate (scratch at the peak rate, children at a fraction of it):")
     for name, child, twin in curves(rows, f"{EQUAL}-{2 * tokens}"):
         try:
