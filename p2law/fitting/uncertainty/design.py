@@ -68,9 +68,6 @@ def scaled_covariance(fit: FittedLaw) -> ScaledCovariance:
     )
 
 
-# Which further run would tell the constants best: candidates on and around the grid of the fitted runs.
-
-
 CHECKPOINTS = 10
 """Of a candidate run, where runs have several."""
 LARGER = (2.0, 4.0)
@@ -78,13 +75,15 @@ LARGER = (2.0, 4.0)
 
 
 def optimal_design(fit: FittedLaw, local: ScaledCovariance) -> pd.DataFrame:
-    """Candidate runs, best first: the law's columns, ``tokens`` as their last checkpoint, and ``shrinks``.
+    """Candidate runs on and around the grid of the fitted runs, most informative first.
+
+    Columns: the law's, ``tokens`` as their last checkpoint, and ``shrinks``.
 
     ``shrinks`` is the share by which the overall error of the constants falls (root of the summed variances in scaled
     coordinates, the plausible ranges taken as prior), by a Gaussian update at the fitted constants. Checkpoints of the
     candidate share its run's own level and slope as estimated by the run effect, so many of them are not many runs.
     """
-    axes = {v.name: _levels(fit, v.name, v.kind.role) for v in fit.law.variables if v.kind.role != "loss"}
+    axes = {v.name: _candidate_values(fit, v.name, v.kind.role) for v in fit.law.variables if v.kind.role != "loss"}
     tokens = fit.law.variable("tokens")
     curves = tokens is not None and fit.has_run_effect
     if curves:
@@ -116,8 +115,8 @@ def _noise(fit: FittedLaw, columns: dict[str, np.ndarray], runs: int, curves: bo
     return np.array([effect.covariance(*[Points(*part)] * 2) for part in parts])
 
 
-def _levels(fit: FittedLaw, name: str, role: str | None) -> np.ndarray:
-    """Fitted levels of a column, what lies between them, and a step beyond."""
+def _candidate_values(fit: FittedLaw, name: str, role: str | None) -> np.ndarray:
+    """Distinct fitted values of a column, the midpoints between them, and a step beyond."""
     fitted = np.unique(fit.observations.columns[name])
     fitted = fitted[np.diff(level_of(fitted), prepend=-1) > 0]
     if len(fitted) > 8:

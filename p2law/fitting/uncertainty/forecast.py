@@ -1,9 +1,9 @@
 """The rest of a run already begun, from its own checkpoints and the law together.
 
-The law knows what such curves look like across sizes and rates, the run's checkpoints know this run's level and slope.
-Both are put together as one Gaussian: the law with the uncertainty of its constants, the run's offset and tilt and the
-noise along tokens as estimated from the fitted runs (run_effect), conditioned on what has been seen of this run. Far
-from its checkpoints the forecast returns to the law; a run not begun gets the law itself.
+The law gives the shape of such curves across sizes and rates, the run's checkpoints its own level and slope. Both are
+one Gaussian: the law with the uncertainty of its constants, the run's offset and tilt and the noise along tokens as
+estimated from the fitted runs (run_effect), conditioned on the run's checkpoints. Far from them the forecast returns to
+the law.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.arguments import array, check_level, number
+from ...data.control import CONTROL
 from ...data.observations import Table, as_frame, check_column
 from ...errors import DataError
 from ..fitted import FittedLaw, loss_at, loss_gradient, points
@@ -25,7 +26,9 @@ class Forecast:
     """Loss of one run at tokens ahead: mean and covariance."""
 
     tokens: np.ndarray
+    """(points,)."""
     loss: np.ndarray
+    """(points,), nats per token."""
     covariance: np.ndarray
     """(points, points), nats squared."""
     dof: float
@@ -81,8 +84,6 @@ def forecast(fit: FittedLaw, begun: Table, tokens: Any, *, control: FittedLaw | 
 
 def _ahead(fit: FittedLaw, seen: pd.DataFrame, name: str, tokens: Any, control: Any) -> pd.DataFrame:
     """The run's other columns repeated at the tokens asked for."""
-    from ...data.control import CONTROL
-
     if isinstance(tokens, pd.DataFrame):
         return tokens
     others = [v.name for v in fit.law.variables if v.name != name and v.kind.role != "loss"]
@@ -111,15 +112,15 @@ def _ahead(fit: FittedLaw, seen: pd.DataFrame, name: str, tokens: Any, control: 
 
 
 EXPONENTS = np.geomspace(0.05, 2.0, 150)
-"""Powers of tokens averaged over, evenly in their logarithm."""
+"""Exponents of tokens averaged over, evenly in their logarithm."""
 RESOLVED = 8.0
-"""Powers that must share the weight: where fewer do, the curve tells powers apart more finely than the grid."""
+"""Effective number of exponents that must share the weight: where fewer do, the grid is too coarse for the curve."""
 REFINEMENTS = 6
-"""Finer grids tried at most: a curve without noise is told apart at any fineness."""
+"""Finer grids tried at most: for a curve without noise no grid is fine enough."""
 NEGLIGIBLE = 1e-7
-"""Weight, relative to the likeliest power, below which a power is left out of a finer grid."""
-MEMORIES = (0.01, 0.05, 0.1, 0.2, 1 / 3)
-"""How long noise lasts, in lengths of the run seen (in log tokens): what lasts longer is the curve itself."""
+"""Weight, relative to the likeliest exponent, below which an exponent is left out of a finer grid."""
+CORRELATION_LENGTHS = (0.01, 0.05, 0.1, 0.2, 1 / 3)
+"""Of the noise, in lengths of the run seen (in log tokens): what is correlated over longer is the curve itself."""
 BINS = 60
 """Denser logs are averaged into this many bins of log tokens."""
 
@@ -127,50 +128,39 @@ BINS = 60
 def one_run(tokens: np.ndarray, loss: np.ndarray, ahead: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Mean (points,), covariance (points, points) and degrees of freedom of the loss at tokens ahead."""
     x = np.log(tokens)
-    every = np.log(np.concatenate([tokens, ahead])) - x.mean()
-    weight, means, scales = _resolved(every, loss, np.array(MEMORIES) * float(np.ptp(x)))
+    log_tokens = np.log(np.concatenate([tokens, ahead])) - x.mean()
+    lengths, exponents = np.array(CORRELATION_LENGTHS) * float(np.ptp(x)), EXPONENTS
+    for refinement in range(REFINEMENTS + 1):
+        weight, means, scales = _weighed(log_tokens, loss, lengths, exponents)
+        by_exponent = weight.reshape(len(lengths), -1).sum(0)
+        if refinement == REFINEMENTS or 1 / (by_exponent**2).sum() >= RESOLVED:
+            break
+        # As many exponents between the outermost that have weight, and two more on either side.
+        kept = np.flatnonzero(by_exponent > NEGLIGIBLE * by_exponent.max())
+        low, high = max(kept[0] - 2, 0), min(kept[-1] + 2, len(exponents) - 1)
+        exponents = np.geomspace(exponents[low], exponents[high], len(exponents))
     mean = weight @ means
     between = (weight[:, None] * (means - mean)).T @ (means - mean)
     return mean, np.einsum("c,cij->ij", weight, scales) + between, float(len(x) - 2)
 
 
-def _resolved(every: np.ndarray, loss: np.ndarray, memories: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weight, mean and scale of every memory and power, on a grid of powers fine enough for the curve."""
-    exponents = EXPONENTS
-    found = _weighed(every, loss, memories, exponents)
-    for _ in range(REFINEMENTS):
-        of_power = found[0].reshape(len(memories), -1).sum(0)
-        if 1 / (of_power**2).sum() >= RESOLVED:
-            break
-        exponents = _finer(exponents, of_power)
-        found = _weighed(every, loss, memories, exponents)
-    return found
-
-
-def _finer(exponents: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """As many powers between the outermost that have weight, and two more on either side."""
-    kept = np.flatnonzero(weight > NEGLIGIBLE * weight.max())
-    low, high = max(kept[0] - 2, 0), min(kept[-1] + 2, len(exponents) - 1)
-    return np.geomspace(exponents[low], exponents[high], len(exponents))
-
-
 def _weighed(
-    every: np.ndarray, loss: np.ndarray, memories: np.ndarray, exponents: np.ndarray
+    log_tokens: np.ndarray, loss: np.ndarray, lengths: np.ndarray, exponents: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weight (summing to 1), mean and scale of every memory and power, memory by memory."""
-    parts = [_given(every, loss, memory, exponents) for memory in memories.tolist()]
+    """Weight (summing to 1), mean and scale of every correlation length and exponent, length by length."""
+    parts = [_given(log_tokens, loss, length, exponents) for length in lengths.tolist()]
     likelihood, means, scales = (np.concatenate(part) for part in zip(*parts, strict=True))
     weight = np.exp(likelihood - likelihood.max())
     return weight / weight.sum(), means, scales
 
 
 def _given(
-    every: np.ndarray, y: np.ndarray, memory: float, exponents: np.ndarray
+    log_tokens: np.ndarray, y: np.ndarray, length: float, exponents: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For one memory of the noise and each exponent: log likelihood (up to a constant), mean, scale of the t."""
+    """For one correlation length and each exponent: log likelihood (up to a constant), mean, scale of the t."""
     n, count, beta = len(y), len(exponents), exponents[:, None]
-    falls = np.expm1(-beta * every) / beta
-    noise = np.exp(-np.abs(every[:, None] - every[None, :]) / memory)
+    falls = np.expm1(-beta * log_tokens) / beta
+    noise = np.exp(-np.abs(log_tokens[:, None] - log_tokens[None, :]) / length)
     root = np.linalg.cholesky(noise[:n, :n] + 1e-9 * np.eye(n))
     white = np.linalg.solve(root, np.column_stack([np.ones(n), falls[:, :n].T, y, noise[:n, n:]]))
     target, carried = white[:, count + 1], white[:, count + 2 :]

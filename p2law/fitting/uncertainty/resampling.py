@@ -37,13 +37,13 @@ def bootstrap(fit: FittedLaw, n: int, *, rng: int | np.random.Generator, scheme:
     problem = fit.problem()
     start = problem.to_coordinates(fit.params)
     samples = makers[chosen](fit, problem, generator(rng))
-    constants, objectives = refit(problem, start, samples, n)
-    good = np.isfinite(objectives) & np.isfinite(constants).all(1)
+    params, objectives = refit(problem, start, samples, n)
+    good = np.isfinite(objectives) & np.isfinite(params).all(1)
     if not good.any():
         raise FitError("every bootstrap draw failed: the fit sits at the edge of the law's domain; bound parameters.")
     names = [p.name for p in fit.law.parameters]
     numbers = pd.Index(np.flatnonzero(good), name="draw")
-    table = pd.DataFrame(constants[good], numbers, pd.Index(names)).assign(objective=objectives[good])
+    table = pd.DataFrame(params[good], numbers, pd.Index(names)).assign(objective=objectives[good])
     return Draws(table, chosen, int((~good).sum()), int(rng) if isinstance(rng, int | np.integer) else None)
 
 
@@ -175,7 +175,7 @@ def leave_one_run_out(fit: FittedLaw) -> pd.DataFrame:
     def sample() -> dict[str, np.ndarray]:
         return {"weight": problem.weight * (codes != next(turn))}
 
-    constants, _ = refit(problem, start, sample, runs)
+    params, _ = refit(problem, start, sample, runs)
     names = [p.name for p in fit.law.parameters]
     labels = pd.Index(pd.unique(pd.Series(fit.observations.run)), name="run left out")
-    return pd.DataFrame(constants, index=labels, columns=pd.Index(names))
+    return pd.DataFrame(params, index=labels, columns=pd.Index(names))
