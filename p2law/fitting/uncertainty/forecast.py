@@ -130,15 +130,16 @@ def one_run(tokens: np.ndarray, loss: np.ndarray, ahead: np.ndarray) -> tuple[np
     x = np.log(tokens)
     log_tokens = np.log(np.concatenate([tokens, ahead])) - x.mean()
     lengths, exponents = np.array(CORRELATION_LENGTHS) * float(np.ptp(x)), EXPONENTS
-    for refinement in range(REFINEMENTS + 1):
-        weight, means, scales = _weighed(log_tokens, loss, lengths, exponents)
+    weight, means, scales = _weighed(log_tokens, loss, lengths, exponents)
+    for _ in range(REFINEMENTS):
         by_exponent = weight.reshape(len(lengths), -1).sum(0)
-        if refinement == REFINEMENTS or 1 / (by_exponent**2).sum() >= RESOLVED:
+        if 1 / (by_exponent**2).sum() >= RESOLVED:
             break
         # As many exponents between the outermost that have weight, and two more on either side.
         kept = np.flatnonzero(by_exponent > NEGLIGIBLE * by_exponent.max())
         low, high = max(kept[0] - 2, 0), min(kept[-1] + 2, len(exponents) - 1)
         exponents = np.geomspace(exponents[low], exponents[high], len(exponents))
+        weight, means, scales = _weighed(log_tokens, loss, lengths, exponents)
     mean = weight @ means
     between = (weight[:, None] * (means - mean)).T @ (means - mean)
     return mean, np.einsum("c,cij->ij", weight, scales) + between, float(len(x) - 2)
