@@ -33,8 +33,11 @@ def documents(source: str | PathLike[str], *, field: str = "text") -> Iterator[s
 
 
 def _rows(source: str | PathLike[str], field: str) -> Iterator[str | None]:
+    """Text of every row, None where a row has none; a complaint names file and line."""
     if str(source).startswith(HUB):
-        return _hub(str(source), field)
+        name, _, configuration = str(source).removeprefix(HUB).partition(":")
+        rows = datasets().load_dataset(name, configuration or None, split="train", streaming=True)
+        return (_text(row, field, f"{source}, row {number}") for number, row in enumerate(rows, 1))
     path = Path(source)
     if path.is_dir():
         files = sorted(each for each in path.rglob("*") if _reader(each) and each.is_file())
@@ -101,24 +104,15 @@ def _parquet(path: Path, field: str) -> Iterator[str | None]:
         raise DataError(f"{path.name} cannot be read as Parquet: {said}. Fetch or write it anew.") from error
 
 
-def _hub(source: str, field: str) -> Iterator[str | None]:
-    name, _, configuration = source.removeprefix(HUB).partition(":")
-    rows = datasets().load_dataset(name, configuration or None, split="train", streaming=True)
-    return (_text(row, field, f"{source}, row {number}") for number, row in enumerate(rows, 1))
-
-
 def _text(row: Any, field: str, where: str) -> str | None:
     if not isinstance(row, dict) or field not in row:
         has = ", ".join(row) if isinstance(row, dict) else type(row).__name__
-        raise DataError(
-            f"{where}: no text under {field!r}; it has {has}. Name the column with field=.", remedies=["field"]
-        )
-    if not isinstance(row[field], str | None):
-        raise DataError(
-            f"{where}: {row[field]!r:.60} under {field!r} is not text. Name the column with field=.",
-            remedies=["field"],
-        )
-    return row[field]
+        wrong = f"no text under {field!r}; it has {has}"
+    elif isinstance(row[field], str | None):
+        return row[field]
+    else:
+        wrong = f"{row[field]!r:.60} under {field!r} is not text"
+    raise DataError(f"{where}: {wrong}. Name the column with field=.", remedies=["field"])
 
 
 READERS: Mapping[str, Callable[[Path, str], Iterator[str | None]]] = {

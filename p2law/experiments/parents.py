@@ -50,7 +50,7 @@ def load(source: str | PathLike[str], *, dtype: str = "float32", device: str = "
     DataError
         If there is no such model, it is not of a supported family, or its files lack some of its weights.
     """
-    of_config(_config(source))
+    shape_of(source)
     with _quiet():
         how = {"dtype": getattr(torch, dtype), "output_loading_info": True}
         model, found = transformers().AutoModelForCausalLM.from_pretrained(str(source), **how)
@@ -64,14 +64,11 @@ def load(source: str | PathLike[str], *, dtype: str = "float32", device: str = "
 
 def shape_of(source: str | PathLike[str]) -> ModelShape:
     """The architecture of a model that need not be loaded for it."""
-    return of_config(_config(source))
-
-
-def _config(source: str | PathLike[str]) -> object:
     try:
-        return transformers().AutoConfig.from_pretrained(str(source))
+        config = transformers().AutoConfig.from_pretrained(str(source))
     except (OSError, ValueError) as error:
         raise DataError(f"no model at {str(source)!r}: give a model folder or a hub id. {error}") from error
+    return of_config(config)
 
 
 def save(model: Model, folder: str | PathLike[str], *, tokenizer: str | PathLike[str] | None = None) -> None:

@@ -126,7 +126,7 @@ class Plan:
     keep_models: entries.Truth = True
     device: Annotated[_DEVICE, entries.must("choose 'auto', 'cpu', 'cuda' or, for one of several, 'cuda:0'")] = "auto"
     speed: Annotated[entries.Number, entries.Field(ge=0), entries.must("give FLOP/s, or 0 for a guess")] = 0.0
-    """FLOP/s to reckon times with; 0 for a guess by device."""
+    """FLOP/s for estimates of time; 0 for a guess by device."""
 
     def __post_init__(self) -> None:
         for name in ("parents", "seeds", "parent_seeds"):
@@ -145,21 +145,16 @@ class Plan:
                 "equal."
             )
         for each in self.parents:
+            seen: dict[tuple[str, int], PruneSpec] = {}
             with entries.within(f"parent {each.name}:"):
-                _check_distinct(self.prune, each.shape)
-
-
-def _check_distinct(specs: tuple[PruneSpec, ...], parent: ModelShape) -> None:
-    """Refuse rates out of a parent's reach, and two that come to the same child."""
-    seen: dict[tuple[str, int], PruneSpec] = {}
-    for spec in specs:
-        goal = spec.target(parent)
-        twin = seen.setdefault((spec.label, goal.body), spec)
-        if twin is not spec:
-            raise DataError(
-                f"{spec.label} at {twin.rate:g} and at {spec.rate:g} come to the same child "
-                f"(realised {goal.rate:.3g}): leave one out."
-            )
+                for spec in self.prune:
+                    goal = spec.target(each.shape)
+                    twin = seen.setdefault((spec.label, goal.body), spec)
+                    if twin is not spec:
+                        raise DataError(
+                            f"{spec.label} at {twin.rate:g} and at {spec.rate:g} come to the same child "
+                            f"(realised {goal.rate:.3g}): leave one out."
+                        )
 
 
 def read(path: str | PathLike[str]) -> Plan:

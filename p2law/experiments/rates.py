@@ -44,13 +44,9 @@ class Trial:
             return f"undetermined: {self.best:g} is the best and the edge of those tried; try {side} ones too."
         if len(rates) < 3:
             return "undetermined: try at least three rates."
-        return f"take {self.best:g}{self._apart()}."
-
-    def _apart(self) -> str:
-        """The rates that single models would choose, where they differ."""
         own = {model: _lowest(self.losses[model]) for model in self.losses.columns}
         differing = ", ".join(f"{model} {rate:g}" for model, rate in own.items() if rate != self.best)
-        return f", the best on average; alone: {differing}" if differing else ""
+        return f"take {self.best:g}{f', the best on average; alone: {differing}' if differing else ''}."
 
     def __str__(self) -> str:
         shown = self.losses if self.losses.shape[1] == 1 else self.losses.assign(mean=self.mean)
@@ -99,7 +95,11 @@ def fractions(plan: Plan, parts: Sequence[float], *, parent: str | None = None, 
     if plan.posttrain is None:
         raise DataError("there are no children to try fractions on: the plan has no [posttrain].")
     chosen, found = _parent(plan, parent, here=False), {}
-    chosen = replace(chosen, model=_folder(plan, chosen, say))
+    if name := next(run.needs for run in runs(plan) if run.kind == "control" and run.parent == chosen):
+        outcome = sweep(plan, only=[name], say=say)
+        if name not in outcome.done:
+            raise DataError(f"{name} is not done: {outcome.failed.get(name, 'another process has it')}")
+        chosen = replace(chosen, model=str(of_run(plan.out, name).model))
     for part in parts:
         training = replace(plan.posttrain, lr=0.0, lr_fraction=part)
         trial = replace(
@@ -125,17 +125,6 @@ def _parent(plan: Plan, name: str | None, *, here: bool) -> ParentModel:
         kind = " that is trained here" if here else ""
         raise DataError(f"the plan has no parent {name or ''}{kind}; it has {', '.join(p.name for p in plan.parents)}.")
     return min(fitting, key=lambda each: each.shape.body)
-
-
-def _folder(plan: Plan, parent: ParentModel, say: Say) -> str:
-    """Where the parent's model lies."""
-    name = next(run.needs for run in runs(plan) if run.kind == "control" and run.parent == parent)
-    if name is None:
-        return str(parent.model)
-    outcome = sweep(plan, only=[name], say=say)
-    if name not in outcome.done:
-        raise DataError(f"{name} is not done: {outcome.failed.get(name, 'another process has it')}")
-    return str(of_run(plan.out, name).model)
 
 
 def _ends(outcome: Outcome, kind: str) -> pd.Series:

@@ -71,6 +71,11 @@ class Recipe:
         return int(self.tokens // self.step_tokens)
 
     @property
+    def trained(self) -> int:
+        """Tokens in whole steps."""
+        return self.steps * self.step_tokens
+
+    @property
     def stable(self) -> int:
         """Last step at the full rate; with a cosine, that of the warm-up's end."""
         if self.schedule == "cosine":

@@ -67,16 +67,11 @@ def runs(plan: Plan) -> list[Run]:
     """
     made = [run for parent in plan.parents for seed in plan.parent_seeds for run in _of_parent(plan, parent, seed)]
     _check_distinct(made)
-    return sorted(_once(made), key=lambda run: KINDS.index(run.kind))
-
-
-def _once(made: list[Run]) -> list[Run]:
-    """Leave out trainings from scratch that another child of the same shape has already asked for."""
-    alike: dict[Any, Run] = {}
-    for run in made:
+    once: dict[Any, Run] = {}
+    for run in made:  # children of one shape ask for the same training from scratch
         key = (run.parent.name, run.parent_seed, run.shape, run.recipe) if run.kind == "scratch" else run.name
-        alike.setdefault(key, run)
-    return list(alike.values())
+        once.setdefault(key, run)
+    return sorted(once.values(), key=lambda run: KINDS.index(run.kind))
 
 
 def _check_distinct(made: list[Run]) -> None:
@@ -110,16 +105,11 @@ def _of_parent(plan: Plan, parent: ParentModel, parent_seed: int) -> Iterator[Ru
             name = f"{size}-{how.label}-{how.rate:g}-s{seed}".replace(":", "of")
             child = replace(control, name=name, kind="pruned", prune=how, shape=how.target(parent.shape).shape)
             yield child
-            if child.shape != parent.shape:
-                yield from _scratch(plan, child)
-
-
-def _scratch(plan: Plan, child: Run) -> Iterator[Run]:
-    for tokens in plan.scratch:
-        # Random weights bear the rate of pre-training.
-        recipe = replace(child.recipe, lr=child.parent.lr, tokens=tokens)
-        longer = "" if tokens == child.recipe.tokens else f"-{tokens}"
-        yield replace(child, name=f"{child.name}-scratch{longer}", kind="scratch", recipe=recipe, needs=None)
+            for tokens in plan.scratch if child.shape != parent.shape else ():
+                # Random weights bear the rate of pre-training.
+                fresh, label = replace(recipe, lr=parent.lr, tokens=tokens), f"{name}-scratch"
+                label += "" if tokens == recipe.tokens else f"-{tokens}"
+                yield replace(child, name=label, kind="scratch", recipe=fresh, needs=None)
 
 
 def _pretrained(plan: Plan, how: Training, parent: ParentModel, seed: int, size: str) -> Iterator[Run]:

@@ -19,15 +19,12 @@ from .runtime.machine import casts, decoder_flops, device_of, devices, kind, mem
 from .text import Text, load
 from .tokenize import digest_of
 
-# What a run will take, before it is run: FLOPs, memory, time.
-
-
 USED = 0.3
-"""Share of a device's peak that training is reckoned to reach."""
+"""Share of a device's peak that training is assumed to reach."""
 PEAK_UNKNOWN = 1e14
 """FLOP/s of a GPU that is not in the list."""
 CPU_SPEED = 2e10
-"""FLOP/s reckoned for a processor: small models on one or two cores."""
+"""FLOP/s assumed for a processor: small models on one or two cores."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +40,11 @@ class RunCost:
 
 
 def estimate(run: Run, *, device: str, speed: float = 0.0, processes: int = 1) -> RunCost:
-    """Reckon a run on a device, at ``speed`` FLOP/s if given, or on several that share it."""
-    recipe, total = run.recipe, run.shape.total
-    flops = decoder_flops(run.shape, recipe.steps * recipe.step_tokens, recipe.sequence)
-    rate = speed or (USED * (peak(device) or PEAK_UNKNOWN) if kind(device) == "cuda" else CPU_SPEED)
-    memory = _memory(run, precision_on(device, recipe.precision), processes)
-    return RunCost(flops, memory, flops / rate / processes, 3 * (12 * total + run.shape.linear) + 4 * total)
-
-
-def _memory(run: Run, precision: str, processes: int) -> float:
+    """What a run takes of a device, at ``speed`` FLOP/s if given, or of several that share it."""
     recipe, shape, parent = run.recipe, run.shape, run.parent.shape
-    share = recipe.batch // processes
+    flops, disk = decoder_flops(shape, recipe.trained, recipe.sequence), 3 * (12 * shape.total + shape.linear)
+    rate = speed or (USED * (peak(device) or PEAK_UNKNOWN) if kind(device) == "cuda" else CPU_SPEED)
+    share, precision = recipe.batch // processes, precision_on(device, recipe.precision)
     sequences = min(recipe.micro_batch or share, share)
     held = training(shape, recipe, precision, sequences=sequences, processes=processes)
     held += shape.linear  # one byte per mask entry
@@ -61,7 +52,7 @@ def _memory(run: Run, precision: str, processes: int) -> float:
         held += 4 * parent.total / processes + casts(parent, replace(recipe, recompute=False), precision)
     if processes > 1:
         held = max(held, 4 * (shape.total + parent.total))  # pruned whole on each, then sharded
-    return held
+    return RunCost(flops, held, flops / rate / processes, disk + 4 * shape.total)
 
 
 @dataclass(frozen=True)
@@ -80,18 +71,16 @@ class Study:
         """What identifies a run: its own settings and the text it reads, as JSON has them."""
         texts = {split: self.text.digest(split) for split in (run.split, VALIDATION)}
         measured = {"validation": self.plan.validation_sequences, "calibration": self.plan.calibration_sequences}
-        weights = {"parent_weights": self._weights(run)} if run.posttrained else {}
+        weights = {}
+        if run.posttrained:  # which weights those are, once they are there
+            source = self.parent_model(run)
+            made = run.needs is None or (self.record(run.needs).done and Path(source).is_dir())
+            weights = {"parent_weights": fingerprint(source) if made else None}
         return json.loads(json.dumps({**run.specification(), "text": texts, **measured, **weights}, default=str))
 
     def parent_model(self, run: Run) -> Path | str:
         """Where the parent lies that a post-trained run sets out from: a folder, or a hub id."""
         return run.parent.model or self.record(run.needs or "").model
-
-    def _weights(self, run: Run) -> str | None:
-        """Which weights those are, once they are there."""
-        source = self.parent_model(run)
-        made = run.needs is None or (self.record(run.needs).done and Path(source).is_dir())
-        return fingerprint(source) if made else None
 
     def keeps(self, run: Run) -> bool:
         """Whether the trained model stays: a parent's always does."""
@@ -112,7 +101,7 @@ class Study:
                     "status": self.record(run.name).status,
                     "N": format_quantity(run.body),
                     "N_total": format_quantity(run.body + run.shape.embedding),
-                    "tokens": format_quantity(run.recipe.steps * run.recipe.step_tokens),
+                    "tokens": format_quantity(run.recipe.trained),
                     "lr": f"{run.recipe.lr:.3g}",
                     "FLOPs": f"{cost.flops:.2g}",
                     "GiB": f"{cost.memory / 2**30:.2g}",
@@ -216,10 +205,6 @@ def shortage(study: Study, jobs: int = 1) -> str:
             f"the sweep may fill {needed / 2**30:.3g} GiB under {study.plan.out}, there are {there / 2**30:.3g}: make "
             "room, choose another out= folder, or set keep_models = false."
         )
-    return _memory_shortage(study, costs, jobs)
-
-
-def _memory_shortage(study: Study, costs: dict[str, RunCost], jobs: int) -> str:
     room, together = memory(study.device), -(-jobs // devices(study.device))
     largest = sorted(costs, key=lambda name: costs[name].memory, reverse=True)[:together]
     wanted = sum(costs[name].memory for name in largest)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ from ..data.arguments import number, whole_number
 from ..errors import DataError
 from . import parents, prune, table
 from .batches import fixed_windows, make_batches
-from .plan import VALIDATION, Plan, PruneSpec
+from .plan import VALIDATION, Plan
 from .prune.masks import Masks
 from .runs import Record, Run
 from .runtime import Model, parallel, torch
@@ -87,10 +87,19 @@ def sweep(
         if parallel.is_rank0():
             say(f"{run.name}: {became}")
 
+    whole_number("jobs", jobs, error=DataError)
     with parallel.processes(device_of(plan.device)):
-        _check_jobs(jobs, progress)
+        if jobs > 1 and parallel.size() > 1:
+            raise DataError(
+                f"jobs={jobs}: the processes that torchrun has started train every run together; leave it out."
+            )
+        if jobs > 1 and progress:
+            raise DataError(f"jobs={jobs}: progress shows a single run; leave one of them out.")
         study = make_study(plan, jobs=jobs)
-        wanted = _wanted(study, only)
+        names = [run.name for run in study.runs]
+        if unknown := sorted(set(only).difference(names)):
+            raise DataError(f"the plan has no run {unknown[0]!r}; it has {', '.join(names)}.")
+        wanted = [run for run in study.runs if not only or run.name in only]
         if jobs > 1:
             parallel_runs(wanted, partial(_carry_out, study, end), jobs=jobs, say=tell)
         else:
@@ -99,27 +108,15 @@ def sweep(
         return _outcome(study)
 
 
-def _check_jobs(jobs: int, progress: bool) -> None:
-    whole_number("jobs", jobs, error=DataError)
-    if jobs > 1 and parallel.size() > 1:
-        raise DataError(f"jobs={jobs}: the processes that torchrun has started train every run together; leave it out.")
-    if jobs > 1 and progress:
-        raise DataError(f"jobs={jobs}: progress shows a single run; leave one of them out.")
-
-
-def _wanted(study: Study, only: Collection[str]) -> list[Run]:
-    unknown = sorted(set(only) - {run.name for run in study.runs})
-    if unknown:
-        raise DataError(f"the plan has no run {unknown[0]!r}; it has {', '.join(run.name for run in study.runs)}.")
-    return [run for run in study.runs if not only or run.name in only]
-
-
 def _carry_out(study: Study, end: float, run: Run, *, progress: bool = False) -> str:
     """Carry out one run if it is to be done now; what became of it, in words."""
     record, stop = study.record(run.name), None if end == float("inf") else lambda: time() > end
     if refusal := parallel.broadcast(_refusal(study, run, end)):
         return refusal
-    with _having(record) as free:
+    leads = parallel.is_rank0()  # only the leading process locks the run
+    if leads:
+        record.folder.mkdir(parents=True, exist_ok=True)
+    with holding(record.folder / "lock") if leads else nullcontext(True) as free:
         if refusal := parallel.broadcast("" if free else "left to the process that has it"):
             return refusal
         if parallel.broadcast(record.done):
@@ -135,7 +132,7 @@ def _carry_out(study: Study, end: float, run: Run, *, progress: bool = False) ->
             return became
         finally:
             release()
-    if not parallel.is_rank0():
+    if not leads:
         return "done"
     _write(study)
     return f"done in {record.facts()['seconds']:.3g} s of training"
@@ -161,14 +158,6 @@ def _write(study: Study) -> pd.DataFrame:
             f"the tables cannot be written ({error}): make room in {study.plan.out} and run it again; the runs that "
             "are done are kept."
         ) from error
-
-
-def _having(record: Record) -> AbstractContextManager[bool]:
-    """Whether this process, or the one that leads it, has a run to itself."""
-    if not parallel.is_rank0():
-        return nullcontext(True)
-    record.folder.mkdir(parents=True, exist_ok=True)
-    return holding(record.folder / "lock")
 
 
 def _refusal(study: Study, run: Run, end: float) -> str:
@@ -251,55 +240,39 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
 
 
 def _finish(record: Record, run: Run, model: Model, rows: list[Row], kept: bool) -> None:
+    """Leave the model if it is kept, and the record: its parameters without pruned ones, and the time it took."""
     record.log(rows)
     if kept:
-        _keep(record, model, run.parent.model)
-    record.finish(_facts(model, rows[-1]))
+        part, source = record.folder / "model.part", run.parent.model
+        shutil.rmtree(part, ignore_errors=True)
+        parents.save(model, part, tokenizer=source if source and parents.has_tokenizer(source) else None)
+        shutil.rmtree(record.model, ignore_errors=True)
+        part.rename(record.model)
+    count, zeros, seconds = parents.count(model), rows[-1]["zeros"], rows[-1]["seconds"]
+    record.finish({"N": count.body - zeros, "N_total": count.total - zeros, "N_dense": count.body, "seconds": seconds})
     record.tidy()
 
 
 def _start(study: Study, run: Run) -> Start:
-    if run.posttrained:
-        return _from_parent(study, run)
-    model = parents.build(run.shape, seed=run.parent_seed, sequence=run.recipe.sequence, device=study.device)
-    if (sparse := run.sparse) is None:
-        return Start(model)
-    remask = remasking(sparse.schedule, run.recipe.steps, every=sparse.every, pattern=sparse.pattern)
-    return Start(model, remask=remask)
-
-
-def _from_parent(study: Study, run: Run) -> Start:
-    """The parent or what pruning leaves of it, taught by the whole parent where the recipe says so."""
-    parent, taught = parents.load(study.parent_model(run), device=study.device), run.recipe.distil > 0
-    if run.prune is None:
-        return Start(parent, teacher=deepcopy(parent).eval() if taught else None)
-    child = _pruned(study, run, parent, run.prune)
-    return Start(child.model, child.masks, teacher=parent.eval() if taught else None)
-
-
-def _pruned(study: Study, run: Run, parent: Model, how: PruneSpec) -> prune.Pruned:
-    text = None
+    """Random weights, or the parent or what pruning leaves of it, which the whole parent may teach."""
+    recipe, how, sparse = run.recipe, run.prune, run.sparse
+    if not run.posttrained:
+        model = parents.build(run.shape, seed=run.parent_seed, sequence=recipe.sequence, device=study.device)
+        if sparse is None:
+            return Start(model)
+        remask = remasking(sparse.schedule, recipe.steps, every=sparse.every, pattern=sparse.pattern)
+        return Start(model, remask=remask)
+    parent, text = parents.load(study.parent_model(run), device=study.device), None
+    if how is None:
+        return Start(parent, teacher=deepcopy(parent).eval() if recipe.distil else None)
     if how.needs_text:
-        text = _windows(study, run.split, run.recipe.sequence, study.plan.calibration_sequences)[:, :-1]
-    return prune.prune(parent, how.method, how.rate, calibration=text, pattern=how.pattern)
+        text = _windows(study, run.split, recipe.sequence, study.plan.calibration_sequences)[:, :-1]
+    child = prune.prune(parent, how.method, how.rate, calibration=text, pattern=how.pattern)
+    return Start(child.model, child.masks, teacher=parent.eval() if recipe.distil else None)
 
 
 def _windows(study: Study, split: str, sequence: int, count: int) -> torch.Tensor:
     return fixed_windows(study.text.tokens(split), sequence=sequence, count=count, what=split)
-
-
-def _keep(record: Record, model: Model, source: str | None) -> None:
-    part = record.folder / "model.part"
-    shutil.rmtree(part, ignore_errors=True)
-    parents.save(model, part, tokenizer=source if source and parents.has_tokenizer(source) else None)
-    shutil.rmtree(record.model, ignore_errors=True)
-    part.rename(record.model)
-
-
-def _facts(model: Model, last: Row) -> dict[str, Any]:
-    """Parameters of the trained model, pruned ones not counted, and the time it took."""
-    count, zeros = parents.count(model), last["zeros"]
-    return {"N": count.body - zeros, "N_total": count.total - zeros, "N_dense": count.body, "seconds": last["seconds"]}
 
 
 # Several runs at once on one machine, each in a process of its own: for models too small to keep a device busy.
@@ -324,28 +297,23 @@ def parallel_runs(
     going: dict[Future[str], Run] = {}
     with _pool(jobs) as pool:
         while waiting or going:
-            for run in _ready(waiting, going.values())[: jobs - len(going)]:
+            to_come = {run.name for run in (*waiting, *going.values())}
+            ready = [run for run in waiting if run.needs not in to_come]
+            for run in ready[: jobs - len(going)]:
                 waiting.remove(run)
                 going[pool.submit(task, run)] = run
             for future in wait(going, return_when=FIRST_COMPLETED).done:
-                say(going.pop(future), _result(future, first=len(waiting) + len(going) + 1 == len(runs)))
-
-
-def _ready(waiting: Sequence[Run], going: Any) -> list[Run]:
-    """Runs whose parent is not still to come."""
-    to_come = {run.name for run in (*waiting, *going)}
-    return [run for run in waiting if run.needs not in to_come]
-
-
-def _result(future: Future[str], *, first: bool) -> str:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        script = ' A script must be a file, guarded by if __name__ == "__main__":.' if first else ""
-        raise TrainingError(
-            "a process was killed, most likely for want of memory: run it again, with fewer jobs; it goes on from its "
-            f"checkpoints.{script}"
-        ) from error
+                run = going.pop(future)
+                try:
+                    became = future.result()
+                except BrokenProcessPool as error:
+                    first = len(waiting) + len(going) + 1 == len(runs)
+                    script = ' A script must be a file, guarded by if __name__ == "__main__":.' if first else ""
+                    raise TrainingError(
+                        "a process was killed, most likely for want of memory: run it again, with fewer jobs; it goes "
+                        f"on from its checkpoints.{script}"
+                    ) from error
+                say(run, became)
 
 
 @contextmanager
@@ -364,16 +332,15 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 def _settle(jobs: int, counter: Any, head: Any) -> None:
     """Give a new process its share of the cores and its GPU, and let it end when the one that started it does."""
-    Thread(target=_end_with, args=(head,), daemon=True).start()
+
+    def end_with_head() -> None:  # a process left behind would hold the locks of its runs
+        with suppress(EOFError):  # the other end closes, however its process ends
+            head.recv()
+        os._exit(1)
+
+    Thread(target=end_with_head, daemon=True).start()
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     with counter.get_lock():
         number, counter.value = counter.value, counter.value + 1
     if torch.cuda.is_available():
         torch.cuda.set_device(number % torch.cuda.device_count())
-
-
-def _end_with(head: Any) -> None:
-    """A process left behind would hold the locks of its runs."""
-    with suppress(EOFError):  # the other end closes, however its process ends
-        head.recv()
-    os._exit(1)

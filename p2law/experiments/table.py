@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ..data.files import replacing
 from .runs import Run
-from .runtime.storage import waiting
+from .runtime.storage import holding
 from .study import Study
 
 TABLES = {
@@ -29,7 +28,14 @@ def gather(study: Study) -> pd.DataFrame:
     """
     done = [run for run in study.runs if study.record(run.name).done]
     rows = pd.DataFrame([row for run in done for row in _rows(study, run)])
-    return _with_parent(rows) if len(rows) else rows
+    if not len(rows):
+        return rows
+    control = rows[rows["kind"] == "control"]
+    first = control[control["D"] == 0].groupby(["size", "parent_seed"])["loss"].first().rename("L0")
+    along = control.groupby(["size", "parent_seed", "seed", "D"])["loss"].first().rename("L_control")
+    rows = rows.join(first, on=["size", "parent_seed"]).join(along, on=["size", "parent_seed", "seed", "D"])
+    rows.loc[~rows["kind"].isin(["control", "pruned"]), ["L0", "L_control"]] = float("nan")
+    return rows
 
 
 def level(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -49,43 +55,44 @@ def controls(rows: pd.DataFrame) -> pd.Series:
 
 def write(study: Study) -> pd.DataFrame:
     """Write all tables as CSV into the plan's folder, and ``curves`` as Parquet where pyarrow is at hand."""
-    if not study.plan.out.is_dir():
+    out = study.plan.out
+    if not out.is_dir():
         return gather(study)
-    with waiting(study.plan.out / "lock"):
+    with holding(out / "lock", wait=True):
         rows = gather(study)  # inside, or a slower process would write tables that lack a run
-        if len(rows):
-            _write(study.plan.out, rows)
+        for name, chosen in TABLES.items() if len(rows) else ():
+            with replacing(out / f"{name}.csv") as part:
+                chosen(rows).to_csv(part, index=False)
+        if len(rows) and find_spec("pyarrow"):
+            with replacing(out / "curves.parquet") as part:
+                rows.to_parquet(part, index=False)
     return rows
 
 
-def _write(out: Path, rows: pd.DataFrame) -> None:
-    for name, chosen in TABLES.items():
-        with replacing(out / f"{name}.csv") as part:
-            chosen(rows).to_csv(part, index=False)
-    if find_spec("pyarrow"):
-        with replacing(out / "curves.parquet") as part:
-            rows.to_parquet(part, index=False)
-
-
 def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
-    record, parent = study.record(run.name), run.parent.shape
-    facts = record.facts()
+    """The rows of a run that is done; N_plan is the average of N over training as the plan has it."""
+    record, parent, how, sparse = study.record(run.name), run.parent.shape, run.prune or run.sparse, run.sparse
+    facts, planned = record.facts(), float(run.body)
+    if sparse is not None:
+        linear = run.shape.linear
+        planned = float(sparse.schedule.average_params(linear, unpruned=run.shape.body - linear))
+    before = next((each.recipe for each in study.runs if each.name == run.needs), None)
     about = {
         "run": run.name,
         "kind": run.kind,
         "family": study.plan.family,
         "size": run.parent.name,
-        "method": _method(run),
-        "rate_target": float(run.sparse.schedule.sparsity) if run.sparse else run.prune.rate if run.prune else 0.0,
+        "method": run.kind if how is None else how.label if run.prune else f"{run.kind}-{how.label}",
+        "rate_target": float(sparse.schedule.sparsity) if sparse else run.prune.rate if run.prune else 0.0,
         "rho": 1 - facts["N"] / parent.body,
         "rho_total": 1 - facts["N_total"] / parent.total,
         "N0": parent.body,
         "N0_total": parent.total,
         "N": facts["N"],
         "N_total": facts["N_total"],
-        "D0": _tokens_before(study, run) if run.posttrained else 0,
+        "D0": 0 if not run.posttrained else before.trained if before else run.parent.tokens,
     }
-    how = {
+    training = {
         "seed": run.recipe.seed,
         "parent_seed": run.parent_seed,
         "lr_fraction": run.recipe.lr / run.parent.lr,
@@ -93,36 +100,4 @@ def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
     }
     for row in record.rows():
         logged = {key: row[key] for key in ("D", "loss", "phase", "lr", "seconds")}
-        yield {**about, **logged, "N_avg": facts["N_dense"] - row["zeros_mean"], "N_plan": _planned(run), **how}
-
-
-def _method(run: Run) -> str:
-    how = run.prune or run.sparse
-    if how is None:
-        return run.kind
-    return how.label if run.kind == "pruned" else f"{run.kind}-{how.label}"
-
-
-def _planned(run: Run) -> float:
-    """Average parameters as the schedule has them, non-embedding; for other runs what is trained."""
-    if run.sparse is None:
-        return float(run.body)
-    schedule, linear = run.sparse.schedule, run.shape.linear
-    return float(schedule.average_params(linear, unpruned=run.shape.body - linear))
-
-
-def _tokens_before(study: Study, run: Run) -> int:
-    if run.needs is None:
-        return run.parent.tokens
-    before = next(each for each in study.runs if each.name == run.needs)
-    return before.recipe.steps * before.recipe.step_tokens
-
-
-def _with_parent(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add L0 and L_control from the control runs, where the parent has one."""
-    controls = rows[rows["kind"] == "control"]
-    first = controls[controls["D"] == 0].groupby(["size", "parent_seed"])["loss"].first().rename("L0")
-    along = controls.groupby(["size", "parent_seed", "seed", "D"])["loss"].first().rename("L_control")
-    rows = rows.join(first, on=["size", "parent_seed"]).join(along, on=["size", "parent_seed", "seed", "D"])
-    rows.loc[~rows["kind"].isin(["control", "pruned"]), ["L0", "L_control"]] = float("nan")
-    return rows
+        yield {**about, **logged, "N_avg": facts["N_dense"] - row["zeros_mean"], "N_plan": planned, **training}

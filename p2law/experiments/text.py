@@ -151,6 +151,7 @@ def pack(tokens: Mapping[str, Iterable[np.ndarray]], folder: str | PathLike[str]
 def _packed(
     pieces: Iterator[Piece], folder: Path, tokenizer: Tokenizer, splits: list[str], max_tokens: int | None
 ) -> Text:
+    """The text in a new folder: files and manifest beside it first, renamed into place when whole."""
     for split in splits:
         entry("split", FileName, split)
     if folder.exists():
@@ -158,8 +159,17 @@ def _packed(
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     try:
-        counts = _write_tokens(pieces, part, _dtype(tokenizer.vocabulary), splits, max_tokens)
-        _write_manifest(part, tokenizer, counts)
+        dtype = _dtype(tokenizer.vocabulary)
+        counts = _write_tokens(pieces, part, dtype, splits, max_tokens)
+        written = {split: {**count, "sha256": file_digest(part / f"{split}.bin")} for split, count in counts.items()}
+        facts = {
+            "name": tokenizer.name,
+            "sha256": tokenizer.digest,
+            "vocabulary": tokenizer.vocabulary,
+            "end": tokenizer.end,
+        }
+        manifest = {"tokenizer": facts, "dtype": str(dtype), "splits": written}
+        (part / MANIFEST).write_text(json.dumps(manifest, indent=2))
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -185,6 +195,7 @@ def load(folder: str | PathLike[str]) -> Text:
 def _write_tokens(
     pieces: Iterator[Piece], folder: Path, dtype: np.dtype[Any], splits: list[str], left: int | None
 ) -> dict[str, dict[str, int]]:
+    """Write a file per split, ``left`` tokens in all if given; how many tokens and documents each has."""
     counts = {split: {"tokens": 0, "documents": 0} for split in splits}
     files = {split: (folder / f"{split}.bin").open("wb") for split in splits}
     try:
@@ -198,25 +209,12 @@ def _write_tokens(
     finally:
         for file in files.values():
             file.close()
-    empty = [split for split, count in counts.items() if count["tokens"] == 0]
-    if empty:
+    if empty := [split for split, count in counts.items() if count["tokens"] == 0]:
         raise DataError(
             f"no document fell to {', '.join(empty)}: give more documents, or larger shares in splits=.",
             remedies=["splits"],
         )
     return counts
-
-
-def _write_manifest(folder: Path, tokenizer: Tokenizer, counts: Mapping[str, Mapping[str, int]]) -> None:
-    splits = {split: {**count, "sha256": file_digest(folder / f"{split}.bin")} for split, count in counts.items()}
-    facts = {
-        "name": tokenizer.name,
-        "sha256": tokenizer.digest,
-        "vocabulary": tokenizer.vocabulary,
-        "end": tokenizer.end,
-    }
-    text = json.dumps({"tokenizer": facts, "dtype": str(_dtype(tokenizer.vocabulary)), "splits": splits}, indent=2)
-    (folder / MANIFEST).write_text(text)
 
 
 def _check_ids(ids: np.ndarray, tokenizer: Tokenizer, what: str) -> None:
@@ -228,6 +226,7 @@ def _check_ids(ids: np.ndarray, tokenizer: Tokenizer, what: str) -> None:
 
 
 def _split_of(document: str | np.ndarray, splits: Mapping[str, float]) -> str:
+    """The split that a hash of the content falls to, in which shares lie end to end."""
     content = document.encode() if isinstance(document, str) else np.asarray(document).astype("<i8").tobytes()
     place = int.from_bytes(sha256(content).digest()[:8], "big") / 2**64
     edges = accumulate(splits.values())

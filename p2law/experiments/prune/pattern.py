@@ -23,7 +23,9 @@ class Pattern:
     def kept(self, score: torch.Tensor, sparsity: float) -> torch.Tensor:
         """True for the weights that stay: the highest scores."""
         if self.m:
-            return self._grouped(score)
+            groups = score.reshape(-1, self.m)
+            top = groups.argsort(dim=1, stable=True, descending=True)[:, : self.n]
+            return torch.zeros_like(groups, dtype=torch.bool).scatter_(1, top, True).view_as(score)
         groups = score if self.name == "row" else score.reshape(1, -1)
         order = groups.argsort(dim=1, stable=True)
         mask = torch.ones_like(groups, dtype=torch.bool)
@@ -37,12 +39,6 @@ class Pattern:
         if self.name == "row":
             return shape.layers * sum(rows * round(sparsity * columns) for rows, columns in shape.matrices)
         return shape.layers * sum(round(sparsity * rows * columns) for rows, columns in shape.matrices)
-
-    def _grouped(self, score: torch.Tensor) -> torch.Tensor:
-        groups = score.reshape(-1, self.m)
-        top = groups.argsort(dim=1, stable=True, descending=True)[:, : self.n]
-        mask = torch.zeros_like(groups, dtype=torch.bool)
-        return mask.scatter_(1, top, True).view_as(score)
 
 
 def parse(name: str) -> Pattern:

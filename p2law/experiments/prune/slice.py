@@ -20,6 +20,7 @@ class Keep:
     hidden: torch.Tensor | None = None
 
 
+@torch.no_grad()
 def cut(model: Model, target: ModelShape, keep: Keep) -> Model:
     """A new model of the target's shape with the weights that are kept; the given one is not touched.
 
@@ -31,29 +32,19 @@ def cut(model: Model, target: ModelShape, keep: Keep) -> Model:
     config = to_config(target, like=model.config, rms_norm_eps=model.config.rms_norm_eps / left)
     with torch.random.fork_rng(), torch.device(model.device):
         child = transformers().AutoModelForCausalLM.from_config(config, dtype=model.dtype)
-    _copy(model.state_dict(), child.state_dict(), parent, keep)
-    child.generation_config = deepcopy(model.generation_config)
-    return child.train(model.training)
-
-
-@torch.no_grad()
-def _copy(whole: dict[str, torch.Tensor], child: dict[str, torch.Tensor], parent: ModelShape, keep: Keep) -> None:
-    """Fill the child tensor by tensor, so that no second copy of it is held."""
-    order = range(parent.layers) if keep.layers is None else keep.layers
-    for name, tensor in child.items():
+    whole, order = model.state_dict(), keep.layers or range(parent.layers)
+    for name, tensor in child.state_dict().items():  # one by one, so that no second copy is held
         found = _BLOCK.fullmatch(name)
         block, rest = (order[int(found[1])], found[2]) if found else (0, name)
         source = whole[f"model.layers.{block}.{rest}" if found else name]
-        tensor.copy_(_cut_tensor(rest, source, parent, keep, block))
-
-
-def _cut_tensor(name: str, tensor: torch.Tensor, parent: ModelShape, keep: Keep, block: int) -> torch.Tensor:
-    for axis, index in enumerate(_indices(name, parent, keep, block)):
-        if index is not None:
-            tensor = tensor.index_select(axis, index.to(tensor.device))
-    if keep.hidden is not None and _over_hidden(name):
-        tensor = tensor * (parent.hidden / len(keep.hidden)) ** 0.5
-    return tensor
+        for axis, index in enumerate(_indices(rest, parent, keep, block)):
+            if index is not None:
+                source = source.index_select(axis, index.to(source.device))
+        if keep.hidden is not None and _over_hidden(rest):
+            source = source * (parent.hidden / len(keep.hidden)) ** 0.5
+        tensor.copy_(source)
+    child.generation_config = deepcopy(model.generation_config)
+    return child.train(model.training)
 
 
 def _over_hidden(name: str) -> bool:
@@ -71,24 +62,13 @@ def _indices(name: str, parent: ModelShape, keep: Keep, block: int) -> tuple[tor
         return ffn, hidden
     if layer == "down_proj":
         return hidden, ffn
-    if layer in ("k_proj", "v_proj"):
-        return _matrix_or_bias(name, channels(groups, parent.head_dim), hidden)
-    if layer == "q_proj":
-        return _matrix_or_bias(name, channels(groups, _queries(parent)), hidden)
+    queries = parent.heads // parent.kv_heads * parent.head_dim  # of one group; they lie side by side
     if layer == "o_proj":
-        return hidden, channels(groups, _queries(parent))
+        return hidden, channels(groups, queries)
+    if layer in ("q_proj", "k_proj", "v_proj"):
+        rows = channels(groups, queries if layer == "q_proj" else parent.head_dim)
+        return (rows,) if name.endswith("bias") else (rows, hidden)
     return (hidden,) if _over_hidden(name) else (None,)
-
-
-def _matrix_or_bias(
-    name: str, rows: torch.Tensor | None, columns: torch.Tensor | None
-) -> tuple[torch.Tensor | None, ...]:
-    return (rows,) if name.endswith("bias") else (rows, columns)
-
-
-def _queries(parent: ModelShape) -> int:
-    """Channels of the query heads of one group; they lie side by side."""
-    return parent.heads // parent.kv_heads * parent.head_dim
 
 
 def channels(groups: torch.Tensor | None, width: int) -> torch.Tensor | None:

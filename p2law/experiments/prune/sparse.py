@@ -9,7 +9,7 @@ from typing import Any
 from ..parents import blocks, linears
 from ..runtime import Model, torch
 from .activations import BATCH, calibrating, squares, summed
-from .masks import Masks
+from .masks import Masks, mask_weights
 from .method import Sparse, by_score
 from .pattern import Pattern, threshold
 
@@ -47,25 +47,18 @@ RIA = by_score("ria", "Zhang et al. 2024, ICLR, Plug-and-Play", ria, statistic="
 @torch.no_grad()
 def sparsify(model: Model, method: Sparse, pattern: Pattern, sparsity: float, tokens: torch.Tensor | None) -> Masks:
     """Zero weights of the model in place; the masks of what is kept."""
-    if pattern.name == "global":
-        return _globally(model, method, sparsity, tokens)
-    masks: dict[str, torch.Tensor] = {}
-    for name, weight, gathered in _walk(model, method, tokens):
-        new, masks[name] = method.zero(weight, gathered, pattern, sparsity)
-        weight.copy_(new)
-    return masks
-
-
-def _globally(model: Model, method: Sparse, sparsity: float, tokens: torch.Tensor | None) -> Masks:
-    """All layers ranked together, on the activations of the dense model."""
+    layers, masks, scores = _walk(model, method, tokens), {}, {}
+    if pattern.name != "global":
+        for name, weight, gathered in layers:
+            new, masks[name] = method.zero(weight, gathered, pattern, sparsity)
+            weight.copy_(new)
+        return masks
     assert method.score is not None
-    weights, scores = {}, {}
-    for name, weight, gathered in _walk(model, method, tokens):
-        weights[name], scores[name] = weight, method.score(weight, gathered)
+    for name, weight, gathered in layers:  # ranked together, on the activations of the dense model
+        scores[name] = method.score(weight, gathered)
     least = threshold(scores, sparsity)
     masks = {name: score >= least for name, score in scores.items()}
-    for name, mask in masks.items():
-        weights[name].mul_(mask)
+    mask_weights(model, masks)
     return masks
 
 
@@ -78,8 +71,12 @@ def _walk(
         with calibrating(model):
             batches = [_enter(model, batch) for batch in tokens.split(BATCH)]
     for i, block in enumerate(blocks(model)):
-        with calibrating(model):
-            gathered = _gather(block, batches, method.statistic)
+        statistic = gram if method.statistic == "gram" else squares
+        with calibrating(model), summed(linears(block), statistic) as gathered:
+            for state, more in batches:
+                block(state, **more)
+        if method.statistic == "norms":
+            gathered = {name: total.sqrt() for name, total in gathered.items()}
         for name, layer in linears(block).items():
             yield f"model.layers.{i}.{name}.weight", layer.weight, gathered.get(name)
         with calibrating(model):
@@ -109,15 +106,8 @@ def _enter(model: Model, tokens: torch.Tensor) -> Entry:
     return entered[0]
 
 
-def _gather(block: Model, batches: list[Entry], statistic: str) -> dict[str, torch.Tensor]:
-    """Norms of the inputs of each linear layer, (inputs,), or their Gram matrix, (inputs, inputs), in float32."""
-    with summed(linears(block), squares if statistic == "norms" else _gram) as sums:
-        for state, more in batches:
-            block(state, **more)
-    return {name: total.sqrt() for name, total in sums.items()} if statistic == "norms" else sums
-
-
-def _gram(value: torch.Tensor) -> torch.Tensor:
+def gram(value: torch.Tensor) -> torch.Tensor:
+    """Gram matrix of a layer's inputs over tokens, (inputs, inputs), in float32."""
     rows = value.flatten(0, -2).float()
     with torch.autocast(rows.device.type, enabled=False):
         return rows.T @ rows

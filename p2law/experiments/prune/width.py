@@ -5,7 +5,7 @@ al. 2024, arXiv 2407.14679) and Wanda-sp (An et al. 2023, arXiv 2312.11983). ``w
 neurons and groups, as nearly as groups allow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import gcd
 
@@ -18,6 +18,10 @@ from .slice import Keep
 
 STEP = 8
 """Neurons and channels come in multiples of this where the parent's do: odd sizes leave matrix units idle."""
+
+
+Score = Callable[[Model, torch.Tensor], torch.Tensor]
+"""Importance of what may be removed, from calibration tokens (sequences, length)."""
 
 
 def ffn_scores(model: Model, tokens: torch.Tensor) -> torch.Tensor:
@@ -90,26 +94,20 @@ def _top(score: torch.Tensor, count: int) -> torch.Tensor:
     return score.argsort(dim=-1, descending=True, stable=True)[..., :count].sort(dim=-1).values
 
 
-def _choose_neurons(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
-    return Keep(ffn=_top(ffn_scores(model, tokens), target.ffn))
+def _highest(**scores: Score) -> Callable[[Model, ModelShape, torch.Tensor], Keep]:
+    """Choose by score: of each kind, as many of the highest as the target has."""
 
+    def choose(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
+        counts = {"ffn": target.ffn, "groups": target.kv_heads, "hidden": target.hidden}
+        return replace(Keep(), **{kind: _top(score(model, tokens), counts[kind]) for kind, score in scores.items()})
 
-def _choose_groups(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
-    return Keep(groups=_top(group_scores(model, tokens), target.kv_heads))
-
-
-def _choose_width(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
-    return replace(_choose_neurons(model, target, tokens), groups=_choose_groups(model, target, tokens).groups)
-
-
-def _choose_channels(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
-    return Keep(hidden=_top(hidden_scores(model, tokens), target.hidden))
+    return choose
 
 
 _MINITRON, _WANDA_SP = "Muralidharan et al. 2024, arXiv 2407.14679", "An et al. 2023, arXiv 2312.11983"
 METHODS = (
-    Structured("ffn", _MINITRON, _fewer_neurons, _choose_neurons),
-    Structured("groups", _WANDA_SP, _fewer_groups, _choose_groups),
-    Structured("width", _MINITRON, _narrower, _choose_width),
-    Structured("hidden", _MINITRON, _fewer_channels, _choose_channels),
+    Structured("ffn", _MINITRON, _fewer_neurons, _highest(ffn=ffn_scores)),
+    Structured("groups", _WANDA_SP, _fewer_groups, _highest(groups=group_scores)),
+    Structured("width", _MINITRON, _narrower, _highest(ffn=ffn_scores, groups=group_scores)),
+    Structured("hidden", _MINITRON, _fewer_channels, _highest(hidden=hidden_scores)),
 )

@@ -38,9 +38,9 @@ def mean_loss(model: Model, windows: torch.Tensor, *, precision: str = "fp32") -
     precision : {"fp32", "bf16"}
         Of the matrix products; the loss itself is float32 and its sum float64.
     """
-    total = 0.0
+    total, sequences = 0.0, max(1, LOGITS // (model.config.vocab_size * (windows.shape[1] - 1)))
     with evaluating(model):
-        for batch in windows.split(_sequences(model, windows)):
+        for batch in windows.split(sequences):
             batch = batch.to(model.device)
             with autocast(model.device.type, precision):
                 logits = model(input_ids=batch[:, :-1], use_cache=False).logits
@@ -64,7 +64,3 @@ def evaluating(model: Model) -> Iterator[None]:
         yield
     finally:
         model.train(was)
-
-
-def _sequences(model: Model, windows: torch.Tensor) -> int:
-    return max(1, LOGITS // (model.config.vocab_size * (windows.shape[1] - 1)))

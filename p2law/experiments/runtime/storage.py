@@ -114,31 +114,17 @@ except ImportError:  # Windows: processes must be kept apart by the user
 
 
 @contextmanager
-def waiting(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock, and hold it."""
-    with _opened(path) as handle:
-        if fcntl is not None:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def holding(path: Path) -> Iterator[bool]:
-    """Whether the lock was free and is now ours."""
-    with _opened(path) as handle:
+def holding(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Whether the lock was free and is now ours; with ``wait`` as soon as no other process holds it."""
+    handle, free = os.open(path, os.O_RDWR | os.O_CREAT), True
+    try:
         if fcntl is not None:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except OSError:
-                yield False
-                return
-        yield True
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT)
-    try:
-        yield handle
+                if wait:
+                    raise
+                free = False
+        yield free
     finally:
         os.close(handle)  # which lets go of the lock
