@@ -90,10 +90,7 @@ _KEYS = {
 def from_table(table: Mapping[str, Any]) -> ModelShape:
     """The architecture a plan describes; ``head_dim`` defaults to hidden / heads.
 
-    Raises
-    ------
-    DataError
-        Naming the entry that is missing, unknown or impossible.
+    Raises DataError, naming the entry that is missing, unknown or impossible.
     """
     if not isinstance(table, Mapping):
         raise DataError(f'architecture={table!r}: give a table such as {{ family = "llama", layers = 4, ... }}.')
@@ -114,10 +111,7 @@ def from_table(table: Mapping[str, Any]) -> ModelShape:
 def of_config(config: Any) -> ModelShape:
     """The architecture of a transformers configuration.
 
-    Raises
-    ------
-    DataError
-        If the model is of another kind, or has dropout, or biases its family usually lacks.
+    Raises DataError if the model is of another kind, or has dropout, or biases its family usually lacks.
     """
     if config.model_type not in FAMILIES:
         raise DataError(f"model type {config.model_type!r} is not supported: use {', '.join(FAMILIES)}.")

@@ -31,17 +31,9 @@ class Batches:
 
 
 def make_batches(tokens: np.ndarray, *, sequence: int, batch: int, steps: int, seed: int, passes: int = 1) -> Batches:
-    """Draw the batches of a run.
+    """Draw the batches of a run from token ids, (tokens,), read at most ``passes`` times, each in another order.
 
-    Parameters
-    ----------
-    passes : int
-        How often the text may be read. Each pass is another order.
-
-    Raises
-    ------
-    DataError
-        If the text is too short.
+    Raises DataError if the text is too short.
     """
     count, needed = window_count(tokens, sequence), steps * batch
     if needed > passes * count:
@@ -66,12 +58,9 @@ def windows(tokens: np.ndarray, sequence: int, index: np.ndarray) -> torch.Tenso
 
 
 def fixed_windows(tokens: np.ndarray, *, sequence: int, count: int, what: str) -> torch.Tensor:
-    """Windows spread evenly over a text: a fixed set to measure on, of as many documents as may be.
+    """Windows spread evenly over a text, (count, sequence + 1): a fixed set to measure on, of many documents.
 
-    Raises
-    ------
-    DataError
-        If the text has fewer.
+    Raises DataError if the text has fewer.
     """
     there = window_count(tokens, sequence)
     if there < count:
@@ -79,20 +68,14 @@ def fixed_windows(tokens: np.ndarray, *, sequence: int, count: int, what: str) -
     return windows(tokens, sequence, np.arange(count) * there // count)
 
 
-# Token ids that lie in files: ``.npy``, or raw little-endian ``.u16`` and ``.u32``, which may be compressed by xz.
-
-
 RAW = {".u16": "<u2", ".u32": "<u4"}
 """Suffixes of raw files and what they hold."""
 
 
 def read(path: str | PathLike[str]) -> np.ndarray:
-    """The token ids in a file, (tokens,).
+    """The token ids in a file, (tokens,): ``.npy``, or raw little-endian ``.u16`` or ``.u32``, or these as ``.xz``.
 
-    Raises
-    ------
-    DataError
-        If there is no such file, or it is damaged or of another kind.
+    Raises DataError if there is no such file, or it is damaged or of another kind.
     """
     path = Path(path)
     if not path.is_file():
@@ -111,12 +94,9 @@ def read(path: str | PathLike[str]) -> np.ndarray:
 
 
 def by_split(sources: Iterable[str]) -> dict[str, list[np.ndarray]]:
-    """The arrays of sources such as ``pretrain=part0.npy``, by split.
+    """The arrays, (tokens,), of sources such as ``pretrain=part0.npy``, by split.
 
-    Raises
-    ------
-    DataError
-        If a source does not say its split, or its file cannot be read.
+    Raises DataError if a source does not say its split, or its file cannot be read.
     """
     found: dict[str, list[np.ndarray]] = {}
     for source in sources:

@@ -45,10 +45,7 @@ def build(shape: ModelShape, *, seed: int = 0, sequence: int = 2048, device: str
 def load(source: str | PathLike[str], *, dtype: str = "float32", device: str = "cpu") -> Model:
     """A causal language model from a local folder or a hub id.
 
-    Raises
-    ------
-    DataError
-        If there is no such model, it is not of a supported family, or its files lack some of its weights.
+    Raises DataError if there is none, its family is not supported, or its files lack some of its weights.
     """
     shape_of(source)
     with _quiet():
@@ -128,15 +125,12 @@ def _hub_has_tokenizer(name: str) -> bool:
     return len(found) > len(found.all_special_tokens)  # some classes come up empty where there are no files
 
 
-# Which model it is: told from its configuration and part of every file of weights, so that large ones take no time.
-
-
 PIECES, LENGTH = 64, 2**16
 """Read of every file, evenly spread, in bytes; training changes all weights."""
 
 
 def fingerprint(source: str | PathLike[str]) -> str:
-    """Tell a model from others: by configuration and weights in a folder, by the commit on the hub."""
+    """Tell a model from others: by its commit on the hub, by configuration and part of every file in a folder."""
     folder = Path(source)
     if not folder.is_dir():
         return _commit(str(source))

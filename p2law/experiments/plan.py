@@ -160,10 +160,7 @@ class Plan:
 def read(path: str | PathLike[str]) -> Plan:
     """Read a plan file; paths in it are relative to it.
 
-    Raises
-    ------
-    DataError
-        Naming the entry that is missing, unknown or impossible.
+    Raises DataError, naming the entry that is missing, unknown or impossible.
     """
     path = Path(path)
     if not path.is_file():
@@ -216,6 +213,7 @@ def _parent(table: Mapping[str, Any], here: Path) -> ParentModel:
 
 
 def _training(name: str, table: Any) -> Training:
+    """The table of this name: what concerns rate and split, and the settings of a recipe."""
     if not isinstance(table, Mapping):
         raise DataError(f"[{name}] is {table!r}: give a table, with one line for each entry.")
     with entries.within(f"[{name}]"):

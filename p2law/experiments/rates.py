@@ -1,6 +1,6 @@
 """Which learning rate to take: short runs at several, for one parent and for the children pruned from it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 from ..errors import DataError
 from .plan import ParentModel, Plan, Training
 from .runs import of_run, runs
-from .sweep import Outcome, sweep
+from .sweep import sweep
 
 Say = Callable[[str], None]
 
@@ -76,14 +76,11 @@ def peaks(plan: Plan, rates: Sequence[float], *, parent: str | None = None, toke
     DataError
         If the plan has no such parent, or no text for it.
     """
-    chosen, found = _parent(plan, parent, here=True), {}
+    chosen = _parent(plan, parent, here=True)
     name = next(run.name for run in runs(_alone(plan, chosen, tokens)) if run.kind == "parent")
-    for rate in rates:
-        trial = replace(_alone(plan, replace(chosen, lr=rate), tokens), out=plan.out / "lr" / f"peak-{rate:g}")
-        found[rate] = _ends(sweep(trial, only=[name], say=_named(say, f"peak {rate:g}")), "parent")
-    return Trial(
-        f"{chosen.name}: loss by peak learning rate", pd.DataFrame(found).T.rename(columns={name: chosen.name})
-    )
+    trials = {rate: _alone(plan, replace(chosen, lr=rate), tokens) for rate in rates}
+    losses = _losses(plan, "peak", trials, "parent", say, only=[name]).rename(columns={name: chosen.name})
+    return Trial(f"{chosen.name}: loss by peak learning rate", losses)
 
 
 def fractions(plan: Plan, parts: Sequence[float], *, parent: str | None = None, say: Say = print) -> Trial:
@@ -94,19 +91,16 @@ def fractions(plan: Plan, parts: Sequence[float], *, parent: str | None = None, 
     """
     if plan.posttrain is None:
         raise DataError("there are no children to try fractions on: the plan has no [posttrain].")
-    chosen, found = _parent(plan, parent, here=False), {}
+    chosen = _parent(plan, parent, here=False)
     if name := next(run.needs for run in runs(plan) if run.kind == "control" and run.parent == chosen):
         outcome = sweep(plan, only=[name], say=say)
         if name not in outcome.done:
             raise DataError(f"{name} is not done: {outcome.failed.get(name, 'another process has it')}")
         chosen = replace(chosen, model=str(of_run(plan.out, name).model))
-    for part in parts:
-        training = replace(plan.posttrain, lr=0.0, lr_fraction=part)
-        trial = replace(
-            _alone(plan, chosen, 0), posttrain=training, prune=plan.prune, out=plan.out / "lr" / f"fraction-{part:g}"
-        )
-        found[part] = _ends(sweep(trial, say=_named(say, f"fraction {part:g}")), "pruned")
-    return Trial(f"{chosen.name}: loss by fraction of the peak learning rate", pd.DataFrame(found).T)
+    alone = replace(_alone(plan, chosen, 0), prune=plan.prune)
+    trials = {part: replace(alone, posttrain=replace(plan.posttrain, lr=0.0, lr_fraction=part)) for part in parts}
+    losses = _losses(plan, "fraction", trials, "pruned", say)
+    return Trial(f"{chosen.name}: loss by fraction of the peak learning rate", losses)
 
 
 def _alone(plan: Plan, parent: ParentModel, tokens: int) -> Plan:
@@ -120,6 +114,7 @@ def _alone(plan: Plan, parent: ParentModel, tokens: int) -> Plan:
 
 
 def _parent(plan: Plan, name: str | None, *, here: bool) -> ParentModel:
+    """The smallest parent of this name, or of any; ``here`` leaves out existing models."""
     fitting = [each for each in plan.parents if (name in (None, each.name)) and not (here and each.model)]
     if not fitting:
         kind = " that is trained here" if here else ""
@@ -127,11 +122,14 @@ def _parent(plan: Plan, name: str | None, *, here: bool) -> ParentModel:
     return min(fitting, key=lambda each: each.shape.body)
 
 
-def _ends(outcome: Outcome, kind: str) -> pd.Series:
-    """The last loss of every run of a kind."""
-    rows = outcome.rows
-    return rows[rows["kind"] == kind].groupby("run")["loss"].last() if len(rows) else pd.Series(dtype=float)
-
-
-def _named(say: Say, trial: str) -> Say:
-    return lambda line: say(f"{trial}: {line}")
+def _losses(
+    plan: Plan, what: str, trials: Mapping[float, Plan], kind: str, say: Say, *, only: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The last loss of every run of a kind, one row per rate; each rate has a folder of its own."""
+    found = {}
+    for rate, trial in trials.items():
+        trial = replace(trial, out=plan.out / "lr" / f"{what}-{rate:g}")
+        rows = sweep(trial, only=only, say=lambda line, rate=rate: say(f"{what} {rate:g}: {line}")).rows
+        ended = rows[rows["kind"] == kind].groupby("run")["loss"].last() if len(rows) else pd.Series(dtype=float)
+        found[rate] = ended
+    return pd.DataFrame(found).T

@@ -60,10 +60,7 @@ class Run:
 def runs(plan: Plan) -> list[Run]:
     """All runs of a plan: parents first, then controls, then the rest.
 
-    Raises
-    ------
-    DataError
-        If two would share a name, or be the same training: their rows would count double in every fit.
+    Raises DataError if two share a name or are the same training: their rows would count double in every fit.
     """
     made = [run for parent in plan.parents for seed in plan.parent_seeds for run in _of_parent(plan, parent, seed)]
     _check_distinct(made)
@@ -75,6 +72,7 @@ def runs(plan: Plan) -> list[Run]:
 
 
 def _check_distinct(made: list[Run]) -> None:
+    """Refuse runs that share a name or are the same training."""
     seen: dict[Any, Run] = {}
     for run in made:
         same = (run.kind, run.parent.name, run.parent_seed, run.recipe.seed, run.recipe.steps, run.prune, run.sparse)
@@ -89,6 +87,7 @@ def _check_distinct(made: list[Run]) -> None:
 
 
 def _of_parent(plan: Plan, parent: ParentModel, parent_seed: int) -> Iterator[Run]:
+    """The runs of one parent: those that pre-train, then for every seed the control, its children and their shapes."""
     size = parent.name if len(plan.parent_seeds) == 1 else f"{parent.name}-p{parent_seed}"
     needs = None
     if parent.model is None and plan.pretrain is not None:
@@ -124,12 +123,9 @@ def _pretrained(plan: Plan, how: Training, parent: ParentModel, seed: int, size:
         yield replace(own, name=name, kind="sparse", sparse=sparse)
 
 
-# What a run leaves in its folder: what it is, its curve as JSON lines, how it ended.
-
-
 @dataclass(frozen=True)
 class Record:
-    """The folder of one run."""
+    """The folder of one run: what it is, its curve as JSON lines, how it ended."""
 
     folder: Path
 

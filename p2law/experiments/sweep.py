@@ -151,6 +151,7 @@ def _failed(record: Record, error: Exception) -> str:
 
 
 def _write(study: Study) -> pd.DataFrame:
+    """Write the tables of what is done; the rows in them."""
     try:
         return table.write(study)
     except OSError as error:
@@ -173,6 +174,7 @@ def _refusal(study: Study, run: Run, end: float) -> str:
 
 
 def _outcome(study: Study) -> Outcome:
+    """Tables and status of all runs; the leading process writes the tables."""
     parallel.broadcast(None)  # until the leading process has come here too, its files may not be whole
     rows = _write(study) if parallel.is_rank0() else table.gather(study)
     status = {run.name: study.record(run.name).status for run in study.runs}
@@ -182,9 +184,6 @@ def _outcome(study: Study) -> Outcome:
         failed={name: study.record(name).failure or "" for name, how in status.items() if how == "failed"},
         left=tuple(name for name, how in status.items() if how not in ("done", "failed")),
     )
-
-
-# One run: get its model, train it, leave model and record.
 
 
 @dataclass(frozen=True)
@@ -200,10 +199,7 @@ class Start:
 def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, progress: bool = False) -> None:
     """Train one run to its end, going on from its newest checkpoint; the record is complete when this returns.
 
-    Raises
-    ------
-    Stopped
-        If ``stop``, asked after every step, says True before the end.
+    Raises Stopped if ``stop``, asked after every step, says True before the end.
     """
     record, recipe = study.record(run.name), run.recipe
     tokens = study.text.tokens(run.split)
@@ -275,23 +271,13 @@ def _windows(study: Study, split: str, sequence: int, count: int) -> torch.Tenso
     return fixed_windows(study.text.tokens(split), sequence=sequence, count=count, what=split)
 
 
-# Several runs at once on one machine, each in a process of its own: for models too small to keep a device busy.
-
-
 def parallel_runs(
     runs: Sequence[Run], task: Callable[[Run], str], *, jobs: int, say: Callable[[Run, str], None]
 ) -> None:
     """Carry out runs, ``jobs`` at a time; those that others wait for first, then the longest.
 
-    Parameters
-    ----------
-    task : callable
-        Given a run in a process of its own; what it returns is told to ``say`` with the run. Must be picklable.
-
-    Raises
-    ------
-    TrainingError
-        If one of the processes was killed.
+    ``task``, which must be picklable, is given a run in a process of its own; what it returns is told to ``say`` with
+    the run. Raises TrainingError if one of the processes was killed.
     """
     waiting = sorted(runs, key=lambda run: (run.needs is not None, -run.recipe.tokens * run.shape.total))
     going: dict[Future[str], Run] = {}

@@ -43,10 +43,7 @@ class Text:
     def tokens(self, split: str) -> np.ndarray:
         """Token ids of a split, (tokens,), mapped from disk.
 
-        Raises
-        ------
-        DataError
-            If there is no such split, or its file is not as long as it was written.
+        Raises DataError if there is no such split, or its file is not as long as it was written.
         """
         facts = self._facts(split)
         path = self.folder / f"{split}.bin"
@@ -60,13 +57,7 @@ class Text:
         return self._facts(split)["sha256"]
 
     def verify(self) -> None:
-        """Read every file and compare with the manifest.
-
-        Raises
-        ------
-        DataError
-            Naming the split that has changed.
-        """
+        """Compare every file with the manifest; DataError names a split that has changed."""
         for split in self.splits:
             if file_digest(self.folder / f"{split}.bin") != self.digest(split):
                 raise DataError(f"{self.folder / split}.bin has changed since it was written: prepare the text again.")
@@ -126,17 +117,9 @@ def prepare(
 
 
 def pack(tokens: Mapping[str, Iterable[np.ndarray]], folder: str | PathLike[str], tokenizer: Tokenizer) -> Text:
-    """Pack token ids that are split already: every split's arrays end to end, as they are.
+    """Pack token ids that are split already: every split's arrays, (tokens,), end to end; end tokens must be in them.
 
-    Parameters
-    ----------
-    tokens : mapping
-        Name of each split to its arrays; end tokens must be in them.
-
-    Raises
-    ------
-    DataError
-        If the folder is taken, an id is outside the vocabulary, or a split is empty.
+    Raises DataError if the folder is taken, an id is outside the vocabulary, or a split is empty.
     """
 
     def pieces() -> Iterator[Piece]:
@@ -177,13 +160,7 @@ def _packed(
 
 
 def load(folder: str | PathLike[str]) -> Text:
-    """A text prepared before.
-
-    Raises
-    ------
-    DataError
-        If there is none in the folder.
-    """
+    """A text prepared before; DataError if there is none in the folder."""
     path = Path(folder) / MANIFEST
     if not path.is_file():
         raise DataError(f"there is no prepared text in {str(folder)!r}: make one with p2law experiments text.")
@@ -218,6 +195,7 @@ def _write_tokens(
 
 
 def _check_ids(ids: np.ndarray, tokenizer: Tokenizer, what: str) -> None:
+    """Refuse what is no list of token ids of the tokenizer."""
     if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):
         raise DataError(f"{what}: token ids must be a one-dimensional array of whole numbers.")
     if ids.size and not (ids.min() >= 0 and ids.max() < tokenizer.vocabulary):

@@ -22,16 +22,13 @@ from .runtime.loss import autocast, mean_loss, training_loss
 from .runtime.machine import decoder_flops, on_device, peak, precision_on, synchronise
 from .runtime.storage import Checkpoint
 
-# A progress bar that names loss, tokens per second and share of the devices' peak.
-
-
 Tick = Callable[[torch.Tensor], None]
 """Counts one step, given its loss."""
 
 
 @contextmanager
 def meter(model: Model, recipe: Recipe, begin: int, *, shown: bool) -> Iterator[Tick]:
-    """A bar that goes on from step ``begin``; nothing unless it is to be shown."""
+    """A bar with loss, tokens per second and share of the peak, from step ``begin`` on; nothing unless ``shown``."""
     if not shown:
         yield lambda _: None
         return
@@ -50,9 +47,6 @@ def meter(model: Model, recipe: Recipe, begin: int, *, shown: bool) -> Iterator[
                 bar.set_postfix_str(f"loss {float(loss):.3f}, {speed:,.0f} tokens/s{used}")
 
         yield tick
-
-
-# What changes while a model is trained: kept in checkpoints, taken out of them, timed.
 
 
 Row = dict[str, Any]
@@ -82,9 +76,6 @@ class State:
     kept: float = 0.0
     """When the newest checkpoint was written, and how long that took."""
     cost: float = 0.0
-
-    def start_clocks(self) -> None:
-        self.began = self.kept = monotonic()
 
     def overdue(self) -> bool:
         """Whether a kill would now cost more than a minute, and a checkpoint little beside that."""
@@ -233,7 +224,7 @@ def train(
         restore(state, checkpoint.load(saved))
     due, measure = recipe.measured(), partial(_measure, state, validation, recipe, start, log)
     with _prepared(model, recipe), meter(model, recipe, state.step, shown=progress) as tick:
-        state.start_clocks()
+        state.began = state.kept = monotonic()
         if saved is None:
             measure()
         while state.step < recipe.steps:
@@ -339,20 +330,11 @@ def _prepared(model: Model, recipe: Recipe) -> Iterator[None]:
             block.__dict__.pop("forward", None)  # it holds the block, which would never be freed
 
 
-# Sparse pre-training: prune by magnitude while training, as a schedule says.
-#
-# The method of Jin et al. 2025 (arXiv 2501.12486): the weights of lowest magnitude go, some at every few steps.
-
-
 def remasking(schedule: PruningSchedule, steps: int, *, every: int, pattern: str = "layer") -> MaskSchedule:
-    """What prunes a model under training at the steps of a schedule.
+    """Sparse pre-training: what prunes a model by magnitude at the steps of a schedule, every so many.
 
-    Weights pruned once stay so: they are zero, and nothing is of lower magnitude.
-
-    Parameters
-    ----------
-    pattern : {"layer", "global", "row"}
-        Where magnitudes are compared. The authors' own code ranks the whole model ("global").
+    The method of Jin et al. 2025 (arXiv 2501.12486). Weights pruned once stay so: they are zero, and nothing is of
+    lower magnitude. Magnitudes are compared within ``pattern``: "layer", "row", or as in the authors' code "global".
     """
     left, where = schedule.at_steps(steps, every=every), parse(pattern)
 

@@ -59,13 +59,7 @@ class Pruned:
 
 
 def get(name: str) -> Structured | Sparse:
-    """A method by name.
-
-    Raises
-    ------
-    DataError
-        If there is none of this name.
-    """
+    """A method by name; DataError if there is none."""
     if name not in METHODS:
         raise DataError(f"no pruning method {name!r}; there are {', '.join(METHODS)}.")
     return METHODS[name]
@@ -90,13 +84,11 @@ def target(shape: ModelShape, method: str, rate: float, *, pattern: str | None =
     must = "give the fraction of non-embedding parameters to remove, between 0 and 1"
     checks.number("rate", rate, low=0, high=1, must=must, error=DataError)
     if isinstance(found, Sparse):
-        return _near(method, rate, [_sparse_target(shape, found, rate, pattern)])
-    if pattern is not None:
+        targets = [_sparse_target(shape, found, rate, pattern)]
+    elif pattern is not None:
         raise DataError(f"pattern={pattern!r}: {method} removes whole structures and has no pattern; leave it out.")
-    return _near(method, rate, [_target(shape, left) for left in found.reachable(shape, rate)])
-
-
-def _near(method: str, rate: float, targets: list[PruneTarget]) -> PruneTarget:
+    else:
+        targets = [_target(shape, left) for left in found.reachable(shape, rate)]
     ordered = sorted(targets, key=lambda each: abs(each.rate - rate))
     if not ordered or abs(ordered[0].rate - rate) > MISS * rate:
         reach = ", ".join(f"{each.rate:.3g}" for each in sorted(ordered[:4], key=lambda each: each.rate)) or "nothing"
@@ -105,6 +97,7 @@ def _near(method: str, rate: float, targets: list[PruneTarget]) -> PruneTarget:
 
 
 def _sparse_target(shape: ModelShape, method: Sparse, rate: float, pattern: str | None) -> PruneTarget:
+    """What a sparse method leaves: for n:m what the pattern says, else as many weights as the rate asks for."""
     where = parse(pattern or method.pattern)
     if where.name == "global" and method.score is None:
         raise DataError(f"{method.name} works layer by layer and has no global ranking: choose another.")
@@ -157,6 +150,7 @@ def prune(model: Model, method: str, rate: float, *, calibration: Any = None, pa
 
 
 def _checked_text(calibration: Any, parent: ModelShape, method: str) -> torch.Tensor:
+    """Calibration text as int64 token ids, (sequences, length); refuses what is missing or foreign to the parent."""
     if calibration is None:
         raise DataError(f"{method} needs calibration=, token ids of shape (sequences, length).")
     found = calibration if isinstance(calibration, torch.Tensor) else torch.from_numpy(np.asarray(calibration))

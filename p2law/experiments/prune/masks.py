@@ -36,13 +36,7 @@ def mask_tensor(tensor: torch.Tensor, mask: torch.Tensor) -> None:
 
 @torch.no_grad()
 def verify(model: Model, masks: Masks) -> None:
-    """Check that every pruned weight is exactly zero.
-
-    Raises
-    ------
-    MaskError
-        Naming the matrix and how many weights have come back.
-    """
+    """Check that every pruned weight is exactly zero; MaskError names the matrix and how many have come back."""
     for name, mask in masks.items():
         parameter = model.get_parameter(name)
         pruned = ~parallel.slice_like(mask, parameter)

@@ -9,6 +9,11 @@ from ..runtime import Model, torch
 from .pattern import Pattern
 from .slice import Keep
 
+Score = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+"""Importance of each weight of a matrix, (outputs, inputs), from the matrix and the statistic of its inputs."""
+Zeroed = tuple[torch.Tensor, torch.Tensor]
+"""A new matrix, and the mask of what is kept of it."""
+
 
 @dataclass(frozen=True)
 class Structured:
@@ -33,29 +38,20 @@ class Sparse:
     """What is gathered of a layer's inputs X: nothing, the norms of its columns, or X^T X."""
     pattern: str
     """Where weights are compared unless the user says otherwise."""
-    zero: Callable[[torch.Tensor, torch.Tensor | None, Pattern, float], tuple[torch.Tensor, torch.Tensor]]
-    """From a weight matrix, statistic, pattern and sparsity to the new matrix and the mask of what is kept."""
-    score: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor] | None = None
-    """Importance of each weight, if weights of different layers may be ranked together."""
+    zero: Callable[[torch.Tensor, torch.Tensor | None, Pattern, float], Zeroed]
+    """Zeroes a weight matrix, given the statistic, the pattern and the sparsity."""
+    score: Score | None = None
+    """Ranks weights, if those of different layers may be ranked together."""
 
     @property
     def needs_text(self) -> bool:
         return self.statistic != "none"
 
 
-def by_score(
-    name: str,
-    reference: str,
-    score: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor],
-    *,
-    statistic: Literal["none", "norms"],
-    pattern: str,
-) -> Sparse:
+def by_score(name: str, reference: str, score: Score, *, statistic: Literal["none", "norms"], pattern: str) -> Sparse:
     """A sparse method that zeroes the weights of lowest score and leaves the others as they are."""
 
-    def zero(
-        weight: torch.Tensor, gathered: torch.Tensor | None, where: Pattern, sparsity: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def zero(weight: torch.Tensor, gathered: torch.Tensor | None, where: Pattern, sparsity: float) -> Zeroed:
         mask = where.kept(score(weight, gathered), sparsity)
         return weight * mask, mask
 

@@ -42,13 +42,7 @@ class Pattern:
 
 
 def parse(name: str) -> Pattern:
-    """Read "row", "layer", "global" or "n:m" such as "2:4".
-
-    Raises
-    ------
-    DataError
-        If it is none of these.
-    """
+    """The pattern called "row", "layer", "global" or "n:m" such as "2:4"; DataError if it is none of these."""
     if name in ("row", "layer", "global"):
         return Pattern(name)
     found = _GROUPED.fullmatch(str(name))

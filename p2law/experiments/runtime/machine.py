@@ -81,12 +81,6 @@ def decoder_flops(shape: ModelShape, tokens: float, sequence: int) -> float:
     return float(counted_flops(tokens, linear=linear, layers=shape.layers, width=width, sequence=sequence))
 
 
-# What training holds in memory.
-#
-# Activations are counted in bytes per token from what PyTorch keeps of a block for the backward pass, tensor by tensor,
-# with attention's scores never whole; exact for the four families on a CPU, where the tests measure it.
-
-
 class _Held(NamedTuple):
     """Bytes per token."""
 
@@ -124,7 +118,11 @@ def training(shape: ModelShape, recipe: Recipe, precision: str, *, sequences: in
 
 
 def activations(shape: ModelShape, recipe: Recipe, precision: str, *, sequences: int) -> float:
-    """Bytes held at the peak for so many sequences at once."""
+    """Bytes held at the peak for so many sequences at once.
+
+    Counted tensor by tensor from what PyTorch keeps of a block for the backward pass, with attention's scores never
+    whole; exact for the four families on a CPU, where the tests measure it.
+    """
     held = _HELD[precision, recipe.compile]
     heads = (shape.heads + shape.kv_heads) * shape.head_dim
     per_head = held.normed if shape.family == "qwen3" else held.head

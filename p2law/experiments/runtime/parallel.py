@@ -58,13 +58,7 @@ def part(windows: torch.Tensor) -> torch.Tensor:
 
 
 def check(sequences: int, what: str) -> None:
-    """Refuse a number of sequences that the processes cannot share evenly.
-
-    Raises
-    ------
-    DataError
-        Naming both.
-    """
+    """Raise DataError if the processes cannot share so many sequences evenly."""
     if sequences % size():
         raise DataError(f"{what} = {sequences} is not a multiple of the {size()} processes: change either.")
 

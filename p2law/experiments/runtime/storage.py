@@ -104,9 +104,6 @@ def _places(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.name.isdigit()) if folder.is_dir() else []
 
 
-# Locks: one process per run, one that writes tables. The system lets go of them when their holder ends, however.
-
-
 try:
     import fcntl
 except ImportError:  # Windows: processes must be kept apart by the user
@@ -115,7 +112,10 @@ except ImportError:  # Windows: processes must be kept apart by the user
 
 @contextmanager
 def holding(path: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Whether the lock was free and is now ours; with ``wait`` as soon as no other process holds it."""
+    """Whether the lock was free and is now ours; with ``wait`` as soon as no other process holds it.
+
+    One process carries out a run, one writes tables. The system releases a lock however its holder ends.
+    """
     handle, free = os.open(path, os.O_RDWR | os.O_CREAT), True
     try:
         if fcntl is not None:
