@@ -16,6 +16,8 @@ HUB = "hub:"
 def documents(source: str | PathLike[str], *, field: str = "text") -> Iterator[str]:
     """The documents of a source, in order; rows without text are left out.
 
+    Raises DataError if the source or the column does not exist, or the file is damaged, of another kind or not UTF-8.
+
     Parameters
     ----------
     source : path or str
@@ -23,11 +25,6 @@ def documents(source: str | PathLike[str], *, field: str = "text") -> Iterator[s
         folder of such files, or ``hub:name`` or ``hub:name:configuration`` for a hub data set's train split, streamed.
     field : str
         Column that holds the text.
-
-    Raises
-    ------
-    DataError
-        If the source or the column does not exist, or the file is damaged, of another kind or not in UTF-8.
     """
     return (text for text in _rows(source, field) if text)
 
@@ -40,19 +37,15 @@ def _rows(source: str | PathLike[str], field: str) -> Iterator[str | None]:
         return (_text(row, field, f"{source}, row {number}") for number, row in enumerate(rows, 1))
     path = Path(source)
     if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if _reader(each) and each.is_file())
+        files = sorted(each for each in path.rglob("*") if each.suffix.lower() in READERS and each.is_file())
         if not files:
             raise DataError(f"no file of text in the folder {str(source)!r}: it takes {', '.join(READERS)}.")
         return (text for each in files for text in _rows(each, field))
     if not path.is_file():
         raise DataError(f"there is no file or folder {str(source)!r} to read text from.")
-    if (reader := _reader(path)) is None:
+    if (reader := READERS.get(path.suffix.lower())) is None:
         raise DataError(f"cannot read text from {path.name!r}: use one of {', '.join(READERS)}.")
     return reader(path, field)
-
-
-def _reader(path: Path) -> Callable[[Path, str], Iterator[str | None]] | None:
-    return READERS.get(path.suffix.lower())
 
 
 def _whole(path: Path, field: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -64,14 +64,14 @@ class Training:
         return Recipe(**self.settings, lr=self.lr or self.lr_fraction * parent.lr, seed=seed)
 
 
-@dataclass(frozen=True)
+@entries.checked
 class PruneSpec:
     """``[[prune]]``: one way of pruning every parent."""
 
-    label: str
+    label: entries.FileName
     method: str
-    rate: float
-    pattern: str | None = None
+    rate: entries.Number
+    pattern: Annotated[entries.Text | None, entries.must("give text in quotation marks")] = None
 
     @property
     def needs_text(self) -> bool:
@@ -233,11 +233,7 @@ def _prune_specs(table: Mapping[str, Any]) -> list[PruneSpec]:
         raise DataError(f"{dict(table)}: give method and rates = [...].")
     method = prune.get(entries.entry("method", entries.Text, table.get("method")))
     pattern = table.get("pattern", method.pattern if isinstance(method, Sparse) else None)
-    if pattern is not None:
-        entries.entry("pattern", entries.Text, pattern)
-    label = entries.entry(
-        "label", entries.FileName, table.get("label", method.name + (f"-{pattern}" if pattern else ""))
-    )
+    label = table.get("label", method.name + (f"-{pattern}" if pattern else ""))
     rates = entries.entry("rates", tuple[entries.Number, ...], table["rates"])
     return [PruneSpec(label, method.name, rate, pattern) for rate in rates]
 

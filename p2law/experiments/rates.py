@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from ..errors import DataError
@@ -33,7 +32,7 @@ class Trial:
         """The rate of the lowest mean."""
         if self.mean.isna().all():
             raise DataError(f"{self.what}: no rate left a loss for every model; lower the rates.")
-        return _lowest(self.mean)
+        return float(self.mean.index[int(self.mean.argmin())])
 
     @property
     def verdict(self) -> str:
@@ -44,8 +43,8 @@ class Trial:
             return f"undetermined: {self.best:g} is the best and the edge of those tried; try {side} ones too."
         if len(rates) < 3:
             return "undetermined: try at least three rates."
-        own = {model: _lowest(self.losses[model]) for model in self.losses.columns}
-        differing = ", ".join(f"{model} {rate:g}" for model, rate in own.items() if rate != self.best)
+        own = self.losses.idxmin().items()
+        differing = ", ".join(f"{model} {rate:g}" for model, rate in own if rate != self.best)
         return f"take {self.best:g}{f', the best on average; alone: {differing}' if differing else ''}."
 
     def __str__(self) -> str:
@@ -53,28 +52,11 @@ class Trial:
         return f"{self.what}\n{shown.rename_axis(None).round(4).to_string()}\n{self.verdict}"
 
 
-def _lowest(losses: pd.Series) -> float:
-    return float(losses.index[int(np.nanargmin(losses))])
-
-
 def peaks(plan: Plan, rates: Sequence[float], *, parent: str | None = None, tokens: int = 0, say: Say = print) -> Trial:
-    """Train a parent from random weights at several peak rates.
+    """Train a parent from random weights at several peak rates; ``say`` is told what happens to every run.
 
-    Parameters
-    ----------
-    rates : sequence of float
-        Peak learning rates.
-    parent : str, optional
-        Which; default: the smallest that is trained here.
-    tokens : int
-        How long; 0 for as long as the plan says.
-    say : callable
-        Told what happens to every run.
-
-    Raises
-    ------
-    DataError
-        If the plan has no such parent, or no text for it.
+    The parent is by default the smallest that is trained here; ``tokens=0`` trains it for as long as the plan says.
+    Raises DataError if the plan has no such parent, or no text for it.
     """
     chosen = _parent(plan, parent, here=True)
     name = next(run.name for run in runs(_alone(plan, chosen, tokens)) if run.kind == "parent")
@@ -130,6 +112,5 @@ def _losses(
     for rate, trial in trials.items():
         trial = replace(trial, out=plan.out / "lr" / f"{what}-{rate:g}")
         rows = sweep(trial, only=only, say=lambda line, rate=rate: say(f"{what} {rate:g}: {line}")).rows
-        ended = rows[rows["kind"] == kind].groupby("run")["loss"].last() if len(rows) else pd.Series(dtype=float)
-        found[rate] = ended
+        found[rate] = rows[rows["kind"] == kind].groupby("run")["loss"].last() if len(rows) else pd.Series(dtype=float)
     return pd.DataFrame(found).T

@@ -10,7 +10,7 @@ from typing import Any
 from ..data.files import from_json, to_json, write_text
 from ..errors import DataError
 from .architecture import ModelShape
-from .plan import ParentModel, Plan, PruneSpec, SparseSpec, Training
+from .plan import ParentModel, Plan, PruneSpec, SparseSpec
 from .prune.pattern import parse
 from .recipe import Recipe
 
@@ -87,12 +87,18 @@ def _check_distinct(made: list[Run]) -> None:
 
 
 def _of_parent(plan: Plan, parent: ParentModel, parent_seed: int) -> Iterator[Run]:
-    """The runs of one parent: those that pre-train, then for every seed the control, its children and their shapes."""
+    """The runs of one parent: those that pre-train it, then for every seed the control, children and their shapes."""
     size = parent.name if len(plan.parent_seeds) == 1 else f"{parent.name}-p{parent_seed}"
     needs = None
     if parent.model is None and plan.pretrain is not None:
-        needs = f"{size}-parent"
-        yield from _pretrained(plan, plan.pretrain, parent, parent_seed, size)
+        needs, recipe = f"{size}-parent", plan.pretrain.recipe(parent, parent_seed)
+        own = Run(needs, "parent", parent, parent_seed, recipe, plan.pretrain.split, parent.shape)
+        yield own
+        for tokens in plan.horizons:
+            yield replace(own, name=f"{needs}-{tokens}", recipe=replace(recipe, tokens=tokens))
+        for sparse in plan.sparse:  # pruned while it is trained
+            name = f"{size}-sparse-{sparse.schedule.sparsity:g}-{sparse.label}"
+            yield replace(own, name=name, kind="sparse", sparse=sparse)
     if plan.posttrain is None:
         return
     for seed in parent.seeds or plan.seeds:
@@ -109,18 +115,6 @@ def _of_parent(plan: Plan, parent: ParentModel, parent_seed: int) -> Iterator[Ru
                 fresh, label = replace(recipe, lr=parent.lr, tokens=tokens), f"{name}-scratch"
                 label += "" if tokens == recipe.tokens else f"-{tokens}"
                 yield replace(child, name=label, kind="scratch", recipe=fresh, needs=None)
-
-
-def _pretrained(plan: Plan, how: Training, parent: ParentModel, seed: int, size: str) -> Iterator[Run]:
-    """The parent itself, the same for other numbers of tokens, and pruned while it is trained."""
-    recipe = how.recipe(parent, seed)
-    own = Run(f"{size}-parent", "parent", parent, seed, recipe, how.split, parent.shape)
-    yield own
-    for tokens in plan.horizons:
-        yield replace(own, name=f"{size}-parent-{tokens}", recipe=replace(recipe, tokens=tokens))
-    for sparse in plan.sparse:
-        name = f"{size}-sparse-{sparse.schedule.sparsity:g}-{sparse.label}"
-        yield replace(own, name=name, kind="sparse", sparse=sparse)
 
 
 @dataclass(frozen=True)

@@ -112,21 +112,11 @@ class Study:
 
 
 def make_study(plan: Plan, *, jobs: int = 1, room: bool = True) -> Study:
-    """Open a plan's text and check every run against it.
+    """Open a plan's text and check every run against it; ``jobs`` runs carried out at once must fit together.
 
-    Parameters
-    ----------
-    jobs : int
-        Runs that will be carried out at once, and must fit together.
-    room : bool
-        Whether the device, its memory and the disk must be there; without, :func:`shortage` tells.
-
-    Raises
-    ------
-    DataError
-        If the text is too short, was made with another tokenizer, does not fit a model's vocabulary; if a run of the
-        same name was begun with other settings; if disk or memory are too small; or if the processes started together
-        cannot share batches evenly.
+    Raises DataError if the text is too short, was made with another tokenizer, does not fit a model's vocabulary; if a
+    run of the same name was begun with other settings; if disk or memory are too small, unless ``room`` is False,
+    where :func:`shortage` tells; or if the processes started together cannot share batches evenly.
     """
     study = Study(plan, load(plan.text), tuple(runs(plan)), device_of(plan.device))
     _check_vocabularies(study)
@@ -139,6 +129,7 @@ def make_study(plan: Plan, *, jobs: int = 1, room: bool = True) -> Study:
 
 
 def _check_vocabularies(study: Study) -> None:
+    """Refuse a text that was not made with the parents' tokenizer."""
     for parent in study.plan.parents:
         if study.text.vocabulary > parent.shape.vocabulary:
             raise DataError(
@@ -153,6 +144,7 @@ def _check_vocabularies(study: Study) -> None:
 
 
 def _check_text(study: Study, run: Run) -> None:
+    """Refuse a run that wants more text than there is, or batches that the processes cannot share."""
     recipe, plan = run.recipe, study.plan
     parallel.check(recipe.batch, f"run {run.name}: batch")
     parallel.check(plan.validation_sequences, "validation_sequences")

@@ -57,6 +57,9 @@ def sweep(
     Killed at any moment and run again, it goes on from the newest checkpoints. Several processes may work on one plan;
     each run is taken by one of them. Processes that torchrun has started together train every run together.
 
+    Raises DataError before anything is trained if the plan cannot work (see
+    :func:`~p2law.experiments.study.make_study`), and TrainingError if one of several processes was killed.
+
     Parameters
     ----------
     only : collection of str, optional
@@ -71,13 +74,6 @@ def sweep(
         Show a bar for the run under way.
     say : callable
         Told in a sentence what happens to every run.
-
-    Raises
-    ------
-    DataError
-        If the plan cannot work, before anything is trained; see :func:`~p2law.experiments.study.make_study`.
-    TrainingError
-        If one of several processes was killed.
     """
     end = float("inf")
     if minutes is not None:
@@ -202,9 +198,8 @@ def execute(study: Study, run: Run, *, stop: Callable[[], bool] | None = None, p
     Raises Stopped if ``stop``, asked after every step, says True before the end.
     """
     record, recipe = study.record(run.name), run.recipe
-    tokens = study.text.tokens(run.split)
     batches = make_batches(
-        tokens,
+        study.text.tokens(run.split),
         sequence=recipe.sequence,
         batch=recipe.batch,
         steps=recipe.steps,

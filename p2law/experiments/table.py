@@ -82,7 +82,7 @@ def _rows(study: Study, run: Run) -> Iterable[dict[str, Any]]:
         "kind": run.kind,
         "family": study.plan.family,
         "size": run.parent.name,
-        "method": run.kind if how is None else how.label if run.prune else f"{run.kind}-{how.label}",
+        "method": run.kind if how is None else how.label if run.kind == "pruned" else f"{run.kind}-{how.label}",
         "rate_target": float(sparse.schedule.sparsity) if sparse else run.prune.rate if run.prune else 0.0,
         "rho": 1 - facts["N"] / parent.body,
         "rho_total": 1 - facts["N_total"] / parent.total,

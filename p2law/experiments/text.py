@@ -79,7 +79,8 @@ def prepare(
     """Tokenise documents and pack each split into one file.
 
     A document's split follows from a hash of its content, so equal documents never lie on both sides and the same text
-    splits the same way in any order.
+    splits the same way in any order. Raises DataError if the folder is taken, the shares do not sum to 1, the
+    tokenizer's end token is not known, an id is outside the vocabulary, or a split stays empty.
 
     Parameters
     ----------
@@ -90,12 +91,6 @@ def prepare(
         Names and shares of the documents; the shares sum to 1.
     max_tokens : int, optional
         Stop after so many tokens in all.
-
-    Raises
-    ------
-    DataError
-        If the folder is taken, the shares do not sum to 1, the tokenizer's end token is not known, an id is outside the
-        vocabulary, or a split stays empty.
     """
     if max_tokens is not None:
         whole_number("max_tokens", max_tokens, error=DataError)

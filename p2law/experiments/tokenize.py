@@ -33,15 +33,8 @@ BYTES = Tokenizer("bytes", lambda text: np.frombuffer(text.encode(), np.uint8), 
 def tokenizer(source: str | PathLike[str], *, end: str | None = None) -> Tokenizer:
     """The tokenizer called "bytes", a ``tokenizer.json``, or that of a model folder or hub id.
 
-    Parameters
-    ----------
-    end : str, optional
-        The token that ends a document; default: the tokenizer's own end-of-sequence token.
-
-    Raises
-    ------
-    DataError
-        If it cannot be loaded, or has no such token.
+    ``end`` is the token that ends a document; default: the tokenizer's own end-of-sequence token. Raises DataError if
+    the tokenizer cannot be loaded, or has no such token.
     """
     if str(source) == BYTES.name:
         return BYTES
@@ -68,6 +61,7 @@ def digest_of(source: str | PathLike[str]) -> str:
 
 
 def _load(source: str | PathLike[str]):  # type: ignore[no-untyped-def]
+    """The tokenizer of transformers at a place."""
     library, path = transformers(), Path(source)
     in_folder = path.name == "tokenizer.json" and path.is_file() and (path.parent / "tokenizer_config.json").is_file()
     try:

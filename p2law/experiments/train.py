@@ -22,13 +22,10 @@ from .runtime.loss import autocast, mean_loss, training_loss
 from .runtime.machine import decoder_flops, on_device, peak, precision_on, synchronise
 from .runtime.storage import Checkpoint
 
-Tick = Callable[[torch.Tensor], None]
-"""Counts one step, given its loss."""
-
 
 @contextmanager
-def meter(model: Model, recipe: Recipe, begin: int, *, shown: bool) -> Iterator[Tick]:
-    """A bar with loss, tokens per second and share of the peak, from step ``begin`` on; nothing unless ``shown``."""
+def meter(model: Model, recipe: Recipe, begin: int, *, shown: bool) -> Iterator[Callable[[torch.Tensor], None]]:
+    """What counts a step, given its loss, on a bar of tokens per second and share of the peak; nothing if not shown."""
     if not shown:
         yield lambda _: None
         return
@@ -134,8 +131,8 @@ def restore(state: State, saved: Checkpoint) -> None:
         parameter.copy_(parallel.like(found["weight"], parameter))
         moments = {moment: parallel.like(found[moment], parameter) for moment in MOMENTS}
         state.optimiser.state[parameter] = {"step": torch.tensor(float(saved.step), device=counter), **moments}
-    masks = ((name, tensor) for name, tensor in saved.tensors.items() if name.startswith("mask."))
-    apply_masks(state, {name.removeprefix("mask."): tensor.to(device) for name, tensor in masks})
+    masks = [name for name in saved.tensors if name.startswith("mask.")]
+    apply_masks(state, {name.removeprefix("mask."): saved.tensors[name].to(device) for name in masks})
     state.step, state.rows = saved.step, list(saved.info["rows"])
     state.zeros, state.seconds = saved.info["zeros"], saved.info["seconds"]
 

@@ -68,17 +68,14 @@ def get(name: str) -> Structured | Sparse:
 def target(shape: ModelShape, method: str, rate: float, *, pattern: str | None = None) -> PruneTarget:
     """The child nearest to a rate that a method can make of a parent.
 
+    Raises DataError if nothing within reach comes near the rate, or the pattern does not suit method and shape.
+
     Parameters
     ----------
     rate : float
         Fraction of the non-embedding parameters to remove.
     pattern : {"row", "layer", "global", "2:4", ...}, optional
         Where a sparse method compares weights; default: the method's own.
-
-    Raises
-    ------
-    DataError
-        If nothing within reach comes near the rate, naming what does; or the pattern does not suit method and shape.
     """
     found = get(method)
     must = "give the fraction of non-embedding parameters to remove, between 0 and 1"
@@ -118,6 +115,8 @@ def _target(parent: ModelShape, shape: ModelShape, sparsity: float = 0.0, zeros:
 def prune(model: Model, method: str, rate: float, *, calibration: Any = None, pattern: str | None = None) -> Pruned:
     """Prune a model; the given one is not touched.
 
+    Raises DataError as :func:`target` does, and where calibration text is missing or foreign to the vocabulary.
+
     Parameters
     ----------
     model : transformers causal language model
@@ -130,11 +129,6 @@ def prune(model: Model, method: str, rate: float, *, calibration: Any = None, pa
         Token ids, (sequences, length), on which activations are measured. ``"magnitude"`` needs none.
     pattern : str, optional
         As in :func:`target`.
-
-    Raises
-    ------
-    DataError
-        As :func:`target`, and where calibration text is needed but missing or foreign to the model's vocabulary.
     """
     parent, found = of_config(model.config), get(method)
     goal = target(parent, method, rate, pattern=pattern)

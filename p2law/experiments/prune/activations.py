@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Literal
 
 from ..parents import blocks
@@ -32,16 +33,13 @@ def summed(
     """By name, the sum of something over all inputs (or outputs) of modules that are run inside."""
     sums: dict[str, torch.Tensor] = {}
 
-    def add(name: str, value: torch.Tensor) -> None:
-        found = of(value)
+    def add(_: Model, inputs: tuple[torch.Tensor, ...], output: torch.Tensor, *, name: str) -> None:
+        found = of(inputs[0] if side == "input" else output)
         sums[name] = sums[name] + found if name in sums else found
 
     with ExitStack() as stack:
         for name, module in modules.items():
-            hook = module.register_forward_hook(
-                lambda _, inputs, output, name=name: add(name, inputs[0] if side == "input" else output)
-            )
-            stack.callback(hook.remove)
+            stack.enter_context(module.register_forward_hook(partial(add, name=name)))
         yield sums
 
 
@@ -57,9 +55,9 @@ def boundary_cosines(model: Model, tokens: torch.Tensor) -> torch.Tensor:
     total = torch.zeros(len(blocks(model)) + 1, len(blocks(model)) + 1, dtype=torch.float64)
     with ExitStack() as stack:
         for block in blocks(model):
-            stack.callback(block.register_forward_pre_hook(lambda _, inputs: states.append(inputs[0])).remove)
+            stack.enter_context(block.register_forward_pre_hook(lambda _, inputs: states.append(inputs[0])))
         last = blocks(model)[-1]
-        stack.callback(last.register_forward_hook(lambda _, inputs, output: states.append(output)).remove)
+        stack.enter_context(last.register_forward_hook(lambda _, inputs, output: states.append(output)))
         for sequence in tokens.split(1):  # one at a time: all boundaries are held together
             states.clear()
             _run(model, sequence)

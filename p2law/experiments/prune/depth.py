@@ -15,7 +15,7 @@ from ..runtime import Model, torch
 from ..runtime.loss import mean_loss
 from ..runtime.machine import precision_on
 from .activations import boundary_cosines
-from .method import Structured
+from .method import Choose, Structured
 from .slice import Keep
 
 
@@ -46,9 +46,7 @@ def _without(layers: int, removed: Iterable[int]) -> Keep:
     return Keep(layers=tuple(sorted(set(range(layers)) - set(removed))))
 
 
-def _lowest(
-    score: Callable[[Model, torch.Tensor], torch.Tensor],
-) -> Callable[[Model, ModelShape, torch.Tensor], Keep]:
+def _lowest(score: Callable[[Model, torch.Tensor], torch.Tensor]) -> Choose:
     """Choose by score: the blocks of lowest score are removed."""
 
     def choose(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
@@ -59,6 +57,7 @@ def _lowest(
 
 
 def _choose_run(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
+    """Choose by cosine: the run of blocks whose end is most like its beginning is removed."""
     cosines = boundary_cosines(model, tokens)
     layers = len(cosines) - 1
     length = layers - target.layers

@@ -14,6 +14,9 @@ Score = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
 Zeroed = tuple[torch.Tensor, torch.Tensor]
 """A new matrix, and the mask of what is kept of it."""
 
+Choose = Callable[[Model, ModelShape, torch.Tensor], Keep]
+"""What to keep of a model to reach a shape, from calibration tokens (sequences, length)."""
+
 
 @dataclass(frozen=True)
 class Structured:
@@ -23,8 +26,7 @@ class Structured:
     reference: str
     reachable: Callable[[ModelShape, float], Iterable[ModelShape]]
     """Shapes the method can leave of a parent when asked to remove a rate."""
-    choose: Callable[[Model, ModelShape, torch.Tensor], Keep]
-    """What to keep of the model to reach a shape, from calibration tokens (sequences, length)."""
+    choose: Choose
     needs_text: bool = True
 
 

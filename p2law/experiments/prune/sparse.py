@@ -4,6 +4,7 @@ A model is pruned block after block; each is judged on what the pruned blocks be
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ..parents import blocks, linears
@@ -96,13 +97,8 @@ def _enter(model: Model, tokens: torch.Tensor) -> Entry:
         entered.append((inputs[0], more))
         raise _Entered
 
-    hook = blocks(model)[0].register_forward_pre_hook(stop, with_kwargs=True)
-    try:
+    with blocks(model)[0].register_forward_pre_hook(stop, with_kwargs=True), suppress(_Entered):
         model.model(input_ids=tokens.to(model.device), use_cache=False)
-    except _Entered:
-        pass
-    finally:
-        hook.remove()
     return entered[0]
 
 

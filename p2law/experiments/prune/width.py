@@ -13,15 +13,11 @@ from ..architecture import ModelShape, of_config
 from ..parents import blocks
 from ..runtime import Model, torch
 from .activations import square_sums
-from .method import Structured
+from .method import Choose, Structured
 from .slice import Keep
 
 STEP = 8
 """Neurons and channels come in multiples of this where the parent's do: odd sizes leave matrix units idle."""
-
-
-Score = Callable[[Model, torch.Tensor], torch.Tensor]
-"""Importance of what may be removed, from calibration tokens (sequences, length)."""
 
 
 def ffn_scores(model: Model, tokens: torch.Tensor) -> torch.Tensor:
@@ -94,7 +90,7 @@ def _top(score: torch.Tensor, count: int) -> torch.Tensor:
     return score.argsort(dim=-1, descending=True, stable=True)[..., :count].sort(dim=-1).values
 
 
-def _highest(**scores: Score) -> Callable[[Model, ModelShape, torch.Tensor], Keep]:
+def _highest(**scores: Callable[[Model, torch.Tensor], torch.Tensor]) -> Choose:
     """Choose by score: of each kind, as many of the highest as the target has."""
 
     def choose(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:

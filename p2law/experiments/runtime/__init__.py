@@ -1,5 +1,6 @@
 """What training runs on: torch and transformers (or a message how to install them), device, processes, storage."""
 
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -22,23 +23,16 @@ Model = Any
 """A causal language model of transformers; its attributes are its own."""
 
 
-def transformers() -> ModuleType:
-    """The package transformers, imported when first needed: it takes seconds."""
-    return _found("transformers")
-
-
-def safetensors() -> ModuleType:
-    """The torch part of the package safetensors."""
-    return _found("safetensors.torch")
-
-
-def datasets() -> ModuleType:
-    """The package datasets, for text from a hub."""
-    return _found("datasets", extra="experiments-data")
-
-
 def _found(module: str, *, extra: str = "experiments") -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
         raise MissingDependencyError(_ADVICE.format(name=module.partition(".")[0], extra=extra)) from error
+
+
+transformers = partial(_found, "transformers")
+"""The package transformers, imported when first needed: it takes seconds."""
+safetensors = partial(_found, "safetensors.torch")
+"""The torch part of the package safetensors."""
+datasets = partial(_found, "datasets", extra="experiments-data")
+"""The package datasets, for text from a hub."""
