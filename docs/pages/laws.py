@@ -33,7 +33,9 @@ def page(law: Law) -> str:
     parts = [title(law.title), f"``{law.name}``: {law.reference}.\n", law.doc + "\n"]
     parts += [title("Columns", "-"), column_table(law), title("Constants", "-"), constant_table(law)]
     if law.reduced:
-        parts.append(f"Where the data cannot tell them all: :doc:`{get(law.reduced).title} <{law.reduced}>`.\n")
+        parts.append(
+            f"Reduced law, for data that do not identify all constants: :doc:`{get(law.reduced).title} <{law.reduced}>`.\n"
+        )
     if published:
         parts += [title("Published constants", "-"), *map(published_constants, published)]
     parts += [title("Source", "-")]
@@ -43,7 +45,7 @@ def page(law: Law) -> str:
 
 
 def column_table(law: Law) -> str:
-    """What the law reads, and last what it predicts."""
+    """The columns that the law uses, and last its response."""
     rows = [
         (symbol(v.name), f"``{v.name}``", v.kind.label, v.kind.unit or "none", domain(v.kind, "()"))
         for v in (*law.variables, law.response)
@@ -52,7 +54,7 @@ def column_table(law: Law) -> str:
 
 
 def constant_table(law: Law) -> str:
-    """What is fitted, and where its value is looked for."""
+    """The constants, their domains and ranges of starts."""
     rows = [(symbol(p.name), f"``{p.name}``", p.kind.label, domain(p.kind, "[]"), starts(p)) for p in law.parameters]
     return table(("symbol", "constant", "kind", "domain", "starts"), rows)
 
@@ -83,14 +85,14 @@ def upright(word: str) -> str:
 
 
 def domain(kind: VariableKind | ParameterKind, brackets: str) -> str:
-    """An interval as mathematics; infinity is never reached."""
+    """An interval as mathematics; it is open at infinity."""
     left = r"(-\infty" if kind.lower == -inf else f"{brackets[0]}{kind.lower:g}"
     right = r"\infty)" if kind.upper == inf else f"{kind.upper:g}{brackets[1]}"
     return f":math:`{left}, {right}`"
 
 
 def starts(parameter: Parameter) -> str:
-    """Where the search begins."""
+    """The range of starting values."""
     low, high = parameter.kind.start
     return "none: linear, solved for" if parameter.kind.linear else f"{low:g} to {high:g}"
 

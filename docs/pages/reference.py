@@ -84,7 +84,7 @@ def path(place: str, name: str, x: Any) -> str:
 
 
 def link(path: str) -> str:
-    """A name that leads to its entry; those of experiments are told apart by their module."""
+    """A name that leads to its entry; those of experiments start with their module."""
     _, inside, rest = path.partition("p2law.experiments.")
     return f":py:obj:`{rest} <{path}>`" if inside else f":py:obj:`~{path}`"
 
