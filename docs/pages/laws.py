@@ -33,9 +33,7 @@ def page(law: Law) -> str:
     parts = [title(law.title), f"``{law.name}``: {law.reference}.\n", law.doc + "\n"]
     parts += [title("Columns", "-"), column_table(law), title("Constants", "-"), constant_table(law)]
     if law.reduced:
-        parts.append(
-            f"Reduced law, for data that do not identify all constants: :doc:`{get(law.reduced).title} <{law.reduced}>`.\n"
-        )
+        parts.append(f"Reduced law, with fewer constants: :doc:`{get(law.reduced).title} <{law.reduced}>`.\n")
     if published:
         parts += [title("Published constants", "-"), *map(published_constants, published)]
     parts += [title("Source", "-")]
