@@ -147,8 +147,8 @@ def p2_additive(
 
     .. math:: L = L_0 + R\,\rho^{-\gamma} N_0^{-\delta} + N_C N_0^{-\alpha} + D_C D^{-\beta} + E
 
-    The fall with tokens is the same at every rate, and L does not tend to L0 as rho tends to 0: a rival to hold P²
-    against, not a recommendation.
+    The fall with tokens is the same at every rate, and L does not tend to L0 as rho tends to 0. It is a
+    comparison baseline for P², not a recommendation.
     """
     return L0 + R * rho**-gamma * N0**-delta + N_C * N0**-alpha + D_C * D**-beta + E
 

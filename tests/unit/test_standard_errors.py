@@ -43,6 +43,11 @@ def test_copies_of_a_run_do_not_add_information(pruned):
         assert often.standard_errors[name] == pytest.approx(once.standard_errors[name], rel=0.1)
 
 
+def test_the_old_name_of_the_covariance_warns(dense_fit):
+    with pytest.warns(DeprecationWarning, match=r"use \.covariance"):
+        assert dense_fit.around is dense_fit.covariance
+
+
 def test_truth_lies_within_a_few_errors(dense_fit):
     truth = {"E": 1.7, "A": 400.0, "B": 900.0, "alpha": 0.34, "beta": 0.3}
     for name, value in truth.items():

@@ -1,4 +1,4 @@
-"""How residuals of one run are assumed to hang together, for the sandwich's small-sample correction.
+"""Assumed correlation of the residuals of one run, for the sandwich's small-sample correction.
 
 Runs keep their own level, and a run with ten times the excess differs from the law by ten times as much. The correction
 of Bell and McCaffrey (2002) and Satterthwaite's degrees of freedom are exact under an assumed covariance; assuming
