@@ -39,7 +39,7 @@ def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
         # In a file one word makes text of the whole column: it is named, not the numbers beside it.
         first = next((i for i in wrong if not _reads_as_number(column.iloc[i])), wrong[0])
         raise DataError(
-            f"column {name!r}, row {row(frame, first)}: {plain(column.iloc[first])!r} is not a number. Convert the "
+            f"column {name!r}, row {row_label(frame, first)}: {plain(column.iloc[first])!r} is not a number. Convert the "
             "column to numbers, e.g. with pandas.to_numeric (p2law.read understands '7B' and '1.4T' in files)."
         )
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -49,14 +49,14 @@ def _reads_as_number(value: object) -> bool:
     return isinstance(value, str) and bool(np.isfinite(pd.to_numeric(value, errors="coerce")))
 
 
-def words(name: str) -> list[str]:
+def split_name(name: str) -> list[str]:
     """The words in the name of a column or metric, in small letters."""
     return re.split("[^a-z]+", name.lower())
 
 
 def warn_of_units(name: str) -> None:
     """Warn where a column or metric taken for the loss is another quantity by its name."""
-    what = next((OTHER_UNITS[word] for word in words(name) if word in OTHER_UNITS), None)
+    what = next((OTHER_UNITS[word] for word in split_name(name) if word in OTHER_UNITS), None)
     if what:
         warnings.warn(
             f"{name!r} is taken for the loss, which the laws expect in nats per token; by its name it is {what}.",
@@ -87,7 +87,7 @@ def refuse(frame: pd.DataFrame, name: str, values: np.ndarray, bad: np.ndarray, 
         return
     first = int(np.flatnonzero(bad)[0])
     more = f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else ""
-    raise DataError(f"column {name!r}, row {row(frame, first)}: {values[first]:g} {what}{more}; {remedy}.")
+    raise DataError(f"column {name!r}, row {row_label(frame, first)}: {values[first]:g} {what}{more}; {remedy}.")
 
 
 def finite(frame: pd.DataFrame, name: str) -> np.ndarray:
@@ -97,7 +97,7 @@ def finite(frame: pd.DataFrame, name: str) -> np.ndarray:
     return values
 
 
-def row(frame: pd.DataFrame, position: int) -> str:
+def row_label(frame: pd.DataFrame, position: int) -> str:
     """A row's label as the user knows it."""
     return repr(plain(frame.index[position]))
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import DataError
 from ..laws import Law
-from .columns import finite, numbers, require, row
+from .columns import finite, numbers, require, row_label
 
 CONTROL = "L_control"
 
@@ -74,7 +74,7 @@ def _interpolated(pruned: pd.DataFrame, control: pd.DataFrame, law: Law) -> np.n
         low, high = float(curve.index.min()), float(curve.index.max())
         outside = (at < low * (1 - 1e-9)) | (at > high * (1 + 1e-9))
         if outside.any():
-            where = row(pruned, int(rows[np.flatnonzero(outside)[0]]))
+            where = row_label(pruned, int(rows[np.flatnonzero(outside)[0]]))
             raise DataError(
                 f"column {tokens!r}, row {where}: {at[outside][0]:g} lies outside the control run of {size} = {key:g} "
                 f"({low:g} to {high:g} tokens); carry the control on, or leave these rows out."

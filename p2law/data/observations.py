@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import DataError
 from ..laws import Law, Variable
 from .arguments import array, number
-from .columns import finite, numbers, refuse, rename, require, row
+from .columns import finite, numbers, refuse, rename, require, row_label
 from .control import control_loss, split_control
 
 Table = pd.DataFrame | Mapping[str, Any] | str | PathLike[str]
@@ -29,6 +29,9 @@ class Observations:
     weight: np.ndarray
     dropped: int
     """Rows left out because the caller asked (``min_tokens``)."""
+
+    def __repr__(self) -> str:
+        return f"Observations({len(self.response)} rows, {self.run_count} runs: {', '.join(self.columns)})"
 
     @property
     def identical_runs(self) -> bool:
@@ -173,11 +176,11 @@ def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
         return np.arange(len(frame))
     labels = frame[run]
     if labels.isna().any():
-        first = row(frame, int(labels.isna().argmax()))
+        first = row_label(frame, int(labels.isna().argmax()))
         raise DataError(f"column {run!r}, row {first}: the run has no name; name it or drop the row.")
     wrong = [i for i, label in enumerate(labels) if not isinstance(label, Hashable)]
     if wrong:
-        raise DataError(f"column {run!r}, row {row(frame, wrong[0])}: {labels.iloc[wrong[0]]!r} is no name: give text.")
+        raise DataError(f"column {run!r}, row {row_label(frame, wrong[0])}: {labels.iloc[wrong[0]]!r} is no name: give text.")
     return _sortable(labels.to_numpy())
 
 

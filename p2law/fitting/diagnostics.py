@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.columns import ONE_LEVEL, level_of, row
+from ..data.columns import ONE_LEVEL, level_of, row_label
 from ..data.finding import Finding
 from ..data.observations import Observations
 from ..data.quantities import format_quantity, in_words
@@ -46,9 +46,10 @@ def _below_baseline(law: Law, observations: Observations) -> list[Finding]:
         return []
     places = np.flatnonzero(below)
     text = (
-        f"{len(places)} of {len(below)} rows lie at or below {base} (first: row {row(observations.frame, places[0])}): "
-        "the law's excess cannot be positive there, the unpruned parent itself was still improving. They are kept; "
-        "baseline='control' measures the excess from the control instead."
+        f"{len(places)} of {len(below)} rows lie at or below {base} "
+        f"(first: row {row_label(observations.frame, places[0])}): the law's excess cannot be positive "
+        "there, the unpruned parent itself was still improving. They are kept; baseline='control' measures the excess "
+        "from the control instead."
     )
     return [Finding("below baseline", text, (base,), _labels(observations, places), numbers={"rows": len(places)})]
 

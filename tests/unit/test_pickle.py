@@ -1,8 +1,10 @@
 """Laws, fits, plans and schedules are ordinary Python objects: copied, pickled, printed in one line."""
 
 import copy
+import multiprocessing
 import pickle
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -24,6 +26,9 @@ def local_law():
         return B * D**-beta
 
     return local
+
+
+AT = {"D": 1e9, "B": 5.0, "beta": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +86,39 @@ def test_plans_and_schedules(fit, again):
         assert "\n" not in repr(plan)
 
 
+def test_a_spawned_process_fits_bootstraps_and_predicts(fit):
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        again = pool.submit(p2law.fit, fit.law, fit.table).result()
+        drawn = pool.submit(again.bootstrap, 40).result()
+        loss = pool.submit(drawn.predict, D=2e9).result()
+        ours = pool.submit(local_law(), **AT).result()
+    check_sent(fit, again, drawn, loss)
+    assert ours == local_law()(**AT)
+
+
+@pytest.mark.slow
+def test_joblib_fits_bootstraps_and_predicts(fit):
+    joblib = pytest.importorskip("joblib")
+    with joblib.Parallel(n_jobs=2) as workers:
+        (again,) = workers([joblib.delayed(p2law.fit)(fit.law, fit.table)])
+        (drawn,) = workers([joblib.delayed(again.bootstrap)(40)])
+        (loss,) = workers([joblib.delayed(drawn.predict)(D=2e9)])
+    check_sent(fit, again, drawn, loss)
+
+
+def check_sent(fit, again, drawn, loss):
+    """What came back from another process is what this one computes."""
+    assert again.law is drawn.law is fit.law
+    assert again.params == pytest.approx(fit.params, rel=1e-9)
+    np.testing.assert_allclose(drawn.draws, fit.draws, rtol=1e-6)
+    assert loss == pytest.approx(fit.predict(D=2e9), rel=1e-9)
+
+
 def test_a_law_of_a_function_goes_by_value():
-    pytest.importorskip("cloudpickle")
-    law, at = local_law(), {"D": 1e9, "B": 5.0, "beta": 0.1}
+    law = local_law()
     same = pickle.loads(pickle.dumps(law))
     assert same is not law
-    assert same(**at) == law(**at)
+    assert same(**AT) == law(**AT)
     assert pickle.loads(pickle.dumps(law)) is pickle.loads(pickle.dumps(law))
 
 
@@ -101,6 +133,9 @@ def test_representations_are_one_line(fit, joint):
     assert repr(fit).startswith("Fit(power, 9 rows, 9 runs, converged, objective ")
     assert repr(joint).startswith("Joint(Fit(power_joint, 18 rows")
     assert repr(fit.params).startswith("{'E': ")
+    assert repr(fit.observations) == "Observations(9 rows, 9 runs: D)"
+    losses = p2law.estimate(lambda p: p["E"] * np.ones(3), fit, method="wald")
+    assert repr(losses) == "<Estimate: 3 values with 95 % intervals (wald)>"
 
 
 def test_frozen_dict_is_a_dict_that_nobody_changes():

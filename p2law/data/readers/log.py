@@ -13,7 +13,7 @@ import pandas as pd
 
 from ...errors import DataError, DataWarning
 from ..arguments import number
-from ..columns import numbers, rename, warn_of_units, words
+from ..columns import numbers, rename, split_name, warn_of_units
 
 STEPS = ("step", "global_step", "_step", "iteration", "iter")
 LOSSES = {"ce", "nll", "xent"}
@@ -87,8 +87,8 @@ def _chosen(names: Sequence[str], metric: str | None, source: str) -> str:
     """The quantity that was asked for, or the only validation loss."""
     if not names:
         raise DataError(f"{source!r} holds no logged numbers.")
-    losses = [name for name in names if "loss" in name.lower() or LOSSES.intersection(words(name))]
-    held_out = [name for name in losses if HELD_OUT.intersection(words(name))]
+    losses = [name for name in names if "loss" in name.lower() or LOSSES.intersection(split_name(name))]
+    held_out = [name for name in losses if HELD_OUT.intersection(split_name(name))]
     if metric is None and len(held_out) == 1:
         return held_out[0]
     if metric is not None and metric in names:
