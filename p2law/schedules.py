@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .data.answer import Record, Report
 from .data.arguments import Floats, array, number, one_positive, whole_number
-from .data.flops import affordable_steps, affordable_tokens, average_params, training_flops
+from .data.flops import SLACK, TRAINING, affordable, average_params, training_flops
 from .data.quantities import format_quantity
 from .errors import DataError
 
@@ -48,12 +48,14 @@ class Schedule(Record, ABC):
 
     def tokens(self, N: ArrayLike, C: ArrayLike, *, unpruned: ArrayLike = 0.0) -> Floats:
         """Tokens that C FLOPs pay for: at least one."""
-        return affordable_tokens(self.average_params(N, unpruned=unpruned), C)
+        return affordable("token", C, TRAINING * self.average_params(N, unpruned=unpruned))
 
     def steps(self, N: float, C: float, batch_tokens: float, *, unpruned: float = 0.0) -> int:
         """Whole optimiser steps of ``batch_tokens`` tokens within C FLOPs: at least one."""
         N, unpruned = one_positive("N", N), one_positive("unpruned", unpruned, zero=True)
-        return affordable_steps(self.average_params(N, unpruned=unpruned), C, batch_tokens)
+        C, batch = one_positive("C", C), one_positive("batch_tokens", batch_tokens)
+        price = TRAINING * self.average_params(N, unpruned=unpruned) * batch
+        return int(affordable(f"step of {format_quantity(batch)} tokens", C, price) * SLACK)
 
 
 @dataclass(frozen=True)

@@ -32,15 +32,14 @@ def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     column = frame[name]
     if isinstance(column, pd.DataFrame):
         raise DataError(f"column {name!r} appears {column.shape[1]} times in the table: keep one.")
-    if column.dtype.kind in "fiu":
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = [i for i, v in enumerate(column) if not (is_number(v) or v is None or v is pd.NA)]
+    known = column.dtype.kind in "fiu"
+    wrong = [] if known else [i for i, v in enumerate(column) if not (is_number(v) or v is None or v is pd.NA)]
     if wrong:
         # In a file one word makes text of the whole column: it is named, not the numbers beside it.
         first = next((i for i in wrong if not _reads_as_number(column.iloc[i])), wrong[0])
         raise DataError(
-            f"column {name!r}, row {row_label(frame, first)}: {plain(column.iloc[first])!r} is not a number. Convert the "
-            "column to numbers, e.g. with pandas.to_numeric (p2law.read understands '7B' and '1.4T' in files)."
+            f"column {name!r}, row {row_label(frame, first)}: {plain(column.iloc[first])!r} is not a number. Convert "
+            "the column to numbers, e.g. with pandas.to_numeric (p2law.read understands '7B' and '1.4T' in files)."
         )
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 

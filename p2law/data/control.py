@@ -17,7 +17,10 @@ CONTROL = "L_control"
 
 def split_control(frame: pd.DataFrame, law: Law) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pruned rows and control rows (rho = 0) of a table."""
-    is_control = _is_control(frame, law.variable("rate"))
+    rate = law.variable("rate")
+    if rate is None or rate not in frame.columns:
+        return frame, frame.iloc[:0]
+    is_control: np.ndarray = numbers(frame, rate) == 0
     return frame[~is_control], frame[is_control]
 
 
@@ -48,12 +51,6 @@ def control_loss(pruned: pd.DataFrame, control: pd.DataFrame, law: Law) -> pd.Da
                 require(rows, name, "control rows are matched by it")
                 finite(rows, name)
     return pruned.assign(**{base: _interpolated(pruned, control, law)})
-
-
-def _is_control(frame: pd.DataFrame, rate: str | None) -> np.ndarray:
-    if rate is None or rate not in frame.columns:
-        return np.zeros(len(frame), bool)
-    return numbers(frame, rate) == 0
 
 
 def _interpolated(pruned: pd.DataFrame, control: pd.DataFrame, law: Law) -> np.ndarray:

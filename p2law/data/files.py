@@ -57,7 +57,7 @@ def from_json(text: str) -> Any:
     json.JSONDecodeError
         If the text is not JSON.
     """
-    return _decode(json.loads(text))
+    return json.loads(text, object_hook=_decode)
 
 
 def _encode(value: Json) -> Json:
@@ -65,15 +65,11 @@ def _encode(value: Json) -> Json:
         return {key: _encode(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [_encode(v) for v in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, float) and math.isinf(value):
-        return {_TAG: "inf" if value > 0 else "-inf"}
-    return value
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else {_TAG: str(float(value))}
 
 
-def _decode(value: Json) -> Json:
-    if isinstance(value, dict):
-        number = value.get(_TAG) if len(value) == 1 else None
-        return {key: _decode(v) for key, v in value.items()} if number is None else float(str(number))
-    return [_decode(v) for v in value] if isinstance(value, list) else value
+def _decode(record: dict[str, Json]) -> Json:
+    number = record.get(_TAG) if len(record) == 1 else None
+    return record if number is None else float(str(number))

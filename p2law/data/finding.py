@@ -1,6 +1,6 @@
 """What was found about a fit or a plan, as data: code asks for the kind, people read the text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,3 @@ class Finding:
 
     def __str__(self) -> str:
         return self.text
-
-
-def names_of(findings: Iterable[Finding], kind: str) -> tuple[str, ...]:
-    """All constants or columns that findings of this kind concern."""
-    return tuple(name for finding in findings if finding.kind == kind for name in finding.names)

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DataError
-from .arguments import Floats, one_positive, positive
-from .quantities import format_quantity
+from .arguments import Floats, positive
 
 TRAINING = 6.0
 """FLOPs of training per parameter and token: a multiply-add forward, two backward."""
@@ -33,18 +32,8 @@ def average_params(density: float, N: ArrayLike, unpruned: ArrayLike = 0.0) -> F
     return density * positive("N", N) + positive("unpruned", unpruned, zero=True)
 
 
-def affordable_tokens(N: Floats | float, C: ArrayLike) -> Floats:
-    """Tokens on which C FLOPs train N parameters: at least one, or the budget is refused."""
-    return _affordable("token", C, TRAINING * N)
-
-
-def affordable_steps(N: Floats | float, C: float, batch_tokens: float) -> int:
-    """Whole optimiser steps of ``batch_tokens`` tokens for which C FLOPs train N parameters: at least one."""
-    budget, batch = one_positive("C", C), one_positive("batch_tokens", batch_tokens)
-    return int(_affordable(f"step of {format_quantity(batch)} tokens", budget, TRAINING * N * batch) * SLACK)
-
-
-def _affordable(what: str, C: ArrayLike, price: Floats | float) -> Floats:
+def affordable(what: str, C: ArrayLike, price: Floats | float) -> Floats:
+    """How many tokens or steps C FLOPs pay for at this price, FLOPs each: at least one, or the budget is refused."""
     bought = positive("C", C) / price
     short = bought * SLACK < 1
     if np.any(short):
@@ -77,12 +66,8 @@ def counted_flops(
         Training tokens.
     linear : float or array_like
         Weights of the linear layers inside the blocks, those left after pruning.
-    layers : int
-        Blocks.
-    width : int
-        Heads times their dimension (the hidden size, in most models).
-    sequence : int
-        Tokens per sequence.
+    layers, width, sequence : int
+        Blocks; heads times their dimension (the hidden size, in most models); tokens per sequence.
     vocabulary : int
         Rows of the output layer; 0 leaves it out (or where ``linear`` holds it already).
     causal : bool

@@ -53,11 +53,8 @@ class Observations:
 
     def rows(self, mask: np.ndarray) -> "Observations":
         """Some of the rows."""
-        columns = {name: values[mask] for name, values in self.columns.items()}
-        frame, response = self.frame[mask], self.response[mask]
-        return replace(
-            self, frame=frame, columns=columns, response=response, run=self.run[mask], weight=self.weight[mask]
-        )
+        kept = {name: getattr(self, name)[mask] for name in ("frame", "response", "run", "weight")}
+        return replace(self, columns={name: values[mask] for name, values in self.columns.items()}, **kept)
 
 
 def as_frame(table: Table, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -103,40 +100,25 @@ def observe(
         require(frame, weights, f"weights={weights!r} was asked for")
         frame = frame.assign(weight=frame[weights])
     elif weights is not None:
-        frame = frame.assign(weight=_aligned(weights, len(frame)))
+        mask = getattr(weights, "dtype", None) == np.dtype(bool)  # which rows count
+        weight, rows = array("weights", np.asarray(weights, dtype=float) if mask else weights), len(frame)
+        if weight.shape != (rows,):
+            raise DataError(f"weights have shape {weight.shape}, the table has {rows} rows: give one weight per row.")
+        frame = frame.assign(weight=weight)
     control = frame.iloc[:0]
     if baseline == "control":
         frame, control = split_control(frame, law)
-    before = len(frame)
-    if min_tokens is not None:
-        frame = _after(frame, law, min_tokens)
-    dropped = before - len(frame)
+    given = len(frame)
+    frame = frame if min_tokens is None else _after(frame, law, min_tokens)
+    dropped = given - len(frame)
     frame = control_loss(frame, control, law) if baseline == "control" else frame
-    values = {v.name: _fitted_column(frame, v, law) for v in law.variables}
+    values = {v.name: check_column(frame, v, law, fitted=True) for v in law.variables}
     response = check_column(frame, law.response, law)
-    return Observations(
-        frame=frame,
-        columns=values,
-        response=response,
-        run=_runs(frame, run),
-        weight=_weights(frame),
-        dropped=dropped,
-    )
+    return Observations(frame, values, response, run=_runs(frame, run), weight=_weights(frame), dropped=dropped)
 
 
-def _fitted_column(frame: pd.DataFrame, variable: Variable, law: Law) -> np.ndarray:
-    """A column to be fitted: inside its domain, and of a size that fits its unit."""
-    values, kind = check_column(frame, variable, law), variable.kind
-    if len(values) and values.max() < kind.largest:
-        raise DataError(
-            f"column {variable.name!r}: the largest value is {values.max():g}, too small for {kind.label}; "
-            f"{variable.name} counts single {kind.unit}: multiply by 1e9 if it is in billions, by 1e6 if in millions."
-        )
-    return values
-
-
-def check_column(frame: pd.DataFrame, variable: Variable, law: Law) -> np.ndarray:
-    """One column as float64, inside its domain."""
+def check_column(frame: pd.DataFrame, variable: Variable, law: Law, *, fitted: bool = False) -> np.ndarray:
+    """One column as float64, (rows,), inside its domain; one to be ``fitted`` also of a size that fits its unit."""
     name, kind = variable.name, variable.kind
     require(frame, name, f"the law {law.name} needs it", _HINTS.get(name, ""))
     values = finite(frame, name)
@@ -149,9 +131,11 @@ def check_column(frame: pd.DataFrame, variable: Variable, law: Law) -> np.ndarra
         refuse(frame, name, values, low | high, "is not strictly between 0 and 1", remedy)
     refuse(frame, name, values, low, "is not positive", _POSITIVE.get(kind.role, "drop or repair the row"))
     refuse(frame, name, values, high, f"is not below {kind.upper:g}", "drop or repair the row")
-    if np.any(values < kind.smallest):
-        remedy = f"{name} counts single parameters: multiply by 1e9 if it is in billions, by 1e6 if in millions"
-        refuse(frame, name, values, values < kind.smallest, f"is too small for a {kind.label}", remedy)
+    unit = f"{name} counts single {kind.unit}: multiply by 1e9 if it is in billions, by 1e6 if in millions"
+    refuse(frame, name, values, values < kind.smallest, f"is too small for a {kind.label}", unit)
+    if fitted and len(values) and values.max() < kind.largest:
+        largest = f"the largest value is {values.max():g}, too small for {kind.label}"
+        raise DataError(f"column {name!r}: {largest}; {unit}.")
     return values
 
 
@@ -180,7 +164,8 @@ def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
         raise DataError(f"column {run!r}, row {first}: the run has no name; name it or drop the row.")
     wrong = [i for i, label in enumerate(labels) if not isinstance(label, Hashable)]
     if wrong:
-        raise DataError(f"column {run!r}, row {row_label(frame, wrong[0])}: {labels.iloc[wrong[0]]!r} is no name: give text.")
+        where, label = row_label(frame, wrong[0]), labels.iloc[wrong[0]]
+        raise DataError(f"column {run!r}, row {where}: {label!r} is no name: give text.")
     return _sortable(labels.to_numpy())
 
 
@@ -214,14 +199,6 @@ def _weights(frame: pd.DataFrame) -> np.ndarray:
     if not weight.any():
         raise DataError("all weights are zero: nothing is left to fit.")
     return weight
-
-
-def _aligned(weights: Any, rows: int) -> np.ndarray:
-    mask = getattr(weights, "dtype", None) == np.dtype(bool)  # which rows count
-    values = array("weights", np.asarray(weights, dtype=float) if mask else weights)
-    if values.shape != (rows,):
-        raise DataError(f"weights have shape {values.shape}, the table has {rows} rows: give one weight per row.")
-    return values
 
 
 def _after(frame: pd.DataFrame, law: Law, min_tokens: float) -> pd.DataFrame:

@@ -92,11 +92,4 @@ Real = Annotated[Any, real()]
 Positive = Annotated[Any, positive()]
 
 # A variable without an annotation is read by its name where the field agrees on what the name means.
-BY_NAME: dict[str, VariableKind] = {
-    "N": PARAMS,
-    "N0": PARAMS,
-    "N_avg": PARAMS,
-    "D": TOKENS,
-    "rho": RATE,
-    "L0": LOSS,
-}
+BY_NAME = {"N": PARAMS, "N0": PARAMS, "N_avg": PARAMS, "D": TOKENS, "rho": RATE, "L0": LOSS}

@@ -7,7 +7,7 @@ import itertools
 import pickle
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -169,19 +169,10 @@ def law(
     """
 
     def build(function: Callable[..., Any]) -> Law:
-        name = function.__name__
-        kind = LOSS if response == "loss" else NUMBER
-        variables, parameters = _read_signature(function)
-        made = Law(
-            name=name,
-            title=title if isinstance(title, str) else name,
-            reference=reference,
-            function=function,
-            variables=variables,
-            parameters=parameters,
-            response=Variable(response, kind),
-            reduced=reduced,
-        )
+        name, (variables, parameters) = function.__name__, _read_signature(function)
+        shown = title if isinstance(title, str) else name
+        predicted = Variable(response, LOSS if response == "loss" else NUMBER)
+        made = Law(name, shown, reference, function, variables, parameters, predicted, reduced)
         if not _is_ours(function.__module__):
             _check_author(made)  # the package's own laws are checked by its tests: importing must not start JAX
         return made
@@ -243,28 +234,26 @@ def _read_signature(function: Callable[..., Any]) -> tuple[tuple[Variable, ...],
 
 
 def _variable_kind(law_name: str, name: str, hint: Any) -> VariableKind:
-    if hint is None:
+    if hint in (None, float, Any, np.ndarray) or hint is _jax_array():
         return BY_NAME.get(name, NUMBER)
-    kind = next((m for m in getattr(hint, "__metadata__", ()) if isinstance(m, VariableKind)), None)
-    if kind is None and (hint in (float, Any, np.ndarray) or hint is _jax_array()):
-        return BY_NAME.get(name, NUMBER)
-    if kind is None:
-        raise LawError(
-            f"law {law_name}: column '{name}' is annotated with {hint!r}, which says nothing about units. "
-            "Use Params, Tokens, Rate, Loss or Number from p2law.laws, or no annotation."
-        )
-    return kind
+    for kind in getattr(hint, "__metadata__", ()):
+        if isinstance(kind, VariableKind):
+            return kind
+    raise LawError(
+        f"law {law_name}: column '{name}' is annotated with {hint!r}, which says nothing about units. "
+        "Use Params, Tokens, Rate, Loss or Number from p2law.laws, or no annotation."
+    )
 
 
 def _parameter_kind(law_name: str, name: str, hint: Any) -> ParameterKind:
-    kind = next((m for m in getattr(hint, "__metadata__", ()) if isinstance(m, ParameterKind)), None)
-    if kind is None:
-        raise LawError(
-            f"law {law_name}: parameter '{name}' has no kind (annotation: {hint!r}). Write '{name}: Amplitude' if the "
-            f"law is linear in it, '{name}: Exponent' for a positive power, or Real, Positive, SignedAmplitude "
-            "(all in p2law.laws)."
-        )
-    return kind
+    for kind in getattr(hint, "__metadata__", ()):
+        if isinstance(kind, ParameterKind):
+            return kind
+    raise LawError(
+        f"law {law_name}: parameter '{name}' has no kind (annotation: {hint!r}). Write '{name}: Amplitude' if the "
+        f"law is linear in it, '{name}: Exponent' for a positive power, or Real, Positive, SignedAmplitude "
+        "(all in p2law.laws)."
+    )
 
 
 def centre(kind: ParameterKind) -> float:
@@ -275,13 +264,8 @@ def centre(kind: ParameterKind) -> float:
     return float(np.sqrt(low * high)) if kind.log else 0.5 * (low + high)
 
 
-_TYPICAL: Mapping[str, tuple[float, float]] = {
-    "size": (1e8, 3e9),
-    "tokens": (1e9, 3e10),
-    "rate": (0.2, 0.5),
-    "loss": (2.0, 3.0),
-    "number": (0.5, 2.0),
-}
+_TYPICAL = {"size": (1e8, 3e9), "tokens": (1e9, 3e10), "rate": (0.2, 0.5), "loss": (2.0, 3.0), "number": (0.5, 2.0)}
+"""Two values of a column of each role, at whose corners a new law is tried."""
 
 
 def _check_author(candidate: Law) -> None:

@@ -49,10 +49,10 @@ def load(name: str, *, rows: str = "fit", **where: Any) -> "pd.DataFrame":
     """
     import pandas as pd  # here, so that the names of the data sets come without it
 
-    _known(name)
+    file = _file(name, "csv")
     if rows not in ("fit", "all"):
         raise DataError(f"rows={rows!r}: choose 'fit' or 'all'.")
-    with _file(name, "csv").open("rb") as handle:
+    with file.open("rb") as handle:
         frame: pd.DataFrame = pd.read_csv(handle)
     frame = frame.query(_FIT_READY[name]) if rows == "fit" else frame
     for column, value in where.items():
@@ -67,16 +67,12 @@ def load(name: str, *, rows: str = "fit", **where: Any) -> "pd.DataFrame":
 
 def describe(name: str) -> str:
     """The data card: what was measured, how, and what to know before using it."""
-    _known(name)
     return _file(name, "md").read_text(encoding="utf-8")
 
 
-def _known(name: Any) -> None:
-    if not isinstance(name, str) or name not in _FIT_READY:
-        raise DataError(f"no data set {name!r}; there are {', '.join(_FIT_READY)}.")
-
-
-def _file(name: str, kind: str) -> "Traversable":
+def _file(name: Any, kind: str) -> "Traversable":
     from importlib.resources import files
 
+    if not isinstance(name, str) or name not in _FIT_READY:
+        raise DataError(f"no data set {name!r}; there are {', '.join(_FIT_READY)}.")
     return files(__name__).joinpath(f"{name.replace('-', '_')}.{kind}")

@@ -77,10 +77,8 @@ def finish(
     if "step" in frame.columns:
         frame = frame.assign(run=frame.get("run", run))
         frame = _last_of_each_step(_begun_again(frame, source) if in_order else frame, source)
-    return frame[sorted(frame.columns, key=lambda name: _ORDER.get(name, len(_ORDER)))]
-
-
-_ORDER = {"run": 0, "step": 1, "D": 2, "loss": 3}
+    first = [name for name in ("run", "step", "D", "loss") if name in frame.columns]
+    return frame[[*first, *(name for name in frame.columns if name not in first)]]
 
 
 def _chosen(names: Sequence[str], metric: str | None, source: str) -> str:
