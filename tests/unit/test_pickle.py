@@ -135,7 +135,7 @@ def test_representations_are_one_line(fit, joint):
     assert repr(fit.params).startswith("{'E': ")
     assert repr(fit.observations) == "Observations(9 rows, 9 runs: D)"
     losses = p2law.estimate(lambda p: p["E"] * np.ones(3), fit, method="wald")
-    assert repr(losses) == "<Estimate: 3 values with 95 % intervals (wald)>"
+    assert repr(losses) == "Estimate(3 values with 95 % intervals (wald))"
 
 
 def test_frozen_dict_is_a_dict_that_nobody_changes():
