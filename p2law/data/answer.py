@@ -3,15 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from .arguments import plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 40
 """A notebook shows longer tables cut in the middle, with their size."""
+
+Method = Literal["wald", "bootstrap", "bca", "profile"]
+"""How an interval is taken."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +49,16 @@ class Copied:
 
     def __get__(self, record: Any, owner: type | None = None) -> "pd.DataFrame":
         return self if record is None else getattr(record, self.field).copy()  # type: ignore[return-value]
+
+
+class Column:
+    """Public name of a column of a record's table; each access returns what ``_column`` of the record gives."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, record: Any, owner: type | None = None) -> Any:
+        return self if record is None else record._column(self.name)
 
 
 @dataclass(frozen=True)
@@ -96,6 +111,10 @@ class Record:
     def _tables(self) -> "Mapping[str, pd.DataFrame]":
         """The tables that a notebook shows, by heading."""
         return {"": self.to_frame()}
+
+    def _column(self, name: str) -> Any:
+        """The first row's value, of a table with one row or where the first row is the answer."""
+        return plain(self._table[name].iloc[0])
 
     def to_frame(self) -> "pd.DataFrame":
         """The table, as a copy."""

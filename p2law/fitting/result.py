@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..data.answer import Method
 from ..data.observations import Table
 from ..errors import FitError
 from ..laws import Law
@@ -17,7 +18,6 @@ from .prediction import one_point, predict, prediction_columns, warn_outside
 from .uncertainty import intervals
 from .uncertainty.forecast import Forecast, forecast
 from .uncertainty.identifiability import Identifiability, identifiability, influence
-from .uncertainty.intervals import Method
 from .uncertainty.profile import Profile, profile, profile_loss
 from .uncertainty.resampling import bootstrap
 

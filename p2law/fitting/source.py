@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..data.answer import Estimate
+from ..data.answer import Estimate, Method
 from ..data.arguments import check_level
 from ..data.observations import Observations
 from ..laws import Constants, Law
@@ -15,10 +15,9 @@ from . import prediction
 
 if TYPE_CHECKING:
     from .result import Fit
-    from .uncertainty.intervals import Method
 
-    Origin = Fit | Constants
-    """What users give: a fit, a group of a joint fit, or published constants."""
+Origin: TypeAlias = "Fit | Constants"
+"""What users give: a fit, a group of a joint fit, or published constants."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +99,7 @@ def estimate_from(
     sources: Sequence[Source],
     *,
     level: float,
-    method: "Method | None" = None,
+    method: Method | None = None,
     log: bool = False,
 ) -> Estimate:
     """Interval of a quantity of several sources; limits are nan where all of them are published constants."""

@@ -8,7 +8,7 @@ if it had been measured; where its losses would lie does not matter for the info
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,14 +20,14 @@ from ..data.flops import training_flops
 from ..data.observations import Table, as_frame, check_column
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, renamed_attribute
-from ..fitting.fitted import FittedLaw, require_fit
+from ..fitting.fitted import FittedLaw, loss_gradient, points, require_fit
+from ..fitting.result import Fit
+from ..fitting.run_effect import RunEffect
 from ..fitting.solver.quantiles import t_half_width
+from ..fitting.uncertainty.design import posterior_covariance, scaled_covariance
+from ..fitting.uncertainty.estimate import estimate, gradient_along
+from ..fitting.uncertainty.intervals import new_run_spread, predictions
 from .intervals import trained_params
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..fitting.run_effect import RunEffect
-
 
 # Runs that might be trained next: their checkpoints as rows of the law's columns, and what each costs.
 
@@ -47,28 +47,24 @@ class Candidate:
     cost: float
 
 
-def candidate_runs(fit: "Fit", table: Table, cost: Cost | None) -> tuple[list[Candidate], str]:
+def candidate_runs(fit: Fit, table: Table, cost: Cost | None) -> tuple[list[Candidate], str]:
     """Candidates from a table, and the unit of their cost; see :func:`p2law.next_runs`."""
     frame = as_frame(table)
     frame = frame if frame.index.is_unique else frame.reset_index(drop=True)  # the index labels the candidates
     if len(frame) == 0:
         raise DataError("there are no candidates: give a row per run that might be trained.")
-    runs = list(_runs(fit, frame))
-    columns = [law_columns(fit, rows) for _, rows in runs]
     tokens = fit.law.variable("tokens")
-    lasts = [rows.iloc[int(np.argmax(rows[tokens])) if tokens in rows.columns else -1] for _, rows in runs]
+    labels, runs = zip(*_runs(fit, frame), strict=True)
+    lasts = [rows.iloc[int(np.argmax(rows[tokens])) if tokens in rows.columns else -1] for rows in runs]
+    columns = [law_columns(fit, rows) for rows in runs]
     costs, unit = _costs(fit, lasts, cost)
     wrong = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)))
     if wrong.size:
-        raise DataError(f"candidate {runs[wrong[0]][0]!r} costs {costs[wrong[0]]:g}: give a positive cost.")
-    found = [
-        Candidate(label, last, own, float(price))
-        for (label, _), last, own, price in zip(runs, lasts, columns, costs, strict=True)
-    ]
-    return found, unit
+        raise DataError(f"candidate {labels[wrong[0]]!r} costs {costs[wrong[0]]:g}: give a positive cost.")
+    return [Candidate(*each) for each in zip(labels, lasts, columns, costs.tolist(), strict=True)], unit
 
 
-def law_columns(fit: "Fit", frame: pd.DataFrame) -> dict[str, np.ndarray]:
+def law_columns(fit: Fit, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """The law's columns of a table; a baseline loss may be missing, since no derivative by a constant depends on it."""
     base = fit.law.variable("loss")
     if base is not None and base not in frame.columns:
@@ -76,32 +72,32 @@ def law_columns(fit: "Fit", frame: pd.DataFrame) -> dict[str, np.ndarray]:
     return {v.name: check_column(frame, v, fit.law) for v in fit.law.variables}
 
 
-def _runs(fit: "Fit", frame: pd.DataFrame) -> Iterator[tuple[Any, pd.DataFrame]]:
-    """Label and checkpoints of each candidate: as given by a column of runs, else as the fitted runs were logged."""
-    tokens = fit.law.variable("tokens")
+def _runs(fit: Fit, frame: pd.DataFrame) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Label and checkpoints of each candidate: as given by a column of runs, else as the fitted runs were logged.
+
+    In the latter case a row becomes as many checkpoints as the fitted runs have, from where they begin to its end.
+    """
     if fit.options.run in frame.columns:
         yield from frame.groupby(fit.options.run, sort=False)
         return
-    curves = tokens is not None and fit.run_count < fit.n
+    tokens, curves = str(fit.law.variable("tokens")), fit.law.variable("tokens") and fit.run_count < fit.n
     if curves:
         check_column(frame, next(v for v in fit.law.variables if v.name == tokens), fit.law)
     for i in range(len(frame)):
         row = frame.iloc[[i]]
-        yield frame.index[i], (_checkpoints(fit, str(tokens), row) if curves else row)
+        if curves:
+            first, last = float(fit.observations.columns[tokens].min()), float(row[tokens].iloc[0])
+            if last > first:
+                row = row.loc[row.index.repeat(round(fit.n / fit.run_count))]
+                row = row.assign(**{tokens: np.geomspace(first, last, len(row))})
+        yield frame.index[i], row
 
 
-def _checkpoints(fit: "Fit", tokens: str, row: pd.DataFrame) -> pd.DataFrame:
-    """As many checkpoints as the fitted runs have, from where they begin to this run's end."""
-    count = round(fit.n / fit.run_count)
-    first, last = float(fit.observations.columns[tokens].min()), float(row[tokens].iloc[0])
-    if last <= first:
-        return row
-    repeated = row.loc[row.index.repeat(count)]
-    return repeated.assign(**{tokens: np.geomspace(first, last, count)})
+def _costs(fit: Fit, lasts: list[pd.Series], cost: Cost | None) -> tuple[np.ndarray, str]:
+    """Cost of each candidate, (candidates,), and its unit; ``lasts``: their last rows.
 
-
-def _costs(fit: "Fit", lasts: list[pd.Series], cost: Cost | None) -> tuple[np.ndarray, str]:
-    """Cost of each candidate, (candidates,), and its unit; ``lasts``: their last rows."""
+    By default 6 N D with N the parameters left after pruning; tokens, or runs, where the law knows no more.
+    """
     if callable(cost):
         try:
             return array("cost(row)", [cost(last) for last in lasts]), "cost"
@@ -117,11 +113,6 @@ def _costs(fit: "Fit", lasts: list[pd.Series], cost: Cost | None) -> tuple[np.nd
         if given.shape != (len(lasts),):
             raise DataError(f"cost has the shape {given.shape} for {len(lasts)} candidates: give one cost per run.")
         return given, "cost"
-    return _training(fit, lasts)
-
-
-def _training(fit: "Fit", lasts: list[pd.Series]) -> tuple[np.ndarray, str]:
-    """6 N D with N the parameters left after pruning; tokens, or runs, where the law knows no more."""
     tokens = fit.law.variable("tokens")
     if tokens is None:
         return np.ones(len(lasts)), "runs"
@@ -168,7 +159,7 @@ _SAID = ["cost", "width", "narrower", "per_cost"]
 
 
 def next_runs(
-    fit: "Fit",
+    fit: Fit,
     candidates: Table,
     *,
     target: Table | Callable[[Mapping[str, float]], float],
@@ -216,8 +207,6 @@ def next_runs(
     The width now is that of ``fit.predict_interval`` (the law itself, ``kind="mean"``); each candidate is expected to
     shrink it as it shrinks the Gaussian's. How far a single new run may lie from the law is not reduced by any run.
     """
-    from ..fitting.uncertainty.design import posterior_covariance
-
     check_level(level)
     require_fit("fit", fit)
     if budget is not None:
@@ -259,13 +248,11 @@ class _Known:
     fit: FittedLaw
     raw: np.ndarray
     """(parameters, free): derivative of the constants by the scaled coordinates."""
-    effect: "RunEffect | None"
+    effect: RunEffect | None
     covariance: np.ndarray
 
     @classmethod
-    def of(cls, fit: "Fit") -> "_Known":
-        from ..fitting.uncertainty.design import scaled_covariance
-
+    def of(cls, fit: Fit) -> "_Known":
         root = fit.root
         raw = scaled_covariance(root).raw
         effect = root.run_effect if root.has_run_effect else None
@@ -282,15 +269,10 @@ class _Known:
 
     def gradient(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Derivative of the loss by the scaled coordinates, (rows, free)."""
-        from ..fitting.fitted import loss_gradient
-
         return loss_gradient(self.fit, columns) @ self.raw
 
     def noise(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Covariance of a run's rows about the law, (rows, rows)."""
-        from ..fitting.fitted import points
-        from ..fitting.uncertainty.intervals import new_run_spread
-
         if self.effect is None:
             return np.diag(new_run_spread(self.fit, columns).error ** 2)
         at = points(self.fit, columns)
@@ -298,11 +280,8 @@ class _Known:
         return covariance + 1e-10 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
 
 
-def _forecast(fit: "Fit", known: _Known, target: Any, level: float) -> tuple[np.ndarray, float]:
+def _forecast(fit: Fit, known: _Known, target: Any, level: float) -> tuple[np.ndarray, float]:
     """Derivative of the forecasts by the scaled coordinates, (forecasts, free), and the width of their interval now."""
-    from ..fitting.uncertainty.estimate import estimate, gradient_along
-    from ..fitting.uncertainty.intervals import predictions
-
     if callable(target):
         found = estimate(target, fit, level=level)
         gradient = np.atleast_2d(gradient_along(target, fit.params, known.raw))
@@ -345,7 +324,7 @@ def _greedy(
     return picked
 
 
-def _ranking(fit: "Fit", runs: list[Candidate], alone: np.ndarray, now: float) -> pd.DataFrame:
+def _ranking(fit: Fit, runs: list[Candidate], alone: np.ndarray, now: float) -> pd.DataFrame:
     """Every candidate alone, most per cost first."""
     cost = np.array([run.cost for run in runs])
     gain = (now**2 - alone**2) / cost
@@ -355,7 +334,7 @@ def _ranking(fit: "Fit", runs: list[Candidate], alone: np.ndarray, now: float) -
     return table.sort_values("per_cost", ascending=False, ignore_index=True, kind="stable")
 
 
-def _notes(fit: "Fit", now: float) -> tuple[str, ...]:
+def _notes(fit: Fit, now: float) -> tuple[str, ...]:
     """What the widths leave out."""
     notes = []
     if fit.options.held:

@@ -1,24 +1,19 @@
 """Compute-optimal training: size, tokens and loss for a budget, and the budget for a loss, with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import Copied, Record, Report
+from ..data.answer import Column, Copied, Method, Record, Report
 from ..data.arguments import one_positive, positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
-from ..fitting.source import Source, as_source
-from .intervals import Bounds, between, bounds, nats, support
+from ..fitting.source import Origin, as_source
+from .intervals import ENDS, between_columns, intervals, is_bounded, nats, support
 from .surface import Surface, allocate, budget_for, surface
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..fitting.uncertainty.intervals import Method
-    from ..laws.published import Constants
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,34 +33,17 @@ class ComputePlan(Record):
     table = Copied("_table")
     """Columns C, N, D, tokens_per_param, loss, their _lower and _upper where they follow from the fit, status."""
 
-    @property
-    def C(self) -> Any:
-        """Budget in FLOPs: 6 N D, and 2 N per token of inference where asked for."""
-        return self._column("C")
-
-    @property
-    def N(self) -> Any:
-        """Parameters, counted as in the fitted table."""
-        return self._column("N")
-
-    @property
-    def D(self) -> Any:
-        """Training tokens."""
-        return self._column("D")
-
-    @property
-    def tokens_per_param(self) -> Any:
-        return self._column("tokens_per_param")
-
-    @property
-    def loss(self) -> Any:
-        """Loss reached, nats per token."""
-        return self._column("loss")
-
-    @property
-    def status(self) -> Any:
-        """A sentence: what the answer rests on, or why there is none."""
-        return self._column("status")
+    C = Column()
+    """Budget in FLOPs: 6 N D, and 2 N per token of inference where asked for."""
+    N = Column()
+    """Parameters, counted as in the fitted table."""
+    D = Column()
+    """Training tokens."""
+    tokens_per_param = Column()
+    loss = Column()
+    """Loss reached, nats per token."""
+    status = Column()
+    """A sentence: what the answer rests on, or why there is none."""
 
     def interval(self, name: str) -> tuple[Any, Any]:
         """Lower and upper end for C, N, D, tokens_per_param or loss; equal to the value where it was given."""
@@ -87,26 +65,23 @@ class ComputePlan(Record):
 
 
 def _line(row: Mapping[Any, Any]) -> str:
-    def bracketed(name: str, write: Any = format_quantity) -> str:
-        return between(row[name], row.get(f"{name}_lower", np.nan), row.get(f"{name}_upper", np.nan), write)
-
     if not np.isfinite(row["N"]):
         given = f"C = {row['C']:.4g} FLOPs" if np.isnan(row["loss"]) else f"loss {row['loss']:.4g} nats/token"
         return f"  {given}: {row['status']}"
     return (
-        f"  C = {bracketed('C', lambda c: f'{c:.4g}')} FLOPs: N = {bracketed('N')} parameters, "
-        f"D = {bracketed('D')} tokens ({bracketed('tokens_per_param')} per parameter), "
-        f"loss {bracketed('loss', nats)} nats/token; {row['status']}"
+        f"  C = {between_columns(row, 'C', '{:.4g}'.format)} FLOPs: N = {between_columns(row, 'N')} parameters, "
+        f"D = {between_columns(row, 'D')} tokens ({between_columns(row, 'tokens_per_param')} per parameter), "
+        f"loss {between_columns(row, 'loss', nats)} nats/token; {row['status']}"
     )
 
 
 def compute_optimal(
-    source: "Fit | Constants",
+    source: Origin,
     C: Any,
     *,
     level: float = 0.95,
     inference_tokens: float = 0.0,
-    method: "Method | None" = None,
+    method: Method | None = None,
     **at: Any,
 ) -> ComputePlan:
     """Size and tokens that reach the lowest loss for a budget of C FLOPs.
@@ -121,12 +96,10 @@ def compute_optimal(
         without intervals: the correlations of their errors are unknown).
     C : float or array_like
         FLOPs. With ``inference_tokens`` the budget of the model's whole life.
-    level : float
-        Confidence level of the intervals.
+    level, method
+        As for :func:`p2law.estimate`.
     inference_tokens : float
         Tokens the model will serve, I (Sardana et al. 2024, arXiv 2401.00448); they favour smaller models.
-    method : {"wald", "bootstrap"}, optional
-        As for :func:`p2law.estimate`.
     **at : float
         The law's other columns, if it has any.
 
@@ -149,26 +122,21 @@ def compute_optimal(
     >>> f"{plan.N:.3g} {plan.D:.3g}"
     '7.22e+10 1.33e+12'
     """
-    budgets, inference = positives("C", C), one_positive("inference_tokens", inference_tokens, zero=True)
-    origin = as_source("source", source)
-    base = surface(origin, at)
 
-    def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
-        on = replace(base, params=params)
+    def optimum(on: Surface, budgets: np.ndarray, inference: float) -> dict[str, np.ndarray]:
         N, D = allocate(on, budgets, inference)
         return {"N": N, "D": D, "tokens_per_param": D / N, "loss": on.loss(N, D)}
 
-    ends = bounds(origin, found, level=level, method=method, plain=("loss",))
-    return _plan(origin, base, ends, {"C": budgets}, inference, level, many=np.ndim(C) > 0)
+    return _plan(source, "C", C, optimum, inference_tokens, level, method, at)
 
 
 def compute_for_loss(
-    source: "Fit | Constants",
+    source: Origin,
     loss: Any,
     *,
     level: float = 0.95,
     inference_tokens: float = 0.0,
-    method: "Method | None" = None,
+    method: Method | None = None,
     **at: Any,
 ) -> ComputePlan:
     """Find the least budget that reaches a loss, with the size and tokens that do.
@@ -188,45 +156,48 @@ def compute_for_loss(
     ComputePlan
         C, N and D are infinite and ``status`` says never where the target lies below the irreducible loss.
     """
-    targets, inference = positives("loss", loss), one_positive("inference_tokens", inference_tokens, zero=True)
-    origin = as_source("source", source)
-    base = surface(origin, at)
 
-    def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
-        on = replace(base, params=params)
+    def optimum(on: Surface, targets: np.ndarray, inference: float) -> dict[str, np.ndarray]:
         C = budget_for(on, targets, inference)
         real = np.isfinite(C)
         N, D = allocate(on, np.where(real, C, 1.0), inference)
         ends = {"C": C, "N": np.where(real, N, C), "D": np.where(real, D, C)}
         return ends | {"tokens_per_param": np.where(real, D / N, np.nan)}
 
-    ends = bounds(origin, found, level=level, method=method)
-    return _plan(origin, base, ends, {"loss": targets}, inference, level, many=np.ndim(loss) > 0)
+    return _plan(source, "loss", loss, optimum, inference_tokens, level, method, at)
 
 
 def _plan(
-    origin: Source,
-    on: Surface,
-    ends: Mapping[str, Bounds],
-    given: Mapping[str, np.ndarray],
-    inference: float,
+    source: Origin,
+    asked: str,
+    given: Any,
+    optimum: Callable[[Surface, np.ndarray, float], dict[str, np.ndarray]],
+    inference_tokens: float,
     level: float,
-    *,
-    many: bool,
+    method: Method | None,
+    at: Mapping[str, Any],
 ) -> ComputePlan:
-    columns: dict[str, np.ndarray] = {}
-    for name in ("C", "N", "D", "tokens_per_param", "loss"):
-        if name in given or name in ends:
-            columns |= {name: given[name]} if name in given else ends[name].columns(name)
-    at = on.columns(ends["N"].value, ends["D"].value)
-    spare = {name: np.where(np.isfinite(v), v, 1.0) for name, v in at.items()}
-    said = support(origin, spare, ends["N"].known)
-    none = [_none(on, n) for n in ends["N"].value]
-    table = pd.DataFrame(columns)
+    """The plan for budgets or losses (``asked``): ``optimum`` gives the other columns by the surface's constants."""
+    values, inference = positives(asked, given), one_positive("inference_tokens", inference_tokens, zero=True)
+    origin = as_source("source", source)
+    on = surface(origin, at)
+    table = intervals(
+        origin,
+        lambda params: optimum(replace(on, params=params), values, inference),
+        level=level,
+        method=method,
+        plain=("loss",),
+    )
+    table[asked] = values
+    order = ("C", "N", "D", "tokens_per_param", "loss")
+    table = table[[f"{name}{end}" for name in order for end in ENDS if f"{name}{end}" in table.columns]]
+    N, D = (table[name].to_numpy() for name in ("N", "D"))
+    spare = {name: np.where(np.isfinite(v), v, 1.0) for name, v in on.columns(N, D).items()}
+    said = support(origin, spare, is_bounded(table, "N"))
     if inference:
-        table["training_share"] = TRAINING * table["N"] * table["D"] / table["C"]
-    table["status"] = np.array([a or b.text for a, b in zip(none, said, strict=True)], dtype=object)
-    return ComputePlan(on.law.title, next(iter(given)), inference, level, many, table)
+        table["training_share"] = TRAINING * N * D / table["C"]
+    table["status"] = np.array([_none(on, n) or s.text for n, s in zip(N, said, strict=True)], dtype=object)
+    return ComputePlan(on.law.title, asked, inference, level, np.ndim(given) > 0, table)
 
 
 def _none(on: Surface, size: float) -> str:

@@ -1,7 +1,7 @@
 """What a pruned model costs beside one trained from scratch: whether the parent counts, and in which unit."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -9,11 +9,7 @@ from ..data.arguments import number
 from ..data.flops import counted_flops, training_flops
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, renamed_arguments
-from ..fitting.source import Source, as_source, is_source
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..laws import Constants
+from ..fitting.source import Origin, Source, as_source, is_source
 
 ParentCost = Literal["sunk", "tokens", "flops"]
 """Whether the parent's training counts, and in which unit; see :func:`cost_model`."""
@@ -83,7 +79,7 @@ class Parent:
 
     tokens: float | None = None
     size: float | Architecture | None = None
-    loss: "float | Fit | Constants | None" = None
+    loss: "float | Origin | None" = None
 
     def __post_init__(self) -> None:
         if self.tokens is not None:

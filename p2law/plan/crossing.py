@@ -7,23 +7,19 @@ large budgets, and it covers as the interval of the difference does.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import Copied, Record, Report
+from ..data.answer import Copied, Method, Record, Report
 from ..data.quantities import format_quantity
 from ..errors import FitError, renamed_arguments, renamed_attribute
 from ..fitting.prediction import describe_outside, unbounded
-from ..fitting.source import ParamsOf, estimate_from, fitted_params
+from ..fitting.source import Origin, ParamsOf, estimate_from, fitted_params
 from .cost import Architecture, CostModel, Parent, ParentCost, cost_model
 from .curve import LossCurve, loss_curves, token_range
 from .intervals import trained_params
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..laws import Constants
 
 Winner = Literal["pruned", "scratch", "undetermined"]
 Verdict = Literal["crossing", "pruned", "scratch", "never", "undetermined"]
@@ -105,8 +101,8 @@ class Crossover(Record):
 
 @renamed_arguments(charge="parent_cost", children="models_per_parent")
 def crossover(
-    pruned: "Fit | Constants",
-    scratch: "Fit | Constants",
+    pruned: Origin,
+    scratch: Origin,
     *,
     parent_cost: ParentCost | CostModel = "sunk",
     parent: Parent | None = None,
@@ -115,7 +111,7 @@ def crossover(
     scratch_size: float | Architecture | None = None,
     range: tuple[float, float] | None = None,
     level: float = 0.95,
-    method: Literal["wald", "bootstrap"] | None = None,
+    method: Method | None = None,
     **at: Any,
 ) -> Crossover:
     """The budget at which retraining a pruned model and training from scratch reach the same loss.
@@ -125,20 +121,14 @@ def crossover(
     pruned, scratch : Fit or Constants
         Laws of the loss in tokens: retraining tokens of the pruned model, training tokens of the one from scratch.
         Both must have been fitted to losses on the same text and tokenizer.
-    parent_cost : {"sunk", "tokens", "flops"} or CostModel
-        Whether the parent's training counts, and in which unit, see :func:`p2law.plan.cost_model`.
+    parent_cost, models_per_parent, size, scratch_size
+        As for :func:`p2law.plan.cost_model`; by default the sizes are what the laws' columns say.
     parent : Parent, optional
         Its tokens and size (for its cost), its size and loss (N0 and L0 of the pruned law).
-    models_per_parent : float
-        Models pruned from this parent, which share its cost.
-    size, scratch_size : float or Architecture, optional
-        For ``parent_cost="flops"``: the models trained; default: as the laws' columns say.
     range : (float, float), optional
         Retraining tokens between which to look; default: those the pruned fit was fitted to.
-    level : float
-        Confidence level.
-    method : {"wald", "bootstrap"}, optional
-        As for :func:`p2law.estimate`; default: draws if both fits have them.
+    level, method
+        As for :func:`p2law.estimate`; by default draws if both fits have them.
     **at : float
         The laws' other columns (``N0=8e9, rho=0.5, L0=2.4``). A scratch law in N is asked at the size left after
         pruning unless N is given.
@@ -180,19 +170,10 @@ def crossover(
     found = estimate_from(differences, (*first.sources, *second.sources), level=level, method=method)
     lost = pair.unsupported(tokens)
     lower, upper = unbounded(np.append(lost, lost.any()), found.lower, found.upper)
-    table = pd.DataFrame(
-        {
-            "tokens": tokens,
-            "scratch_tokens": cost.scratch_tokens(tokens),
-            "total": cost.total(tokens),
-            "pruned": first.loss(tokens),
-            "scratch": second.loss(cost.scratch_tokens(tokens)),
-            "difference": found.value[:-1],
-            "lower": lower[:-1],
-            "upper": upper[:-1],
-        }
-    )
-    return _judged(pair, table, _lower_side(found.value[-1], lower[-1], upper[-1]), level, found.method)
+    columns = {"tokens": tokens, "scratch_tokens": cost.scratch_tokens(tokens), "total": cost.total(tokens)}
+    columns |= {side: curve.loss(own) for side, (curve, own) in pair.at(tokens).items()}
+    columns |= {"difference": found.value[:-1], "lower": lower[:-1], "upper": upper[:-1]}
+    return _judged(pair, pd.DataFrame(columns), _lower_side(found.value[-1], lower[-1], upper[-1]), level, found.method)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,23 +193,26 @@ class CurvePair:
         gap = self.gap(np.geomspace(tokens[0] * 1e-6, tokens[-1] * 1e15, 4 * POINTS))
         return bool(np.all(gap > 0) or np.all(gap < 0))
 
-    def outside(self, tokens: np.ndarray) -> dict[str, dict[str, float]]:
-        """Factors by which each curve is used outside its fitted range; sides within it are left out."""
-        sides = {
-            "pruned": self.pruned.outside(tokens),
-            "scratch": self.scratch.outside(self.cost.scratch_tokens(tokens)),
+    def at(self, tokens: np.ndarray) -> dict[str, tuple[LossCurve, np.ndarray]]:
+        """By side, its curve and its tokens where the pruned model has had these retraining tokens."""
+        return {
+            "pruned": (self.pruned, tokens),
+            "scratch": (self.scratch, np.asarray(self.cost.scratch_tokens(tokens))),
         }
-        return {side: factors for side, factors in sides.items() if factors}
 
     def unsupported(self, tokens: np.ndarray) -> np.ndarray:
         """At which of these retraining tokens one of the fits says nothing, (points,) of bool."""
-        return self.pruned.unsupported(tokens) | self.scratch.unsupported(self.cost.scratch_tokens(tokens))
+        return np.any([curve.unsupported(own) for curve, own in self.at(tokens).values()], axis=0)
 
-    def no_support(self, tokens: np.ndarray) -> dict[str, str]:
-        """Why, for each side of which that is so."""
-        scratch = self.cost.scratch_tokens(tokens)
-        sides = {"pruned": self.pruned.no_support(tokens), "scratch": self.scratch.no_support(scratch)}
-        return {side: reason for side, reason in sides.items() if reason}
+
+def outside_by_side(sides: Mapping[str, tuple[LossCurve, Any]]) -> dict[str, dict[str, float]]:
+    """Factors by which each curve is used outside its fitted range; sides within it are left out."""
+    return {side: factors for side, (curve, tokens) in sides.items() if (factors := curve.outside(tokens))}
+
+
+def no_support_by_side(sides: Mapping[str, tuple[LossCurve, Any]]) -> dict[str, str]:
+    """Why a curve has no support at some of its tokens, for each side of which that is so."""
+    return {side: reason for side, (curve, tokens) in sides.items() if (reason := curve.no_support(tokens))}
 
 
 def roots(gap: Callable[[float], float], tokens: np.ndarray, values: np.ndarray) -> list[float]:
@@ -310,8 +294,8 @@ def _judged(pair: CurvePair, table: pd.DataFrame, at_large: Winner, level: float
         below=below,
         above=above,
         at_large=at_large,
-        beyond=pair.outside(np.array(at[:1]) if at else tokens[[0, -1]]),
-        no_support=pair.no_support(tokens),
+        beyond=outside_by_side(pair.at(np.array(at[:1]) if at else tokens[[0, -1]])),
+        no_support=no_support_by_side(pair.at(tokens)),
         cost=pair.cost,
         _crossings=crossings,
         _table=table,
@@ -339,24 +323,21 @@ _NAMES = {"pruned": "the pruned model", "scratch": "the model from scratch", "un
 
 def _status(found: Crossover) -> str:
     """See :attr:`Crossover.status`."""
-    used = [f"; the {side} curve has {reason}" for side, reason in found.no_support.items()]
-    used += [f"; extrapolated: {curve_outside(side, factors)}" for side, factors in found.beyond.items()]
+    used = "".join(f"; {each}" for each in use_of_curves(found.no_support, found.beyond))
     if found.verdict == "never":
-        better = f"{_NAMES[found.below]} is better at every budget, also beyond the range"
-        return f"they never meet: {better}{''.join(used)}."
+        return f"they never meet: {_NAMES[found.below]} is better at every budget, also beyond the range{used}."
     words = {"crossing": _meeting, "undetermined": _undetermined}.get(found.verdict, _leading)
     large = f"at large budgets {_NAMES[found.at_large]} tends to the lower loss"
     if found.at_large == "undetermined":
         large = "the order at large budgets is undetermined"
-    return f"{words(found)}; {large}{''.join(used)}."
+    return f"{words(found)}; {large}{used}."
 
 
 def _meeting(found: Crossover) -> str:
     row = found._crossings.iloc[0]
     between = f" [{_bound(found.lower)}, {_bound(found.upper)}]" if np.isfinite(found.lower) else ""
-    unit = "tokens" if found.cost.unit == "tokens" else found.cost.unit
-    total = format_quantity(row["total"]) if unit == "tokens" else f"{row['total']:.3g}"
-    whole = f" ({total} {unit} in all)" if found.cost.overhead else ""
+    total = format_quantity(row["total"]) if found.cost.unit == "tokens" else f"{row['total']:.3g}"
+    whole = f" ({total} {found.cost.unit} in all)" if found.cost.overhead else ""
     more = f"; they meet {len(found._crossings)} times" if len(found._crossings) > 1 else ""
     return (
         f"the curves meet at {format_quantity(found.value)} retraining tokens{between}{whole}: below it "
@@ -387,6 +368,9 @@ def _bound(value: float) -> str:
     return "below the range" if value == 0 else "beyond the range" if np.isinf(value) else format_quantity(value)
 
 
-def curve_outside(side: str, factors: Mapping[str, float]) -> str:
-    """By how much the curve of one side is used outside its fitted range."""
-    return f"the {side} curve is used with {describe_outside(factors)}"
+def use_of_curves(no_support: Mapping[str, str], outside: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """In words, by side: why a curve has no support, and by how much it is used outside its fitted range."""
+    return [
+        *(f"the {side} curve has {reason}" for side, reason in no_support.items()),
+        *(f"extrapolated: the {side} curve is used with {describe_outside(far)}" for side, far in outside.items()),
+    ]

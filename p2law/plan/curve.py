@@ -7,24 +7,19 @@ through numerics. A test holds the two together.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..data.arguments import array
 from ..errors import DataError, FitError
 from ..fitting.prediction import EXTRAPOLATION_FACTOR, given_rows, refuse_unknown
-from ..fitting.source import ParamsOf, Source, as_source, fitted_params
+from ..fitting.source import Origin, ParamsOf, Source, as_source, fitted_params
 from ..laws import Law
 from ..laws.precision import float64
 from .cost import Parent
 from .criteria import Criterion, CurveMetric, Price, Recovered, Remaining, Slope
 from .intervals import trained_params
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..laws import Constants
-
 
 FOREVER = 1e300
 """Tokens that stand for infinity where no closed form is known: even D^-0.05 is down to 1e-15 there."""
@@ -238,7 +233,7 @@ def tokens_until_numerically(
 
 
 def loss_curve(
-    name: str, value: "Fit | Constants | Source", at: Mapping[str, Any], *, parent: Parent | None = None
+    name: str, value: "Origin | Source", at: Mapping[str, Any], *, parent: Parent | None = None
 ) -> LossCurve:
     """The curve of argument ``name`` at these columns; the parent's size and loss stand in where the law wants them.
 
@@ -277,7 +272,7 @@ def loss_curve(
 
 
 def loss_curves(
-    pruned: "Fit | Constants", scratch: "Fit | Constants", parent: Parent | None, at: Mapping[str, Any]
+    pruned: Origin, scratch: Origin, parent: Parent | None, at: Mapping[str, Any]
 ) -> tuple[LossCurve, LossCurve]:
     """The curves of both sides; every column given must belong to one of the laws."""
     sides = as_source("pruned", pruned), as_source("scratch", scratch)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..data.answer import Copied, Record, Report
+from ..data.answer import Copied, Method, Record, Report
 from ..data.arguments import check_level, mapping
 from ..data.control import CONTROL
 from ..data.observations import check_column
@@ -20,7 +20,6 @@ from ..laws import Law
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
-    from ..fitting.uncertainty.intervals import Method
 
 PARENT = "parent_"
 """Prefix of the parents' own columns in the table."""
@@ -76,7 +75,7 @@ def extrapolate(
     fit: "Fit",
     *,
     level: float = 0.95,
-    method: "Method | None" = None,
+    method: Method | None = None,
     control: "Fit | None" = None,
     parent: Mapping[str, Any] | None = None,
     **at: Any,
@@ -87,9 +86,7 @@ def extrapolate(
     ----------
     fit : Fit
         The law fitted to the runs at hand.
-    level : float
-        Confidence level.
-    method : {"wald", "bootstrap"}, optional
+    level, method
         As for :func:`p2law.estimate`.
     control : Fit, optional
         For ``baseline="control"``: a fit of law ``power`` to the larger parent's own control curve.
@@ -205,7 +202,7 @@ def _forecast(
     frame: pd.DataFrame,
     under: Mapping[str, np.ndarray],
     level: float,
-    method: "Method | None",
+    method: Method | None,
 ) -> tuple[pd.DataFrame, str]:
     from ..fitting.uncertainty.estimate import estimate
     from ..fitting.uncertainty.intervals import new_run_spread

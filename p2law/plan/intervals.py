@@ -1,55 +1,35 @@
 """What plans share: intervals of several quantities at once, and sentences on what an answer rests on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from ..data.answer import Method
 from ..data.quantities import format_quantity
 from ..fitting.prediction import describe_outside
 from ..fitting.source import Source, estimate_from
 from ..laws import Law
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..fitting.uncertainty.intervals import Method
-
-
 PUBLISHED = "from published constants"
 """What rests on constants without rows."""
+ENDS = ("", "_lower", "_upper")
+"""A quantity's columns in a table: its name for the value, with these for its interval."""
 
 
-@dataclass(frozen=True, eq=False)
-class Bounds:
-    """A quantity with its interval, (rows,) each; limits are nan where no interval can be given."""
-
-    value: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-
-    def columns(self, name: str) -> dict[str, np.ndarray]:
-        """As columns of a table."""
-        return {name: self.value, f"{name}_lower": self.lower, f"{name}_upper": self.upper}
-
-    @property
-    def known(self) -> np.ndarray:
-        """Where the interval of a positive quantity is bounded on both sides."""
-        return np.isfinite(self.upper) & (self.lower > 0)
-
-
-def bounds(
+def intervals(
     source: Source,
     quantities: Callable[[Mapping[str, float]], Mapping[str, np.ndarray]],
     *,
     level: float,
-    method: "Method | None",
+    method: Method | None,
     plain: tuple[str, ...] = (),
-) -> dict[str, Bounds]:
+) -> pd.DataFrame:
     """Intervals of several positive quantities, on their logarithm; those named in ``plain`` on themselves.
 
-    Published constants give values only: without the correlations of their errors no interval follows.
+    Returns a table with columns ``name``, ``name_lower`` and ``name_upper`` for each quantity. Published constants give
+    values only (nan for the ends): without the correlations of their errors no interval follows.
     """
     names = list(quantities(source.params))
 
@@ -58,13 +38,19 @@ def bounds(
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.stack([found[name] if name in plain else np.log(found[name]) for name in names])
 
-    with np.errstate(invalid="ignore"):  # quantities that do not exist are nan, and stay nan
+    with np.errstate(invalid="ignore", over="ignore"):  # quantities that do not exist are nan, and stay nan
         around = estimate_from(lambda of: stacked(of(source)), [source], level=level, method=method)
-    out = {}
-    for name, ends in zip(names, zip(around.value, around.lower, around.upper, strict=True), strict=True):
-        with np.errstate(over="ignore"):
-            out[name] = Bounds(*(end if name in plain else np.exp(end) for end in ends))
-    return out
+        ends = {
+            f"{name}{end}": values[i] if name in plain else np.exp(values[i])
+            for i, name in enumerate(names)
+            for end, values in zip(ENDS, (around.value, around.lower, around.upper), strict=True)
+        }
+    return pd.DataFrame(ends)
+
+
+def is_bounded(table: pd.DataFrame, name: str) -> np.ndarray:
+    """Where the interval of a positive quantity is bounded on both sides, (rows,) of bool."""
+    return np.isfinite(table[f"{name}_upper"].to_numpy()) & (table[f"{name}_lower"].to_numpy() > 0)
 
 
 class Support(NamedTuple):
@@ -90,7 +76,7 @@ def support(source: Source, columns: Mapping[str, np.ndarray], known: np.ndarray
     return out
 
 
-def trained_params(law: Law, at: "Mapping[str, Any] | pd.Series") -> Any:
+def trained_params(law: Law, at: Mapping[str, Any] | pd.Series) -> Any:
     """Parameters that are trained: N, or N0 (1 - rho) for a pruned model; None if the law knows no size."""
     size, rate = law.variable("size"), law.variable("rate")
     if size is None:
@@ -101,6 +87,11 @@ def trained_params(law: Law, at: "Mapping[str, Any] | pd.Series") -> Any:
 def between(value: float, lower: float, upper: float, write: Callable[[float], str] = format_quantity) -> str:
     """``7B [5B, 9B]``; without the bracket where there is no interval."""
     return write(value) + ("" if np.isnan(lower) else f" [{write(lower)}, {write(upper)}]")
+
+
+def between_columns(row: Mapping[Any, Any], name: str, write: Callable[[float], str] = format_quantity) -> str:
+    """The same of a quantity in a row of a table; its interval may be missing."""
+    return between(row[name], row.get(f"{name}_lower", np.nan), row.get(f"{name}_upper", np.nan), write)
 
 
 def nats(value: float) -> str:

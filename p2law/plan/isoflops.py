@@ -2,25 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import Copied, Record, Report
+from ..data.answer import Copied, Method, Record, Report
 from ..data.arguments import one_positive, positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
-from ..fitting.source import Source, as_source
+from ..fitting.source import Origin, Source, as_source
 from .compute import compute_optimal
-from .intervals import Bounds, between, bounds, nats, support
+from .intervals import ENDS, between_columns, intervals, nats, support
 from .surface import LARGEST, Surface, allocate, first_true, surface
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..fitting.uncertainty.intervals import Method
-    from ..laws import Constants
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,7 +42,7 @@ class IsoFlop(Record):
         return {"": self._optima}
 
 
-def isoflop(source: "Fit | Constants", C: Any, N: Any = None, *, reach: float = 10.0, **at: Any) -> IsoFlop:
+def isoflop(source: Origin, C: Any, N: Any = None, *, reach: float = 10.0, **at: Any) -> IsoFlop:
     """Loss against size at fixed budgets, D = C / (6 N).
 
     Parameters
@@ -119,18 +114,19 @@ class SizeCost(Record):
 def _line(row: Mapping[Any, Any]) -> str:
     if np.isnan(row["penalty"]):
         return f"  N = {format_quantity(row['N'])}: loss {row['loss']:.4f} nats/token; {row['status']}"
-    penalty = between(row["penalty"], row["penalty_lower"], row["penalty_upper"], nats)
-    ends = (row[f"compute_ratio{end}"] for end in ("", "_lower", "_upper"))
-    ratio = f"{between(*ends)} x the budget" if np.isfinite(row["compute_ratio"]) else "no budget"
+    ratio = "no budget"
+    if np.isfinite(row["compute_ratio"]):
+        ratio = f"{between_columns(row, 'compute_ratio')} x the budget"
     return (
         f"  N = {format_quantity(row['N'])}: D = {format_quantity(row['D'])} tokens "
-        f"({format_quantity(row['tokens_per_param'])} per parameter), loss {row['loss']:.4f}, {penalty} nats above the "
-        f"optimum; {ratio} reaches the optimum's loss at this size; {row['status']}"
+        f"({format_quantity(row['tokens_per_param'])} per parameter), loss {row['loss']:.4f}, "
+        f"{between_columns(row, 'penalty', nats)} nats above the optimum; "
+        f"{ratio} reaches the optimum's loss at this size; {row['status']}"
     )
 
 
 def overtraining(
-    source: "Fit | Constants", C: float, N: Any, *, level: float = 0.95, method: "Method | None" = None, **at: Any
+    source: Origin, C: float, N: Any, *, level: float = 0.95, method: Method | None = None, **at: Any
 ) -> SizeCost:
     """Compare sizes you may be held to with the compute-optimal one of the same training budget.
 
@@ -163,21 +159,19 @@ def overtraining(
         ratio = tokens_for(on, sizes, np.broadcast_to(best, sizes.shape)) / D
         return {"loss": loss, "penalty": loss - best, "compute_ratio": ratio}
 
-    ends = bounds(origin, found, level=level, method=method, plain=("loss", "penalty"))
-    excess = ends["penalty"]  # never negative, though its local interval may reach below zero
-    ends["penalty"] = Bounds(*(np.maximum(v, 0.0) for v in (excess.value, excess.lower, excess.upper)))
-    columns: dict[str, Any] = {"N": sizes, "D": D, "tokens_per_param": D / sizes}
-    for name, each in ends.items():
-        columns |= each.columns(name)
-    said = support(origin, base.columns(sizes, D), np.isfinite(ends["loss"].upper))
-    none = np.isnan(ends["penalty"].value)
+    ends = intervals(origin, found, level=level, method=method, plain=("loss", "penalty"))
+    excess = [f"penalty{end}" for end in ENDS]  # never negative, though its local interval may reach below zero
+    ends[excess] = ends[excess].clip(lower=0.0)
+    table = pd.DataFrame({"N": sizes, "D": D, "tokens_per_param": D / sizes}).join(ends)
+    said = support(origin, base.columns(sizes, D), np.isfinite(ends["loss_upper"].to_numpy()))
+    none = np.isnan(ends["penalty"].to_numpy())
     balance = "no optimum: by these constants the loss does not fall with both size and tokens"
-    columns["status"] = np.array([balance if n else s.text for n, s in zip(none, said, strict=True)], dtype=object)
+    table["status"] = np.array([balance if n else s.text for n, s in zip(none, said, strict=True)], dtype=object)
     extrapolated = np.array([s.extrapolated for s in said]) & ~none
     best_size, best_tokens = allocate(base, np.array([budget]))
     best_loss = base.loss(best_size, best_tokens)
     optimal = {"N": float(best_size[0]), "D": float(best_tokens[0]), "loss": float(best_loss[0])}
-    return SizeCost(base.law.title, budget, level, optimal, pd.DataFrame(columns), extrapolated)
+    return SizeCost(base.law.title, budget, level, optimal, table, extrapolated)
 
 
 def tokens_for(on: Surface, N: np.ndarray, loss: np.ndarray) -> np.ndarray:
@@ -247,7 +241,7 @@ def _compared(row: dict[Any, Any]) -> str:
 
 
 def parabola_bias(
-    source: "Fit | Constants", C: Any = None, N: Any = None, *, forecast: Any = (), gap: float = 1.25, **at: Any
+    source: Origin, C: Any = None, N: Any = None, *, forecast: Any = (), gap: float = 1.25, **at: Any
 ) -> ParabolaBias:
     """Fit parabolas in log N to the law's own losses on a grid of runs, and compare their lowest points with the law's.
 

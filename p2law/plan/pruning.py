@@ -2,24 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import Copied, Record, Report
+from ..data.answer import Copied, Method, Record, Report
 from ..data.arguments import mapping, number, plain
 from ..data.quantities import format_quantity
 from ..errors import DataError, FitError, renamed_arguments
 from ..fitting.prediction import describe_outside, refuse_unknown, unbounded
-from ..fitting.source import ParamsOf, Source, as_source, estimate_from
+from ..fitting.source import Origin, ParamsOf, Source, as_source, estimate_from
 from .cost import Architecture, Parent, ParentCost, cost_model
 from .curve import LossCurve, loss_curve
 from .intervals import PUBLISHED
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..laws import Constants
 
 Kind = Literal["inside", "extrapolated", "no support", "published", "impossible"]
 """What a loss rests on: columns inside or outside the fitted range, a column at which the fit has no support, constants
@@ -76,7 +72,7 @@ class Ranking(Record):
 
 @renamed_arguments(charge="parent_cost", children="models_per_parent")
 def best_pruning(
-    methods: "Mapping[str, Fit | Constants]",
+    methods: Mapping[str, "Origin"],
     parents: Parent | Mapping[str, Parent],
     *,
     size: float,
@@ -84,9 +80,9 @@ def best_pruning(
     parent_cost: ParentCost = "sunk",
     models_per_parent: float = 1,
     trained_size: float | Architecture | None = None,
-    scratch: "Fit | Constants | None" = None,
+    scratch: "Origin | None" = None,
     level: float = 0.95,
-    method: Literal["wald", "bootstrap"] | None = None,
+    method: Method | None = None,
     **at: Any,
 ) -> Ranking:
     """Which pruning method and which parent give the lowest loss at a target size within a budget.

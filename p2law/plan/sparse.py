@@ -7,25 +7,20 @@ average is the compute-optimal size, or as near to it as a schedule that ends at
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import Copied, Record, Report
+from ..data.answer import Column, Copied, Method, Record, Report
 from ..data.arguments import number, one_positive
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
 from ..errors import DataError
-from ..fitting.source import as_source
+from ..fitting.source import Origin, as_source
 from ..schedules import PruningSchedule
-from .intervals import between, bounds, nats, support
+from .intervals import ENDS, between, intervals, is_bounded, nats, support
 from .surface import allocate, first_true, surface
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..fitting.uncertainty.intervals import Method
-    from ..laws.published import Constants
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,34 +43,20 @@ class SparsePlan(Record):
     """Rows ``sparse``, ``dense twin`` (same average, tokens and compute) and ``dense, deployment size``; columns
     N_start, N_avg, N_final, D, loss and its interval."""
 
+    N_start = Column()
+    """Parameters of the dense model it starts from."""
+    N_avg = Column()
+    """Parameters averaged over training."""
+    N_final = Column()
+    """Parameters left at the end: the deployment size."""
+    D = Column()
+    """Training tokens."""
+    loss = Column()
+    """Loss expected, nats per token; the dense twin's is the same by the law."""
+
     @property
     def sparsity(self) -> float:
         return self.schedule.sparsity
-
-    @property
-    def N_start(self) -> float:
-        """Parameters of the dense model it starts from."""
-        return float(self._table["N_start"].iloc[0])
-
-    @property
-    def N_avg(self) -> float:
-        """Parameters averaged over training."""
-        return float(self._table["N_avg"].iloc[0])
-
-    @property
-    def N_final(self) -> float:
-        """Parameters left at the end: the deployment size."""
-        return float(self._table["N_final"].iloc[0])
-
-    @property
-    def D(self) -> float:
-        """Training tokens."""
-        return float(self._table["D"].iloc[0])
-
-    @property
-    def loss(self) -> float:
-        """Loss expected, nats per token; the dense twin's is the same by the law."""
-        return float(self._table["loss"].iloc[0])
 
     @property
     def gain(self) -> float:
@@ -102,14 +83,14 @@ class SparsePlan(Record):
 
 
 def sparse_pretraining(
-    source: "Fit | Constants",
+    source: Origin,
     N_final: float,
     C: float,
     *,
     schedule: PruningSchedule | None = None,
     most: float = 0.8,
     level: float = 0.95,
-    method: "Method | None" = None,
+    method: Method | None = None,
     **at: Any,
 ) -> SparsePlan:
     """Plan the sparse pre-training run of least loss that ends at a deployment size and costs C FLOPs.
@@ -151,27 +132,25 @@ def sparse_pretraining(
         dense = on.loss(np.array([target]), np.array([budget / (TRAINING * target)]))
         return {"wanted": wanted, "loss": loss, "gain": dense - loss}
 
-    ends = bounds(origin, found, level=level, method=method, plain=("loss", "gain"))
-    wanted, loss, gain = (ends[name] for name in ("wanted", "loss", "gain"))
-    if np.isnan(wanted.value[0]):
+    ends = intervals(origin, found, level=level, method=method, plain=("loss", "gain"))
+    row = ends.iloc[0]
+    if np.isnan(row["wanted"]):
         raise DataError(
             "by these constants the loss does not fall with both size and tokens: there is nothing to plan."
         )
     # All that is chosen follows from the average size wanted, rising or falling with it: so do the ends.
-    sizes = np.clip(np.array([wanted.value[0], wanted.lower[0], wanted.upper[0]]), *reachable)
+    sizes = np.clip(row[[f"wanted{end}" for end in ENDS]].to_numpy(), *reachable)
     sparsity = sparsity_for(plan, target, sizes, most)
     chosen = {"sparsity": sparsity, "N_start": target / (1 - sparsity), "N_avg": sizes}
     chosen["D"] = budget / (TRAINING * sizes[[0, 2, 1]])
-    intervals = {name: (float(v[1]), float(v[2])) for name, v in chosen.items()}
-    intervals |= {name: (float(e.lower[0]), float(e.upper[0])) for name, e in (("loss", loss), ("gain", gain))}
+    chosen |= {name: row[[f"{name}{end}" for end in ENDS]].to_numpy() for name in ("loss", "gain")}
     value = {name: float(v[0]) for name, v in chosen.items()}
-    value |= {"loss": float(loss.value[0]), "gain": float(gain.value[0])}
-    place = base.columns(sizes[:1], chosen["D"][:1])
-    (said,) = support(origin, place, wanted.known)
-    status = f"{_within(wanted.value[0], reachable, most)}; {said.text}"
-    table = _runs(value, target, budget, intervals["loss"])
+    limits = {name: (float(v[1]), float(v[2])) for name, v in chosen.items()}
+    (said,) = support(origin, base.columns(sizes[:1], chosen["D"][:1]), is_bounded(ends, "wanted"))
+    status = f"{_within(row['wanted'], reachable, most)}; {said.text}"
+    table = _runs(value, target, budget, limits["loss"])
     found_schedule = replace(plan, sparsity=value["sparsity"])
-    return SparsePlan(base.law.title, budget, found_schedule, level, status, table, intervals)
+    return SparsePlan(base.law.title, budget, found_schedule, level, status, table, limits)
 
 
 def average_at(schedule: PruningSchedule, final: float, sparsity: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ Laws that are a sum of two powers answer in closed form with NumPy; any other la
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +13,9 @@ from ..data.arguments import number
 from ..data.flops import INFERENCE, TRAINING
 from ..errors import DataError, FitError
 from ..fitting.prediction import given_rows
-from ..fitting.source import Source, as_source
+from ..fitting.source import Origin, Source, as_source
 from ..laws import Law, average_params, chinchilla
 from ..laws.precision import float64
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..laws import Constants
-
 
 SUMS_OF_POWERS = (chinchilla, average_params)
 
@@ -84,7 +79,7 @@ class Surface:
         return {str(self.law.variable("size")): N, str(self.law.variable("tokens")): D, **self.at}
 
 
-def surface(source: "Source | Fit | Constants", at: Mapping[str, float]) -> Surface:
+def surface(source: "Origin | Source", at: Mapping[str, float]) -> Surface:
     """The surface of a fit or of published constants.
 
     Raises

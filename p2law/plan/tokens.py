@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import pandas as pd
 
-from ..data.answer import Copied, Record, Report
+from ..data.answer import Column, Copied, Method, Record, Report
 from ..data.arguments import check_level
 from ..data.control import CONTROL
 from ..data.observations import check_column
@@ -15,15 +15,14 @@ from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
 from ..fitting.fitted import require_fit
 from ..fitting.prediction import describe_outside, given_rows
-from ..fitting.source import ParamsOf, Source, as_source, estimate_from, fitted_params
-from ..fitting.uncertainty.intervals import Method, draws_of, method_of
+from ..fitting.source import Origin, ParamsOf, Source, as_source, estimate_from, fitted_params
+from ..fitting.uncertainty.intervals import draws_of, method_of
 from .criteria import Criterion, Price, Target
 from .curve import LossCurve, tokens_needed
 from .intervals import PUBLISHED, trained_params
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
-    from ..laws import Constants
 
 UNDETERMINED_RATIO = 1e4
 """Upper over lower limit from which on an answer is called hardly determined."""
@@ -40,39 +39,28 @@ class TokenPlan(Record):
     method: str
     """``"wald"``, ``"bootstrap"``, or ``"none"`` for published constants."""
     _table: pd.DataFrame
-    source: "Fit | Constants"
+    source: Origin
     curve: LossCurve
     """The fitted curves of the models."""
     table = Copied("_table")
     """One row per model: its columns, tokens, lower, upper, loss, cost (for ``Price``), met (share of the draws in
     which the criterion is ever met, for draws) and status."""
 
+    lower = Column()
+    upper = Column()
+    loss = Column()
+    """Loss expected there, nats per token."""
+    status = Column()
+
     @property
     def value(self) -> float:
         """Tokens, for a plan of one model."""
-        return float(self._single("tokens"))
+        return self._column("tokens")
 
-    @property
-    def lower(self) -> float:
-        return float(self._single("lower"))
-
-    @property
-    def upper(self) -> float:
-        return float(self._single("upper"))
-
-    @property
-    def loss(self) -> float:
-        """Loss expected there, nats per token."""
-        return float(self._single("loss"))
-
-    @property
-    def status(self) -> str:
-        return str(self._single("status"))
-
-    def _single(self, column: str) -> Any:
+    def _column(self, name: str) -> Any:
         if len(self._table) != 1:
             raise FitError(f"this plan is for {len(self._table)} models: use .to_frame().")
-        return self._table[column].iloc[0]
+        return super()._column(name)
 
     def _report(self) -> Report:
         rows = []
@@ -92,7 +80,7 @@ def _answered(row: Mapping[Any, Any], criterion: Criterion) -> str:
 
 
 def optimal_tokens(
-    source: "Fit | Constants",
+    source: Origin,
     *,
     criterion: Criterion,
     level: float = 0.95,

@@ -5,25 +5,20 @@ on other text. The interval holds all numbers of scratch tokens whose loss the d
 model, so that it is open where the pruned model may lie below all that training from scratch can reach.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.answer import Copied, Record, Report
+from ..data.answer import Copied, Method, Record, Report
 from ..data.arguments import positives
 from ..data.quantities import format_quantity
 from ..fitting.prediction import unbounded
-from ..fitting.source import ParamsOf, estimate_from
+from ..fitting.source import Origin, ParamsOf, estimate_from
 from .cost import Parent
-from .crossing import curve_outside, indistinguishable, roots
+from .crossing import indistinguishable, no_support_by_side, outside_by_side, roots, use_of_curves
 from .curve import LossCurve, loss_curves, token_range
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-    from ..laws import Constants
 
 REACH = (1e-4, 1e6)
 """Scratch tokens are looked for between these multiples of the retraining tokens."""
@@ -57,13 +52,13 @@ class Worth(Record):
 
 
 def effective_tokens(
-    pruned: "Fit | Constants",
-    scratch: "Fit | Constants",
+    pruned: Origin,
+    scratch: Origin,
     tokens: Any = None,
     *,
     parent: Parent | None = None,
     level: float = 0.95,
-    method: Literal["wald", "bootstrap"] | None = None,
+    method: Method | None = None,
     **at: Any,
 ) -> Worth:
     """Tokens of training from scratch that give the loss of the pruned model after some retraining.
@@ -116,15 +111,14 @@ def _row(
     stretches = indistinguishable(grid, lower, upper)
     low, high = _around(effective, stretches, known=not np.isnan(lower).all())
     row = {"tokens": tokens, "loss": loss, "effective": effective, "lower": low, "upper": high}
-    far = {"pruned": first.outside(tokens), "scratch": second.outside(effective)} if np.isfinite(effective) else {}
-    far = {side: factors for side, factors in far.items() if factors}
-    used = effective if np.isfinite(effective) else tokens
-    reasons = {"pruned": first.no_support(tokens), "scratch": second.no_support(used)}
-    return row | {
-        "transferred": effective - tokens,
-        "status": _status(effective, reasons, far),
-        "extrapolated": bool(far),
-    }
+    sides = {"pruned": (first, tokens), "scratch": (second, effective if np.isfinite(effective) else tokens)}
+    far = outside_by_side(sides) if np.isfinite(effective) else {}
+    status = use_of_curves(no_support_by_side(sides), far)
+    if np.isinf(effective):
+        status.append("the fitted scratch curve never gets there")
+    elif np.isnan(effective):
+        status.append("no answer: training from scratch starts below this loss")
+    return row | {"transferred": effective - tokens, "status": "; ".join(status), "extrapolated": bool(far)}
 
 
 def _around(value: float, stretches: list[tuple[float, float]], *, known: bool) -> tuple[float, float]:
@@ -134,15 +128,3 @@ def _around(value: float, stretches: list[tuple[float, float]], *, known: bool) 
     if np.isinf(value):
         return (stretches[-1][0] if stretches and np.isinf(stretches[-1][1]) else np.inf), np.inf
     return next((s for s in stretches if s[0] <= value <= s[1]), (np.nan, np.nan))
-
-
-def _status(effective: float, reasons: Mapping[str, str], far: Mapping[str, Mapping[str, float]]) -> str:
-    """What the answer rests on: by side why there is no support, how the curves meet, how far outside they are used."""
-    parts = [f"the {side} curve has {reason}" for side, reason in reasons.items() if reason]
-    if np.isinf(effective):
-        parts.append("the fitted scratch curve never gets there")
-    elif np.isnan(effective):
-        parts.append("no answer: training from scratch starts below this loss")
-    elif far:
-        parts.append(f"extrapolated: {' and '.join(curve_outside(side, factors) for side, factors in far.items())}")
-    return "; ".join(parts)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..data.answer import Method
 from ..errors import FitError
 from ..fitting.fitted import loss_at
 from ..fitting.prediction import prediction_columns
-from ..fitting.uncertainty.intervals import Method, parameters, predictions
+from ..fitting.uncertainty.intervals import parameters, predictions
 from ..fitting.uncertainty.resampling import refit
 from ..laws import FrozenDict
 

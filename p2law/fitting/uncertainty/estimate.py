@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ...data.answer import Estimate as Estimate
+from ...data.answer import Estimate, Method
 from ...data.arguments import array, check_level
 from ...errors import FitError
 from ..fitted import FittedLaw, Quantity, by_root, require_fit
 from ..solver.covariance import LocalCovariance
-from .intervals import Method, Spread, draws_of, interval_ends, method_of, percentile
+from .intervals import Spread, draws_of, interval_ends, method_of, percentile
 
 
 def shifted(params: Mapping[str, float], direction: np.ndarray, step: float) -> dict[str, float]:

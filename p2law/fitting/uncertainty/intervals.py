@@ -7,11 +7,12 @@ as far as the t distribution with the question's own degrees of freedom is wider
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ...data.answer import Method
 from ...data.arguments import check_level
 from ...errors import FitError
 from ...laws import Parameter
@@ -20,8 +21,6 @@ from ..prediction import unbounded, unsupported
 from ..solver.covariance import LocalCovariance
 from ..solver.quantiles import LEAST_DOF, normal_quantile, normal_share, t_half_width
 from .resampling import leave_one_run_out
-
-Method = Literal["wald", "bootstrap", "bca", "profile"]
 
 
 @dataclass(frozen=True)
