@@ -29,9 +29,6 @@ from ..fitting.uncertainty.estimate import estimate, gradient_along
 from ..fitting.uncertainty.intervals import new_run_spread, predictions
 from .intervals import trained_params
 
-# Runs that might be trained next: their checkpoints as rows of the law's columns, and what each costs.
-
-
 Cost = str | Callable[[pd.Series], float] | ArrayLike
 
 
@@ -145,7 +142,11 @@ class NextRuns(Record):
     def _report(self) -> Report:
         lines = []
         for row in self._picks.to_dict("records"):
-            at = self._table[self._table["run"] == row["run"]].iloc[0].drop(["run", *_SAID])
+            at = (
+                self._table[self._table["run"] == row["run"]]
+                .iloc[0]
+                .drop(["run", "cost", "width", "narrower", "per_cost"])
+            )
             where = ", ".join(f"{k} = {format_quantity(v)}" for k, v in at.items())
             spent = f"{row['spent']:.3g}" if self.unit == "FLOPs" else format_quantity(row["spent"])
             lines.append(f"  then {row['run']} ({where}): {row['width']:.3g} wide, {spent} {self.unit} spent")
@@ -153,9 +154,6 @@ class NextRuns(Record):
             lines.append("  no candidate can be paid from the budget")
         title = f"Interval of the forecast now: {self.now:.3g} wide ({100 * self.level:g} %)"
         return Report(title, sentences=[*lines, *(f"  note: {note}" for note in self.notes)])
-
-
-_SAID = ["cost", "width", "narrower", "per_cost"]
 
 
 def next_runs(

@@ -1,7 +1,7 @@
 """Compute-optimal training: size, tokens and loss for a budget, and the budget for a loss, with intervals."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -182,11 +182,7 @@ def _plan(
     origin = as_source("source", source)
     on = surface(origin, at)
     table = intervals(
-        origin,
-        lambda params: optimum(replace(on, params=params), values, inference),
-        level=level,
-        method=method,
-        plain=("loss",),
+        origin, on, lambda on: optimum(on, values, inference), level=level, method=method, plain=("loss",)
     )
     table[asked] = values
     order = ("C", "N", "D", "tokens_per_param", "loss")

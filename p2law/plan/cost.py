@@ -42,9 +42,8 @@ class Architecture:
     def __post_init__(self) -> None:
         _positive("Architecture's linear", self.linear, "weights inside the blocks")
         for name in ("layers", "width", "sequence", "vocabulary"):
-            number(
-                f"Architecture's {name}", getattr(self, name), low=0, closed=True, must="give a count", error=DataError
-            )
+            count = getattr(self, name)
+            number(f"Architecture's {name}", count, low=0, closed=True, must="give a count", error=DataError)
         flops_per_token(self)
 
 
@@ -136,11 +135,9 @@ class CostModel:
     text: str = "own cost model"
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.overhead) and self.overhead >= 0):
-            raise FitError(f"CostModel(overhead={self.overhead!r}): give tokens, zero or more.")
+        number("CostModel's overhead", self.overhead, low=0, closed=True, must="give tokens, zero or more")
         for name in ("per_token", "price"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise FitError(f"CostModel({name}={getattr(self, name)!r}): must be positive.")
+            number(f"CostModel's {name}", getattr(self, name), low=0, must="must be positive")
 
     def scratch_tokens(self, retraining: float | np.ndarray) -> float | np.ndarray:
         """Tokens of training from scratch that cost as much."""
@@ -190,12 +187,9 @@ def cost_model(
     if isinstance(parent_cost, CostModel):
         return parent_cost
     if not isinstance(parent_cost, str) or parent_cost not in ("sunk", "tokens", "flops"):
-        raise FitError(
-            f"parent_cost={parent_cost!r}: choose 'sunk', 'tokens' or 'flops', or give a p2law.plan.CostModel."
-        )
-    number(
-        "models_per_parent", models_per_parent, low=1, closed=True, must="one model or more shares the parent's cost"
-    )
+        raise FitError(f"parent_cost={parent_cost!r}: choose 'sunk', 'tokens' or 'flops', or give a plan.CostModel.")
+    sharing = "one model or more shares the parent's cost"
+    number("models_per_parent", models_per_parent, low=1, closed=True, must=sharing)
     if not isinstance(parent, Parent | None):
         raise DataError(f"parent={parent!r}: give a p2law.plan.Parent, e.g. Parent(tokens=200e9, size=8e9).")
     for trained in (size, scratch_size):
@@ -210,16 +204,13 @@ def cost_model(
         )
     shared = f", shared by {models_per_parent:g} models" if models_per_parent > 1 else ""
     if parent_cost == "tokens":
-        text = f"parent charged {format_quantity(parent.tokens)} tokens{shared}"
-        return CostModel(overhead=parent.tokens / models_per_parent, text=text)
+        charged = f"parent charged {format_quantity(parent.tokens)} tokens{shared}"
+        return CostModel(overhead=parent.tokens / models_per_parent, text=charged)
+    needs = "parent_cost='flops' needs the"
     if parent.size is None:
-        raise DataError(
-            "parent_cost='flops' needs the parent's size: parent=Parent(tokens=..., size=8e9).", remedies=["parent"]
-        )
+        raise DataError(f"{needs} parent's size: parent=Parent(tokens=..., size=8e9).", remedies=["parent"])
     if size is None:
-        raise DataError(
-            "parent_cost='flops' needs the size of the model trained after pruning: size=4.5e9 or an Architecture."
-        )
+        raise DataError(f"{needs} size of the model trained after pruning: size=4.5e9 or an Architecture.")
     price = flops_per_token(size if scratch_size is None else scratch_size)
     whole = flops_per_token(parent.size) * parent.tokens
     text = f"parent charged {whole:.3g} FLOPs{shared}"

@@ -315,9 +315,6 @@ def _crossings(
     return pd.DataFrame(rows, columns=pd.Index(["tokens", "lower", "upper", "total", "below", "above"]))
 
 
-# The verdict on a crossover in words.
-
-
 _NAMES = {"pruned": "the pruned model", "scratch": "the model from scratch", "undetermined": "neither"}
 
 

@@ -48,9 +48,14 @@ class LossCurve:
         return str(self.law.variable("tokens"))
 
     @property
+    def curves(self) -> "tuple[LossCurve, ...]":
+        """Itself, and the control's curve where there is one."""
+        return (self,) if self.control is None else (self, self.control)
+
+    @property
     def sources(self) -> tuple[Source, ...]:
-        """Where its constants come from: its law's, and the control's."""
-        return (self.source,) if self.control is None else (self.source, *self.control.sources)
+        """Where the constants come from: the law's, and the control's."""
+        return tuple(curve.source for curve in self.curves)
 
     def some(self, rows: Sequence[int] | np.ndarray) -> "LossCurve":
         """The curves of some of the models."""
@@ -68,12 +73,11 @@ class LossCurve:
 
     def derivative(self, tokens: Any, of: ParamsOf = fitted_params) -> np.ndarray:
         """dL/dD after these tokens, nats per token per token."""
-        tokens, columns = self._columns(tokens)
-        under = () if self.control is None else (self.control,)
-        columns = [columns, *(curve._columns(tokens)[1] for curve in under)]
-        constants = [dict(of(curve.source)) for curve in (self, *under)]
+        tokens = self._columns(tokens)[0]
+        columns = [curve._columns(tokens)[1] for curve in self.curves]
+        constants = [dict(of(source)) for source in self.sources]
         with float64():
-            slope = _compiled_slope(self.law, *(curve.law for curve in under))
+            slope = _compiled_slope(*(source.law for source in self.sources))
             return np.asarray(slope(tokens, columns, constants))
 
     def _columns(self, tokens: Any) -> tuple[np.ndarray, dict[str, Any]]:
@@ -116,22 +120,17 @@ class LossCurve:
     def fitted_tokens(self) -> tuple[float, float] | None:
         """Least and most tokens fitted; None for published constants."""
         seen = self.source.observations
-        return (
-            None if seen is None else (float(seen.columns[self.tokens].min()), float(seen.columns[self.tokens].max()))
-        )
+        fitted = None if seen is None else seen.columns[self.tokens]
+        return None if fitted is None else (float(fitted.min()), float(fitted.max()))
 
     def unsupported(self, tokens: Any) -> np.ndarray:
         """Where the curve is asked at another value of a column that had one level among the rows fitted."""
-        found = np.zeros(np.shape(tokens), dtype=bool)
-        for curve in (self, self.control):
-            if curve is not None:
-                found = found | curve.source.unsupported(curve._point(tokens)).reshape(found.shape)
-        return found
+        found = [curve.source.unsupported(curve._point(tokens)) for curve in self.curves]
+        return np.any(found, axis=0).reshape(np.shape(tokens))
 
     def no_support(self, tokens: Any) -> str:
         """Why the curve has no support at some of these tokens; empty where it has."""
-        curves = [curve for curve in (self, self.control) if curve is not None]
-        reasons = [curve.source.no_support(curve._point(tokens)) for curve in curves]
+        reasons = [curve.source.no_support(curve._point(tokens)) for curve in self.curves]
         return "; ".join(reason for reason in reasons if reason)
 
     def outside(self, tokens: Any) -> dict[str, float]:
@@ -164,9 +163,6 @@ def _compiled_slope(law: Law, control: Law | None = None) -> Callable[..., Any]:
         return jnp.broadcast_to(at(law, tokens, {**columns[0], **under}, params[0]), tokens.shape)
 
     return jax.jit(lambda d, columns, params: jax.jvp(lambda x: loss(x, columns, params), (d,), (jnp.ones_like(d),))[1])
-
-
-# From how many tokens on a criterion holds.
 
 
 def metric_target(
@@ -227,9 +223,6 @@ def tokens_until_numerically(
         width *= 1.0 if zoom == 0 else 1 / 32
     tokens = np.where(never, np.inf, np.where(first, 1.0, np.exp(low + 0.5 * width)))
     return np.where(curve.loss(1.0, of) > curve.floor(of), tokens, np.nan)
-
-
-# The curve of a law at columns given by the user.
 
 
 def loss_curve(

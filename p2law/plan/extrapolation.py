@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,11 @@ from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
 from ..fitting.fitted import loss_at, require_fit
 from ..fitting.prediction import describe_outside, given_rows, no_support, outside, unsupported
+from ..fitting.result import Fit
 from ..fitting.source import is_source
+from ..fitting.uncertainty.estimate import estimate
+from ..fitting.uncertainty.intervals import new_run_spread
 from ..laws import Law
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
 
 PARENT = "parent_"
 """Prefix of the parents' own columns in the table."""
@@ -40,7 +40,7 @@ class Extrapolation(Record):
     """``"wald"`` or ``"bootstrap"``."""
     baseline: str
     """Where the parent's loss comes from."""
-    fit: "Fit"
+    fit: Fit
     table = Copied("_table")
     """One row per model and number of tokens: its columns, loss (nats per token), lower and upper (the
     law itself), new_lower and new_upper (a run of its own), and for each variable ``outside_...``: the factor by which
@@ -58,25 +58,20 @@ class Extrapolation(Record):
             at = ", ".join(f"{name} = {format_quantity(float(last[name]))}" for name in (*self.models, self.tokens))
             law = f"the law [{last['lower']:.4g}, {last['upper']:.4g}]"
             run = f"a new run [{last['new_lower']:.4g}, {last['new_upper']:.4g}]"
-            lines.append(f"  {at}: {last['loss']:.4g} nats per token, {law}, {run}: {_place(self, last)}")
+            where = describe_outside({name: last[f"{OUTSIDE}{name}"] for name in self.outside})
+            columns = {v.name: np.array([last[v.name]]) for v in self.fit.law.variables if v.name in last.index}
+            place = [part for part in (no_support(self.fit, columns), where or "inside the fitted range") if part]
+            lines.append(f"  {at}: {last['loss']:.4g} nats per token, {law}, {run}: {'; '.join(place)}")
         head = f"{self.fit.law.title}, {self.baseline}; {100 * self.level:g} % intervals ({self.method})"
         return Report(head, rows=lines)
 
 
-def _place(plan: Extrapolation, row: pd.Series) -> str:
-    """How far outside the fitted range a row lies, and why the fit has no support there."""
-    where = describe_outside({name: row[f"{OUTSIDE}{name}"] for name in plan.outside}) or "inside the fitted range"
-    columns = {v.name: np.array([row[v.name]]) for v in plan.fit.law.variables if v.name in row.index}
-    reason = no_support(plan.fit, columns)
-    return f"{reason}; {where}" if reason else where
-
-
 def extrapolate(
-    fit: "Fit",
+    fit: Fit,
     *,
     level: float = 0.95,
     method: Method | None = None,
-    control: "Fit | None" = None,
+    control: Fit | None = None,
     parent: Mapping[str, Any] | None = None,
     **at: Any,
 ) -> Extrapolation:
@@ -138,7 +133,7 @@ def extrapolate(
     return Extrapolation(table, models, tokens, level, chosen, _words(fit, below), fit)
 
 
-def _below(fit: "Fit", control: "Fit | None", at: Mapping[str, Any]) -> "Fit | None":
+def _below(fit: Fit, control: Fit | None, at: Mapping[str, Any]) -> Fit | None:
     """The fit that gives the baseline loss, if it is not given as numbers."""
     base, moving = fit.law.variable("loss"), fit.baseline == "control"
     if control is not None and not moving:
@@ -160,7 +155,7 @@ def _below(fit: "Fit", control: "Fit | None", at: Mapping[str, Any]) -> "Fit | N
     return source
 
 
-def _frame(fit: "Fit", below: "Fit | None", at: Mapping[str, Any], parent: Mapping[str, Any] | None) -> pd.DataFrame:
+def _frame(fit: Fit, below: Fit | None, at: Mapping[str, Any], parent: Mapping[str, Any] | None) -> pd.DataFrame:
     """Every model at every number of tokens; the parents' own columns have a prefix."""
     law, base, tokens = fit.law, fit.law.variable("loss"), str(fit.law.variable("tokens"))
     if parent and below is None:
@@ -178,7 +173,7 @@ def _frame(fit: "Fit", below: "Fit | None", at: Mapping[str, Any], parent: Mappi
     return models.merge(given_rows(law, points, needed=[tokens], purpose=" to forecast at"), how="cross")
 
 
-def _under(law: Law, below: "Fit", frame: pd.DataFrame, *, moving: bool) -> dict[str, np.ndarray]:
+def _under(law: Law, below: Fit, frame: pd.DataFrame, *, moving: bool) -> dict[str, np.ndarray]:
     """The columns at which the baseline's fit is asked: the parents', or the run's own tokens for a control."""
     size, out = law.variable("size"), {}
     for variable in below.law.variables:
@@ -197,16 +192,13 @@ def _under(law: Law, below: "Fit", frame: pd.DataFrame, *, moving: bool) -> dict
 
 
 def _forecast(
-    fit: "Fit",
-    below: "Fit | None",
+    fit: Fit,
+    below: Fit | None,
     frame: pd.DataFrame,
     under: Mapping[str, np.ndarray],
     level: float,
     method: Method | None,
 ) -> tuple[pd.DataFrame, str]:
-    from ..fitting.uncertainty.estimate import estimate
-    from ..fitting.uncertainty.intervals import new_run_spread
-
     law, base = fit.law, str(fit.law.variable("loss"))
     columns = {v.name: frame[v.name].to_numpy() for v in law.variables if v.name in frame.columns}
 
@@ -237,7 +229,7 @@ def _forecast(
     return table, found.method
 
 
-def _words(fit: "Fit", below: "Fit | None") -> str:
+def _words(fit: Fit, below: Fit | None) -> str:
     base = fit.law.variable("loss")
     if base is None:
         return "no baseline"

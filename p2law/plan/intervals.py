@@ -1,6 +1,7 @@
 """What plans share: intervals of several quantities at once, and sentences on what an answer rests on."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..data.quantities import format_quantity
 from ..fitting.prediction import describe_outside
 from ..fitting.source import Source, estimate_from
 from ..laws import Law
+from .surface import Surface
 
 PUBLISHED = "from published constants"
 """What rests on constants without rows."""
@@ -20,21 +22,22 @@ ENDS = ("", "_lower", "_upper")
 
 def intervals(
     source: Source,
-    quantities: Callable[[Mapping[str, float]], Mapping[str, np.ndarray]],
+    surface: Surface,
+    quantities: Callable[[Surface], Mapping[str, np.ndarray]],
     *,
     level: float,
     method: Method | None,
     plain: tuple[str, ...] = (),
 ) -> pd.DataFrame:
-    """Intervals of several positive quantities, on their logarithm; those named in ``plain`` on themselves.
+    """Intervals of positive quantities of a surface, on their logarithm; those named in ``plain`` on themselves.
 
     Returns a table with columns ``name``, ``name_lower`` and ``name_upper`` for each quantity. Published constants give
     values only (nan for the ends): without the correlations of their errors no interval follows.
     """
-    names = list(quantities(source.params))
+    names = list(quantities(surface))
 
     def stacked(params: Mapping[str, float]) -> np.ndarray:
-        found = quantities(params)
+        found = quantities(replace(surface, params=params))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.stack([found[name] if name in plain else np.log(found[name]) for name in names])
 

@@ -1,7 +1,7 @@
-"""IsoFLOP profiles read off the fitted surface: loss against size at a fixed budget."""
+"""IsoFLOP profiles of the fitted surface, what other sizes than the optimal one cost, and the bias of parabolas."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,12 +67,11 @@ def isoflop(source: Origin, C: Any, N: Any = None, *, reach: float = 10.0, **at:
     on = surface(source, at)
     best_N, best_D = allocate(on, budgets)
     best_loss = on.loss(best_N, best_D)
+    sizes = best_N[:, None] * np.geomspace(1 / reach, reach, 61)
     if N is not None:
         sizes = np.broadcast_to(positives("N", N), (len(budgets), np.size(N)))
     elif np.isnan(best_N).any():
         raise FitError("by these constants size and tokens do not balance: give the sizes N of the profiles.")
-    else:
-        sizes = best_N[:, None] * np.geomspace(1 / reach, reach, 61)
     D = budgets[:, None] / (TRAINING * sizes)
     loss = on.loss(sizes, D)
     columns = {"N": sizes, "D": D, "loss": loss, "penalty": loss - best_loss[:, None]}
@@ -80,9 +79,6 @@ def isoflop(source: Origin, C: Any, N: Any = None, *, reach: float = 10.0, **at:
     status = compute_optimal(source, budgets, method="wald", **at).table["status"].to_numpy()
     optima = {"C": budgets, "N": best_N, "D": best_D, "loss": best_loss, "status": status}
     return IsoFlop(on.law.title, pd.DataFrame(optima), pd.DataFrame(table))
-
-
-# What a size other than the compute-optimal one costs: in loss at the same budget, in budget at the same loss.
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -152,14 +148,13 @@ def overtraining(
     base = surface(origin, at)
     D = budget / (TRAINING * sizes)
 
-    def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
-        on = replace(base, params=params)
+    def found(on: Surface) -> dict[str, np.ndarray]:
         best = on.loss(*allocate(on, np.array([budget])))
         loss = on.loss(sizes, D)
         ratio = tokens_for(on, sizes, np.broadcast_to(best, sizes.shape)) / D
         return {"loss": loss, "penalty": loss - best, "compute_ratio": ratio}
 
-    ends = intervals(origin, found, level=level, method=method, plain=("loss", "penalty"))
+    ends = intervals(origin, base, found, level=level, method=method, plain=("loss", "penalty"))
     excess = [f"penalty{end}" for end in ENDS]  # never negative, though its local interval may reach below zero
     ends[excess] = ends[excess].clip(lower=0.0)
     table = pd.DataFrame({"N": sizes, "D": D, "tokens_per_param": D / sizes}).join(ends)
@@ -187,13 +182,6 @@ def tokens_for(on: Surface, N: np.ndarray, loss: np.ndarray) -> np.ndarray:
     low, high = np.zeros_like(loss), np.full_like(loss, np.log(LARGEST))
     D = np.where(reached(high[:, None])[:, 0], np.exp(first_true(reached, low, high)), np.inf)
     return np.where(np.isnan(loss), np.nan, D)
-
-
-# How wrong a parabola through an isoFLOP profile is on your own grid, even without noise.
-#
-# The profile of a sum of two powers is no parabola in log N: where the exponents differ, or the sizes lie unevenly
-# around the optimum, the vertex misses it, and a power law through the vertices extrapolates that error (arXiv
-# 2603.22339).
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -244,6 +232,10 @@ def parabola_bias(
     source: Origin, C: Any = None, N: Any = None, *, forecast: Any = (), gap: float = 1.25, **at: Any
 ) -> ParabolaBias:
     """Fit parabolas in log N to the law's own losses on a grid of runs, and compare their lowest points with the law's.
+
+    The profile of a sum of two powers is no parabola in log N: where the exponents differ, or the sizes lie unevenly
+    around the optimum, the vertex misses it, and a power law through the vertices extrapolates that error (arXiv
+    2603.22339).
 
     Parameters
     ----------

@@ -101,14 +101,12 @@ def best_pruning(
         Parameters of the model wanted, counted as N0 of the fits is.
     budget : float
         Tokens; FLOPs with ``parent_cost="flops"``.
-    parent_cost, models_per_parent
+    parent_cost, models_per_parent, level, method
         As for :func:`p2law.crossover`.
     trained_size : float or Architecture, optional
         What a training token costs with ``parent_cost="flops"`` (default: ``size``).
     scratch : Fit or Constants, optional
         Law of training from scratch, to stand in the same list.
-    level, method
-        As for :func:`p2law.crossover`.
     **at : float
         Further columns of the laws.
 
@@ -140,15 +138,14 @@ def best_pruning(
             ways.append(_way(label, source, name, parent, size, float(cost.retraining_tokens(budget / cost.price)), at))
     if scratch is not None:
         origin = as_source("scratch", scratch)
-        price = cost_model(parent_cost, parent=next(iter(named.values())), size=trained).price
+        tokens = budget / cost_model(parent_cost, parent=next(iter(named.values())), size=trained).price
         column = origin.law.variable("size")
         side = loss_curve("scratch", origin, {column: size} if column else {})
-        ways.append(_Way("scratch", "", np.nan, budget / price, side, *_support(side, budget / price)))
+        ways.append(_Way("scratch", "", np.nan, tokens, side, *_support(side, tokens)))
     spent = f"{budget:.3g} FLOPs" if parent_cost == "flops" else f"{format_quantity(budget)} tokens"
     paid = "parent free" if parent_cost == "sunk" else "parent charged"
     table = _ranked(ways, level, method)
-    kinds = tuple(table.pop("kind"))
-    return Ranking(size, f"{spent} ({paid})", level, table, kinds)
+    return Ranking(size, f"{spent} ({paid})", level, table, kinds=tuple(table.pop("kind")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,13 +171,13 @@ def _way(
         raise FitError(f"method {label!r} is a fit of {source.law.name}, which knows no pruning rate: fit a P² law.")
     if parent.params is None:
         raise DataError(f"the parent {name!r} has no size: Parent(size=8e9, ...).")
+    rate, why = 1 - size / parent.params, ""
     if parent.params <= size:
-        why = f"impossible: a parent of {format_quantity(parent.params)} parameters cannot be pruned to it"
-        return _Way(label, name, np.nan, np.nan, None, "impossible", why)
-    rate = 1 - size / parent.params
-    if tokens <= 0:
-        why = "impossible: its share of the parent costs the whole budget or more"
-        return _Way(label, name, rate, np.nan, None, "impossible", why)
+        rate, why = np.nan, f"a parent of {format_quantity(parent.params)} parameters cannot be pruned to it"
+    elif tokens <= 0:
+        why = "its share of the parent costs the whole budget or more"
+    if why:
+        return _Way(label, name, rate, np.nan, None, "impossible", f"impossible: {why}")
     curve = loss_curve(f"method {label!r}", source, {**at, column: rate}, parent=parent)
     return _Way(label, name, rate, tokens, curve, *_support(curve, tokens))
 

@@ -20,7 +20,7 @@ from ..errors import DataError
 from ..fitting.source import Origin, as_source
 from ..schedules import PruningSchedule
 from .intervals import ENDS, between, intervals, is_bounded, nats, support
-from .surface import allocate, first_true, surface
+from .surface import Surface, allocate, first_true, surface
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,15 +124,14 @@ def sparse_pretraining(
     base = surface(origin, at)
     reachable = average_at(plan, target, np.array([0.0, most]))
 
-    def found(params: Mapping[str, float]) -> dict[str, np.ndarray]:
-        on = replace(base, params=params)
+    def found(on: Surface) -> dict[str, np.ndarray]:
         wanted = allocate(on, np.array([budget]))[0]
         average = np.clip(wanted, *reachable)
         loss = on.loss(average, budget / (TRAINING * average))
         dense = on.loss(np.array([target]), np.array([budget / (TRAINING * target)]))
         return {"wanted": wanted, "loss": loss, "gain": dense - loss}
 
-    ends = intervals(origin, found, level=level, method=method, plain=("loss", "gain"))
+    ends = intervals(origin, base, found, level=level, method=method, plain=("loss", "gain"))
     row = ends.iloc[0]
     if np.isnan(row["wanted"]):
         raise DataError(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,9 @@ from ..data.observations import Table, as_frame
 from ..data.quantities import format_probability, format_quantity
 from ..errors import DataError, FitError
 from ..fitting.fitted import require_fit
+from ..fitting.result import Fit
 from ..fitting.solver.quantiles import t_half_width, t_quantile
-from ..fitting.uncertainty.forecast import Forecast
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
+from ..fitting.uncertainty.forecast import Forecast, binned, one_run
 
 POINTS = 41
 """Tokens looked at between the last checkpoint and the end, evenly in their logarithm."""
@@ -122,8 +120,8 @@ def stop_rule(
     *,
     tokens: float,
     eps: float,
-    fit: "Fit | None" = None,
-    control: "Fit | None" = None,
+    fit: Fit | None = None,
+    control: Fit | None = None,
     columns: Mapping[str, str] | None = None,
     level: float = 0.95,
 ) -> StopPlan:
@@ -215,8 +213,6 @@ def _one_run(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _alone(seen: pd.DataFrame, ahead: np.ndarray) -> Forecast:
     """The run's own power law extrapolated to the tokens ahead, (points,)."""
-    from ..fitting.uncertainty.forecast import binned, one_run
-
     if len(seen) < LEAST_ROWS:
         raise DataError(f"{len(seen)} checkpoints: a curve's own power law needs {LEAST_ROWS}; log more, or give fit=.")
     mean, covariance, dof = one_run(*binned(*seen.to_numpy(dtype=float).T), ahead)

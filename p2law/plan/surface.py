@@ -107,12 +107,6 @@ def surface(source: "Origin | Source", at: Mapping[str, float]) -> Surface:
     return Surface(law, source.params, columns)
 
 
-# Sharing a budget between size and tokens: closed where the law is a sum of powers, numeric for any other.
-#
-# A budget pays for training and, where asked, for use: C = 6 N D + 2 N I with I tokens of inference over the model's
-# life (Sardana et al. 2024, arXiv 2401.00448).
-
-
 POINTS, ROUNDS = 33, 12
 """Points per round of the search and rounds: 32^-12 of the bracket, less than rounding leaves."""
 COARSE = 257
@@ -123,7 +117,11 @@ LARGEST = 1e80
 
 
 def allocate(on: Surface, C: np.ndarray, inference: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Size and tokens of least loss for each budget, (n,); nan where no balance exists between them."""
+    """Size and tokens of least loss for each budget, (n,); nan where no balance exists between them.
+
+    A budget pays for training and, where asked, for use: C = 6 N D + 2 N I with I tokens of inference over the model's
+    life (Sardana et al. 2024, arXiv 2401.00448).
+    """
     powers = on.powers
     if powers is not None and not powers.falls:
         return np.full_like(C, np.nan), np.full_like(C, np.nan)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,12 @@ from ..data.quantities import format_quantity
 from ..errors import DataError, FitError
 from ..fitting.fitted import require_fit
 from ..fitting.prediction import describe_outside, given_rows
+from ..fitting.result import Fit
 from ..fitting.source import Origin, ParamsOf, Source, as_source, estimate_from, fitted_params
 from ..fitting.uncertainty.intervals import draws_of, method_of
 from .criteria import Criterion, Price, Target
 from .curve import LossCurve, tokens_needed
 from .intervals import PUBLISHED, trained_params
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
 
 UNDETERMINED_RATIO = 1e4
 """Upper over lower limit from which on an answer is called hardly determined."""
@@ -85,7 +83,7 @@ def optimal_tokens(
     criterion: Criterion,
     level: float = 0.95,
     method: Method | None = None,
-    control: "Fit | None" = None,
+    control: Fit | None = None,
     **at: Any,
 ) -> TokenPlan:
     """Tokens after which training on is no longer worth it, by a criterion of your choice.
@@ -177,9 +175,9 @@ def _models(source: Source, criterion: Criterion, control: Source | None, at: di
     needed = [v.name for v in law.variables if v.name not in (tokens, base if control is not None else None)]
     if control is not None:
         needed += [v.name for v in control.law.variables if v.kind.role != "tokens" and v.name not in needed]
-    held = [CONTROL] if moving and control is None else []
+    optional = [CONTROL, str(base)] if moving and control is None else []
     given = dict(at)
-    if held and CONTROL in given:
+    if optional and CONTROL in given:
         needed.remove(str(base))
     elif base in needed and base not in given:
         if not isinstance(criterion, Target):
@@ -191,9 +189,7 @@ def _models(source: Source, criterion: Criterion, control: Source | None, at: di
                 "constant).",
                 remedies=["control"],
             )
-    frame = given_rows(
-        law, given, needed=needed, optional=[*held, *([str(base)] if held else [])], purpose=" to plan for"
-    )
+    frame = given_rows(law, given, needed=needed, optional=optional, purpose=" to plan for")
     if CONTROL in frame.columns:
         baseline = next(v for v in law.variables if v.name == base)
         check_column(frame, replace(baseline, name=CONTROL), law)
