@@ -142,11 +142,8 @@ class NextRuns(Record):
     def _report(self) -> Report:
         lines = []
         for row in self._picks.to_dict("records"):
-            at = (
-                self._table[self._table["run"] == row["run"]]
-                .iloc[0]
-                .drop(["run", "cost", "width", "narrower", "per_cost"])
-            )
+            at = self._table[self._table["run"] == row["run"]].iloc[0]
+            at = at.drop(["run", "cost", "width", "narrower", "per_cost"])
             where = ", ".join(f"{k} = {format_quantity(v)}" for k, v in at.items())
             spent = f"{row['spent']:.3g}" if self.unit == "FLOPs" else format_quantity(row["spent"])
             lines.append(f"  then {row['run']} ({where}): {row['width']:.3g} wide, {spent} {self.unit} spent")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from ...data.answer import Copied, Record, Report
+from ...data.answer import Copied, Method, Record, Report
 from ...data.finding import Finding
 from ...data.quantities import format_quantity
 from ...errors import FitError
@@ -18,7 +18,7 @@ from ..fitted import FittedLaw, loss_at, loss_gradient
 from ..prediction import prediction_columns
 from ..solver.search import UNDETERMINED_SE
 from .design import ScaledCovariance, optimal_design, scaled_covariance
-from .intervals import Method, is_free, parameters, predictions, spread_of
+from .intervals import is_free, parameters, predictions, spread_of
 from .profile import profile_loss
 from .resampling import leave_one_run_out
 
