@@ -129,9 +129,10 @@ Argument = Callable[[_ActionsContainer], object]
 """Adds an argument, or several, to a parser or to a group of one."""
 
 
-def argument(names: str, metavar: str | None, about: str, **how: Any) -> Argument:
+def argument(names: str, metavar: str | None, about: str | None, **how: Any) -> Argument:
     """An argument with one name or several (spaces between), and what argparse's ``add_argument`` takes besides."""
-    return lambda parser: parser.add_argument(*names.split(), metavar=metavar, help=about, **how)
+    shown = {"metavar": metavar} if metavar else {}
+    return lambda parser: parser.add_argument(*names.split(), help=about, **shown, **how)
 
 
 def number(name: str, metavar: str | None, about: str, **how: Any) -> Argument:

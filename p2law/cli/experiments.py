@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.quantities import parse_quantity
 from ..errors import DataError
+from .arguments import add_all, argument, number, quantities
 
 if TYPE_CHECKING:
     from ..experiments.sweep import Outcome
 
-Act = Callable[[Namespace], int]
-"""Carries out what the options say; its exit code."""
 ABOUT = "Run pruning experiments: prune and post-train models as a plan file says (needs p2law[experiments])."
 EXAMPLES = """examples:
   p2law experiments text books/*.txt --tokenizer HuggingFaceTB/SmolLM2-135M --out text
@@ -29,21 +28,10 @@ def add(subparsers: Any) -> None:
         "experiments", help=ABOUT, description=ABOUT, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    _add_run(actions)
-    _add_lr(actions)
-    _add_text(actions)
-
-
-def _add_run(actions: Any) -> None:
-    parser = actions.add_parser("run", help="carry out a plan; run again to go on or to retry what failed")
-    parser.set_defaults(run_command=_resumable(_run))
-    add = parser.add_argument
-    add("plan", metavar="plan.toml")
-    add("--dry-run", action="store_true", help="show every run and what it takes; train nothing")
-    add("--only", nargs="+", default=[], metavar="RUN", help="these runs only: one job of a cluster")
-    add("--minutes", type=float, metavar="M", help="stop then, with a checkpoint; run again to go on")
-    add("--jobs", type=int, default=1, metavar="N", help="runs carried out at once, for small models")
-    add("--progress", action="store_true", help="show a bar with loss, tokens/s and MFU")
+    for name, (about, run, arguments) in _ACTIONS.items():
+        action = actions.add_parser(name, help=about)
+        action.set_defaults(run_command=run)
+        add_all(action, arguments)
 
 
 def _run(options: Namespace) -> int:
@@ -88,19 +76,6 @@ def _report(outcome: "Outcome", out: Path) -> None:
         print(f"p2law: {name} failed: {reason}", file=sys.stderr)
 
 
-def _add_lr(actions: Any) -> None:
-    parser = actions.add_parser(
-        "lr", help="try learning rates on one parent of a plan, to choose its lr and lr_fraction"
-    )
-    parser.set_defaults(run_command=_resumable(_lr))
-    add = parser.add_argument
-    add("plan", metavar="plan.toml")
-    add("--peaks", type=_numbers, default=[], metavar="1e-3,2e-3,...", help="for training it")
-    add("--tokens", type=parse_quantity, default=0, metavar="5M", help="of those runs (default: the plan's)")
-    add("--fractions", type=_numbers, default=[], metavar="0.1,0.2,...", help="for its children")
-    add("--parent", metavar="NAME", help="default: the smallest")
-
-
 def _lr(options: Namespace) -> int:
     from ..experiments.plan import read
     from ..experiments.rates import fractions, peaks
@@ -113,24 +88,6 @@ def _lr(options: Namespace) -> int:
     if options.fractions:
         print(fractions(plan, options.fractions, parent=options.parent, say=_say))
     return 0
-
-
-def _numbers(text: str) -> list[float]:
-    return [parse_quantity(part) for part in text.split(",")]
-
-
-def _add_text(actions: Any) -> None:
-    parser = actions.add_parser("text", help="turn documents into token files")
-    parser.set_defaults(run_command=_text)
-    add = parser.add_argument
-    add("sources", nargs="+", help=".txt, .md, .py, .jsonl or .parquet, folders of them, or hub:name")
-    add("--out", required=True, metavar="FOLDER")
-    add("--tokenizer", required=True, metavar="NAME", help="'bytes', tokenizer.json, model folder or id")
-    add("--end", metavar="TOKEN", help="token put after every document (default: the tokenizer's own)")
-    add("--arrays", action="store_true", help="sources are token ids, as SPLIT=FILE: .npy, .u16 or .u16.xz")
-    add("--field", default="text", metavar="COLUMN", help="that holds the text (default: text)")
-    add("--max-tokens", type=parse_quantity, metavar="100M", help="stop after so many")
-    add("--splits", metavar="NAME=SHARE,...", help="default: pretrain=0.6,posttrain=0.38,validation=0.02")
 
 
 def _text(options: Namespace) -> int:
@@ -166,7 +123,7 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _resumable(act: Act) -> Act:
+def _resumable(act: Callable[[Namespace], int]) -> Callable[[Namespace], int]:
     """An action that says, where it is interrupted, that the same command goes on."""
 
     def acting(options: Namespace) -> int:
@@ -177,3 +134,48 @@ def _resumable(act: Act) -> Act:
             return 130
 
     return acting
+
+
+_PLAN = argument("plan", "plan.toml", None)
+_ACTIONS = {
+    "run": (
+        "carry out a plan; run again to go on or to retry what failed",
+        _resumable(_run),
+        (
+            _PLAN,
+            argument("--dry-run", None, "show every run and what it takes; train nothing", action="store_true"),
+            argument("--only", "RUN", "these runs only: one job of a cluster", nargs="+", default=[]),
+            argument("--minutes", "M", "stop then, with a checkpoint; run again to go on", type=float),
+            argument("--jobs", "N", "runs carried out at once, for small models", type=int, default=1),
+            argument("--progress", None, "show a bar with loss, tokens/s and MFU", action="store_true"),
+        ),
+    ),
+    "lr": (
+        "try learning rates on one parent of a plan, to choose its lr and lr_fraction",
+        _resumable(_lr),
+        (
+            _PLAN,
+            argument("--peaks", "1e-3,2e-3,...", "for training it", type=quantities, default=[]),
+            number("--tokens", "5M", "of those runs (default: the plan's)", default=0),
+            argument("--fractions", "0.1,0.2,...", "for its children", type=quantities, default=[]),
+            argument("--parent", "NAME", "default: the smallest"),
+        ),
+    ),
+    "text": (
+        "turn documents into token files",
+        _text,
+        (
+            argument("sources", None, ".txt, .md, .py, .jsonl or .parquet, folders of them, or hub:name", nargs="+"),
+            argument("--out", "FOLDER", None, required=True),
+            argument("--tokenizer", "NAME", "'bytes', tokenizer.json, model folder or id", required=True),
+            argument("--end", "TOKEN", "token put after every document (default: the tokenizer's own)"),
+            argument(
+                "--arrays", None, "sources are token ids, as SPLIT=FILE: .npy, .u16 or .u16.xz", action="store_true"
+            ),
+            argument("--field", "COLUMN", "that holds the text (default: text)", default="text"),
+            number("--max-tokens", "100M", "stop after so many"),
+            argument("--splits", "NAME=SHARE,...", "default: pretrain=0.6,posttrain=0.38,validation=0.02"),
+        ),
+    ),
+}
+"""By name: what it does, how, and its arguments."""

@@ -1,11 +1,11 @@
 """``p2law fit`` and ``p2law joint``, and the options of every command that fits."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FitError
 from . import arguments
-from .arguments import argument, group, number
+from .arguments import add_all, argument, group, number
 from .command import check_picture, check_target, command, exit_code, picture_of, save_picture
 
 if TYPE_CHECKING:
@@ -14,32 +14,26 @@ if TYPE_CHECKING:
     from ..fitting.result import Fit
     from ..laws import Law
 
-_DEFAULTS = {"baseline": "fixed", "objective": "huber", "run": "run", "seed": 0}
-_LEFT_OUT: dict[str, Any] = {
-    **dict.fromkeys(("min_tokens", "weights", "space", "delta", "tied", "metric", "tokens_per_step")),
-    **{name: [] for name in ("columns", "where", "given", "fixed", "bounds")},
-}
+_EXCESS = "excess over L0, or over the control"
+_OBJECTIVES = ("huber", "squared", "absolute")
 _SPACES = ("log", "linear", "excess")
 OPTIONS = (
     arguments.rows(
         number("--min-tokens", "300k", "leave out earlier rows (warm-up)"),
-        argument("--run", "COLUMN", "names the curve of each row (default: run, if there)"),
+        argument("--run", "COLUMN", "names the curve of each row (default: run, if there)", default="run"),
         argument("--weights", "COLUMN", "weight of each row"),
     ),
     group(
         "what is fitted",
-        argument(
-            "--baseline", None, "excess over L0, or over the control (default: fixed)", choices=("fixed", "control")
-        ),
-        argument("--objective", None, "default: huber", choices=("huber", "squared", "absolute")),
+        argument("--baseline", None, f"{_EXCESS} (default: fixed)", choices=("fixed", "control"), default="fixed"),
+        argument("--objective", None, "default: huber", choices=_OBJECTIVES, default="huber"),
         argument("--space", None, "of the residuals (default: log; squared: linear)", choices=_SPACES),
         number("--delta", None, "Huber's threshold (default: 1e-3)"),
         argument("--fixed", "E=1.69", "hold constants at a value", type=arguments.numbers, **arguments.MANY),
         argument("--tied", "alpha,beta", "hold constants equal", type=arguments.names, action="append"),
         argument("--bounds", "alpha=0.1:1", "replace a constant's domain", type=arguments.ranges, **arguments.MANY),
-        argument("--seed", None, "seed of the starts (default: 0)", type=int),
+        argument("--seed", None, "seed of the starts (default: 0)", type=int, default=0),
     ),
-    lambda parser: parser.set_defaults(**_DEFAULTS),
 )
 """Which rows, and what is fitted to them."""
 _TABLE_AND_LAW = (
@@ -81,7 +75,9 @@ def law_and_rows(options: Namespace) -> "tuple[Law, pd.DataFrame, dict[str, Any]
         if options.law is None:
             raise FitError(f"--law is missing: which law is to be fitted to {options.table}? See 'p2law laws'.")
         return arguments.find_law(options.law), arguments.read_rows(options), fit_options(options)
-    given = [name for name, default in (_DEFAULTS | _LEFT_OUT).items() if getattr(options, name) != default]
+    bare = ArgumentParser()
+    add_all(bare, OPTIONS)
+    given = [name for name, default in vars(bare.parse_args([])).items() if getattr(options, name) != default]
     if given:
         flag = given[0].replace("_", "-")
         raise FitError(f"--{flag}: {options.table} says itself what was fitted; leave it out, or give the table.")

@@ -1,24 +1,18 @@
 """Pictures of plans that are a short list of answers, of candidate runs, and of a pruning schedule."""
 
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from .. import plan
 from ..data.quantities import format_quantity
 from ..errors import DataError
 from ..schedules import LoggedSchedule, PruningSchedule
 from . import _style as style
 
-if TYPE_CHECKING:
-    from ..plan.candidates import NextRuns
-    from ..plan.isoflops import ParabolaBias, SizeCost
-    from ..plan.pruning import Ranking
-    from ..plan.sparse import SparsePlan
 
-
-def ranking(found: "Ranking", ax: Axes | None = None) -> Axes:
+def ranking(found: "plan.Ranking", ax: Axes | None = None) -> Axes:
     """Loss of every way to a model, best on top, with intervals. From :func:`p2law.best_pruning`.
 
     What is extrapolated, rests on no support or is impossible says so; an arrow marks an interval without an end.
@@ -39,7 +33,7 @@ def ranking(found: "Ranking", ax: Axes | None = None) -> Axes:
     return ax
 
 
-def sparse(found: "SparsePlan", ax: Axes | None = None) -> Axes:
+def sparse(found: "plan.SparsePlan", ax: Axes | None = None) -> Axes:
     """Loss of the sparse plan and of its dense twins. From :func:`p2law.plan.sparse_pretraining`."""
     style.check(found, "SparsePlan", "plan.sparse_pretraining")
     table = found.to_frame()
@@ -69,7 +63,7 @@ def _listed(ax: Axes | None, names: list[str], value: np.ndarray, lower: np.ndar
     return ax
 
 
-def sizes(found: "SizeCost", ax: Axes | None = None) -> Axes:
+def sizes(found: "plan.SizeCost", ax: Axes | None = None) -> Axes:
     """Loss given up by models of other sizes than the optimum, against size. From :func:`p2law.plan.overtraining`."""
     style.check(found, "SizeCost", "plan.overtraining")
     ax = style.axes_of(ax)
@@ -85,7 +79,7 @@ def sizes(found: "SizeCost", ax: Axes | None = None) -> Axes:
     return ax
 
 
-def parabola(found: "ParabolaBias", ax: Axes | None = None) -> Axes:
+def parabola(found: "plan.ParabolaBias", ax: Axes | None = None) -> Axes:
     """Optimal size read off parabolas against the law's own, per budget. From :func:`p2law.plan.parabola_bias`."""
     style.check(found, "ParabolaBias", "plan.parabola_bias")
     ax = style.axes_of(ax)
@@ -98,7 +92,7 @@ def parabola(found: "ParabolaBias", ax: Axes | None = None) -> Axes:
     return ax
 
 
-def next_runs(found: "NextRuns", ax: Axes | None = None, *, legend: bool = True) -> Axes:
+def next_runs(found: "plan.NextRuns", ax: Axes | None = None, *, legend: bool = True) -> Axes:
     """Width of the forecast's interval after each candidate alone against its cost, and after the picks one by one.
 
     From :func:`p2law.next_runs`.

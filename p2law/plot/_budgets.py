@@ -10,22 +10,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.typing import ColorType
 
+from .. import plan
 from ..data.arguments import positives
 from ..data.flops import TRAINING
 from ..data.quantities import format_quantity
 from ..fitting.prediction import EXTRAPOLATION_FACTOR
 from ..fitting.source import Source, as_source
-from ..plan.compute import compute_optimal
 from ..plan.crossing import indistinguishable
-from ..plan.isoflops import isoflop as profiles
 from ..plan.surface import surface
 from . import _style as style
 
 if TYPE_CHECKING:
     from ..fitting.result import Fit
     from ..laws import Constants
-    from ..plan.crossing import Crossover
-    from ..plan.transfer import Worth
 
 UNDECIDED: dict[str, Any] = {"facecolor": "none", "hatch": "///", "linewidth": 0, "alpha": 0.3}
 """Looks of budgets at which the data cannot tell two curves apart."""
@@ -65,7 +62,8 @@ def isoflop(
     """
     budgets, origin = np.sort(positives("C", C)), as_source("source", source)
     ax = style.axes_of(ax)
-    found, best = profiles(source, budgets, reach=reach, **at), compute_optimal(source, budgets, level=level, **at)
+    found = plan.isoflop(source, budgets, reach=reach, **at)
+    best = plan.compute_optimal(source, budgets, level=level, **at)
     colours = style.gradient(ax, len(budgets))
     names = [f"C = {cost:.3g} FLOPs" for cost in budgets]
     for (_, curve), colour, name in zip(found.table.groupby("C", sort=True), colours, names, strict=False):
@@ -171,7 +169,7 @@ def isoloss(
     contours = ax.contour(grid_N, grid_D, loss.T, levels=heights, cmap=style.colour_map(ax), linewidths=1.1)
     ax.clabel(contours, fmt="%.2f", fontsize="small", inline_spacing=2)
     budgets = TRAINING * np.geomspace(sizes[0] * tokens[0], sizes[1] * tokens[1], 41)  # from corner to corner
-    best, ink = compute_optimal(source, budgets, **at), style.foreground(ax)
+    best, ink = plan.compute_optimal(source, budgets, **at), style.foreground(ax)
     ax.plot(best.N, best.D, color=ink, linewidth=1.4, label="compute-optimal")
     for i, end in enumerate(best.interval("N")):  # each end along its own budget's line
         if np.isfinite(end).any():
@@ -198,7 +196,7 @@ def _ends(
     return usual if not len(fitted) else (float(fitted.min()) / 2, float(fitted.max()) * 4)
 
 
-def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axes:
+def worth(found: "plan.Worth", ax: Axes | None = None, *, legend: bool = True) -> Axes:
     """Scratch tokens that reach the loss of the pruned model, against its retraining tokens, with intervals.
 
     An arrow marks an interval without an upper end: the scratch curve may never get there. Hollow points are
@@ -230,7 +228,7 @@ def worth(found: "Worth", ax: Axes | None = None, *, legend: bool = True) -> Axe
     return ax
 
 
-def crossover(found: "Crossover", ax: Axes | None = None, *, legend: bool = True) -> Axes:
+def crossover(found: "plan.Crossover", ax: Axes | None = None, *, legend: bool = True) -> Axes:
     """Loss of the pruned model minus that from scratch at equal cost, with its interval. From :func:`p2law.crossover`.
 
     Below zero the pruned model is better. Where the band holds zero the data cannot tell them apart; those budgets

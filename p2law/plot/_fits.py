@@ -90,8 +90,9 @@ def curves(
             ax.plot(line.x[outer], line.fitted[outer], color=colour, **looks)
     if baseline:
         _draw_baselines(ax, drawn, colours)
-    if shown.shaded and not shown.crowded:
-        _join_to_fitted(ax, shown)
+    if shown.shaded and not shown.crowded:  # a stick from each point to its fitted value, off the few curves
+        rows, looks = shown.rows, {"colors": list(shown.row_colours(ax)[shown.rows]), "linewidth": 1.0, "alpha": 0.6}
+        ax.vlines(shown.x_values[rows], fit.observations.response[rows], fit.fitted[rows], **looks)
     shown.scatter(ax, fit.observations.response)
     style.format_axis(ax.xaxis, shown.label_of(shown.x), log=shown.log_x)
     ax.set_ylabel(style.label_of(fit.law.response))
@@ -119,14 +120,6 @@ def _draw_baselines(ax: Axes, drawn: list[Line], colours: list[ColorType]) -> No
             continue
         seen.add(key)
         ax.plot(line.x, line.baseline, color=colour, linewidth=1.0, linestyle=style.DOTTED, alpha=0.6, zorder=1.5)
-
-
-def _join_to_fitted(ax: Axes, shown: View) -> None:
-    """Draw a stick from each point to its own fitted value, which lies on none of the few curves."""
-    rows, fit = shown.rows, shown.fit
-    colours = list(shown.row_colours(ax)[rows])
-    measured, fitted = fit.observations.response[rows], fit.fitted[rows]
-    ax.vlines(shown.x_values[rows], measured, fitted, colors=colours, linewidth=1.0, alpha=0.6)
 
 
 def _key(ax: Axes, shown: View, drawn: list[Line], *, baseline: bool) -> list[Line2D]:
@@ -208,8 +201,12 @@ def residuals(
     rmse = fit.metrics["rmse"]
     ax.axhspan(-rmse, rmse, color=style.foreground(ax), alpha=0.06, linewidth=0)
     ax.axhline(0.0, color=style.foreground(ax), linewidth=0.8)
-    if shown.by_run:
-        _join_runs(ax, shown)
+    row_colours, by_run = shown.row_colours(ax), fit.observations.run[shown.rows]
+    for run in dict.fromkeys(by_run.tolist()) if shown.by_run else ():
+        rows = shown.rows[by_run == run]
+        rows = rows[np.argsort(shown.x_values[rows], kind="stable")]
+        looks: dict[str, Any] = {"color": row_colours[rows[0]], "alpha": 0.15 if shown.crowded else 0.6}
+        ax.plot(shown.x_values[rows], fit.residuals[rows], linewidth=0.8, label=str(run), **looks)
     shown.scatter(ax, fit.residuals)
     style.format_axis(ax.xaxis, shown.label_of(shown.x), log=shown.log_x)
     ax.set_ylabel(f"measured − fitted {style.label_of(fit.law.response)}")
@@ -217,17 +214,6 @@ def residuals(
     if legend:
         _draw_legend(ax, shown, [Patch(color=style.foreground(ax), alpha=0.12, linewidth=0, label="± RMSE")])
     return ax
-
-
-def _join_runs(ax: Axes, shown: View) -> None:
-    """Draw a line through the residuals of each run."""
-    colours, runs = shown.row_colours(ax), shown.fit.observations.run[shown.rows]
-    alpha = 0.15 if shown.crowded else 0.6
-    for run in dict.fromkeys(runs.tolist()):
-        rows = shown.rows[runs == run]
-        rows = rows[np.argsort(shown.x_values[rows], kind="stable")]
-        x, y = shown.x_values[rows], shown.fit.residuals[rows]
-        ax.plot(x, y, color=colours[rows[0]], linewidth=0.8, alpha=alpha, label=str(run))
 
 
 def parameters(fit: "Fit", ax: Axes | None = None, *, level: float = 0.95, legend: bool = True) -> Axes:

@@ -64,7 +64,8 @@ def holdout(
     rows = result.rows_of(method)
     others = result.rows_of(comparator) if comparator else rows[:0]
     by = "run" if rows["run"].nunique() <= MOST else "fold"
-    colours = _colours(ax, rows[by])
+    names = list(dict.fromkeys(rows[by].tolist()))
+    colours = {name: style.palette(ax)[i if len(names) <= MOST else 0] for i, name in enumerate(names)}
     ax.axhline(0.0, color=style.foreground(ax), linewidth=0.9, zorder=1)
     curves = rows.groupby(["fold", "run"], sort=False)
     for _, part in curves:
@@ -92,12 +93,6 @@ def _column(result: "Holdout", x: str | None) -> str:
     rows, usual = result.rows, result.law.variable("tokens") or names[0]
     differing = (name for name in (usual, *names) if np.ptp(rows[name]) > 0.01 * np.abs(rows[name]).max())
     return x or next(differing, usual)
-
-
-def _colours(ax: Axes, names: pd.Series) -> dict[Any, str]:
-    """Colour of each run or split; one for all of them if there are many."""
-    found, palette = list(dict.fromkeys(names.tolist())), style.palette(ax)
-    return {name: palette[i if len(found) <= MOST else 0] for i, name in enumerate(found)}
 
 
 def _draw(ax: Axes, part: pd.DataFrame, x: str, colour: str, tint: float) -> None:

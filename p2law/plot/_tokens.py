@@ -12,6 +12,7 @@ from matplotlib.markers import CARETLEFT, CARETRIGHT
 from matplotlib.patches import Patch
 from matplotlib.typing import ColorType
 
+from .. import plan as plans
 from ..data.columns import require
 from ..data.quantities import format_probability, format_quantity
 from ..errors import FitError
@@ -23,9 +24,6 @@ from . import _style as style
 if TYPE_CHECKING:
     from ..fitting.result import Fit
     from ..laws import Constants
-    from ..plan.criteria import Criterion
-    from ..plan.extrapolation import Extrapolation
-    from ..plan.stop import StopPlan
 
 POINTS = 200
 """Points of a planned curve."""
@@ -39,7 +37,7 @@ def tokens(
     plan: "TokenPlan | Fit | Constants",
     ax: Axes | None = None,
     *,
-    criterion: "Criterion | None" = None,
+    criterion: "plans.Criterion | None" = None,
     legend: bool = True,
     **at: Any,
 ) -> Axes:
@@ -79,8 +77,10 @@ def tokens(
     answers = curve.loss(np.where(np.isfinite(table["tokens"]), table["tokens"], 1.0)) - base
     colours = _model_colours(ax, len(table))
     interval = f"{100 * plan.level:g} % interval" if single else None
-    for i, (row, name) in enumerate(zip(table.to_dict("records"), _names(plan), strict=True)):
-        style.two_part(ax, x, losses[i], inside, colours[i], name)
+    names = _model_names(table[[c for c in table.columns if c not in ANSWERS]])
+    for i, (row, name) in enumerate(zip(table.to_dict("records"), names, strict=True)):
+        never = ": never" if not single and np.isinf(row["tokens"]) else ""
+        style.two_part(ax, x, losses[i], inside, colours[i], f"{name or 'fitted curve'}{never}")
         _draw_answer(ax, row, float(answers[i]), colours[i], x, interval)
     if single:
         _draw_alternatives(ax, plan, float(answers[0]), base)
@@ -107,13 +107,6 @@ def _range(plan: TokenPlan) -> tuple[np.ndarray, tuple[float, float]]:
         low = min(low, max(float(ends.min()), low / REACH))
         high = max(high, min(float(ends.max()), high * REACH))
     return np.geomspace(max(low, 1.0), high, POINTS), measured
-
-
-def _names(plan: TokenPlan) -> list[str]:
-    """Each model, and whether it never gets there."""
-    names = _model_names(plan.table[[c for c in plan.table.columns if c not in ANSWERS]])
-    never = np.isinf(plan.table["tokens"]) & (len(names) > 1)
-    return [f"{name or 'fitted curve'}{': never' * bool(no)}" for name, no in zip(names, never, strict=True)]
 
 
 def _title(plan: TokenPlan) -> str:
@@ -170,7 +163,7 @@ def _draw_fall(ax: Axes, plan: TokenPlan, x: np.ndarray) -> None:
     right.tick_params(axis="y", which="both", colors=style.grey(ax), labelsize="x-small")
 
 
-def stop(plan: "StopPlan", ax: Axes | None = None, *, legend: bool = True) -> Axes:
+def stop(plan: "plans.StopPlan", ax: Axes | None = None, *, legend: bool = True) -> Axes:
     """Checkpoints so far, the forecast of the rest with its interval, and from where on the loss is within eps.
 
     From :func:`p2law.stop_rule`.
@@ -196,7 +189,7 @@ def stop(plan: "StopPlan", ax: Axes | None = None, *, legend: bool = True) -> Ax
 
 
 def extrapolation(
-    plan: "Extrapolation", ax: Axes | None = None, *, measured: pd.DataFrame | None = None, legend: bool = True
+    plan: "plans.Extrapolation", ax: Axes | None = None, *, measured: pd.DataFrame | None = None, legend: bool = True
 ) -> Axes:
     """Forecast curves with the interval of the law (dark) and of a run of its own (light).
 

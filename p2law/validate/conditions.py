@@ -7,7 +7,7 @@ with it. Its numbered wording is not known to us; these are the trends as number
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,9 @@ from ..data.answer import Record, Report
 from ..data.quantities import format_quantity
 from ..fitting.diagnostics import single_levels
 from ..fitting.fitted import require_fit
+from ..fitting.result import Fit
 from ..fitting.uncertainty.estimate import estimate
 from ..laws import Law
-
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
 
 POINTS = 9
 """Grid points along each column."""
@@ -35,7 +33,7 @@ ONE_POWER = 0.05
 Status = Literal["holds", "uncertain", "fails", "does not apply"]
 
 
-def conditions(fit: "Fit", *, level: float = 0.95) -> "Conditions":
+def conditions(fit: Fit, *, level: float = 0.95) -> "Conditions":
     """Check the behaviours the P² paper requires of a law, over the range of the rows fitted.
 
     Parameters
@@ -123,7 +121,7 @@ class _Grid:
     """The law's columns, (points,) each."""
 
     @classmethod
-    def over(cls, fit: "Fit") -> "_Grid":
+    def over(cls, fit: Fit) -> "_Grid":
         """The range of the rows fitted."""
         columns, base = fit.observations.columns, fit.law.variable("loss")
         order = {"tokens": 0, "rate": 1, "size": 2}
@@ -162,7 +160,7 @@ def _axis(values: np.ndarray) -> np.ndarray:
     return np.geomspace(low, high, POINTS) if low > 0 else np.linspace(low, high, POINTS)
 
 
-def _parents(fit: "Fit", columns: Mapping[str, np.ndarray], base: str) -> np.ndarray:
+def _parents(fit: Fit, columns: Mapping[str, np.ndarray], base: str) -> np.ndarray:
     """The baseline loss of the size nearest to each grid point, (points,)."""
     size, losses = fit.law.variable("size"), fit.observations.columns[base]
     if size is None:
@@ -184,11 +182,6 @@ class _Rule:
     meaning: str
     least: float = 0.0
     """The margin must be above this."""
-
-
-def _fall(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
-    """Nats gained per e-fold of tokens."""
-    return -grid.slope(params, "tokens")
 
 
 def _smaller_faster(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
@@ -218,7 +211,12 @@ def _exponent(grid: _Grid, params: Mapping[str, float]) -> np.ndarray:
 
 
 RULES = (
-    _Rule("loss falls with tokens", ("tokens",), _fall, "least fall, nats per e-fold of tokens"),
+    _Rule(
+        "loss falls with tokens",
+        ("tokens",),
+        lambda grid, params: -grid.slope(params, "tokens"),
+        "least fall, nats per e-fold of tokens",
+    ),
     _Rule(
         "smaller models fall faster",
         ("size", "tokens", "loss"),
@@ -241,7 +239,8 @@ RULES = (
 )
 
 
-def _check(fit: "Fit", grid: _Grid, rule: _Rule, level: float) -> Condition:
+def _check(fit: Fit, grid: _Grid, rule: _Rule, level: float) -> Condition:
+    """The condition's status, its margin at the worst grid point, and where it fails."""
     reason = _not_applicable(fit, rule)
     if reason:
         return Condition(rule.name, "does not apply", np.nan, np.nan, np.nan, rule.meaning, reason)
@@ -261,7 +260,7 @@ def _check(fit: "Fit", grid: _Grid, rule: _Rule, level: float) -> Condition:
     return Condition(rule.name, status, float(margins[worst]), interval.lower, interval.upper, rule.meaning, note)
 
 
-def _not_applicable(fit: "Fit", rule: _Rule) -> str:
+def _not_applicable(fit: Fit, rule: _Rule) -> str:
     """Why a condition cannot be tested on this fit; empty if it can."""
     missing = [role for role in rule.roles if fit.law.variable(role) is None]
     if missing:

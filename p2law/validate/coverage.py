@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +11,14 @@ from ..data.answer import Method
 from ..errors import FitError
 from ..fitting.fitted import loss_at
 from ..fitting.prediction import prediction_columns
+from ..fitting.result import Fit
 from ..fitting.uncertainty.intervals import parameters, predictions
 from ..fitting.uncertainty.resampling import refit
 from ..laws import FrozenDict
 
-if TYPE_CHECKING:
-    from ..fitting.result import Fit
-
 
 def coverage(
-    fit: "Fit",
+    fit: Fit,
     noise: "Noise",
     *,
     levels: Sequence[float] = (0.8, 0.95),
@@ -109,7 +107,7 @@ class Noise:
             out[i] = last[name] = stay * last[name] + new * fresh[i] if name in last else fresh[i]
         return self.size * out
 
-    def losses(self, fit: "Fit", rng: np.random.Generator) -> np.ndarray:
+    def losses(self, fit: Fit, rng: np.random.Generator) -> np.ndarray:
         """The rows of a fit measured once, (rows,), nats per token, its constants being true."""
         base = fit.law.variable("loss")
         excess = fit.fitted - fit.observations.columns[base] if base else fit.fitted
@@ -118,7 +116,7 @@ class Noise:
         return (fit.fitted + off * excess) * np.exp(self.draw(fit.observations.run, rng))
 
 
-def simulated(fit: "Fit", noise: Noise, *, reps: int, rng: int) -> Iterator["Fit"]:
+def simulated(fit: Fit, noise: Noise, *, reps: int, rng: int) -> Iterator[Fit]:
     """The fit to other measurements of the same rows, again and again, its constants being true; no failed fits."""
     problem, generator = fit.problem(), np.random.default_rng(rng)
     start = problem.to_coordinates(fit.params)

@@ -21,7 +21,7 @@ def naive_baselines(law: Law, seen: Observations, held: Observations) -> dict[st
     """Predicted losses by name, (held-out rows,), nats per token; only those that apply to some row."""
     out: dict[str, np.ndarray] = {}
     if law.variable("tokens"):
-        out["last value"] = _of_run(law, seen, held, _last_value)
+        out["last value"] = _of_run(law, seen, held, lambda tokens, ratio, _: ratio[np.argmax(tokens)])
         out["run's own power law"] = _of_run(law, seen, held, _own_power_law)
     for role in ("size", "rate"):
         if name := law.variable(role):
@@ -37,8 +37,8 @@ def _base(law: Law, rows: Observations) -> np.ndarray:
     return rows.columns[base] if base else np.ones(len(rows.response))
 
 
-Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""From tokens and ratios of the rows seen, (seen,), to ratios at the tokens asked about, (asked,)."""
+Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray | float]
+"""From tokens and ratios of the rows seen, (seen,), to ratios at the tokens asked about, (asked,) or one."""
 
 
 def _of_run(law: Law, seen: Observations, held: Observations, rule: Rule) -> np.ndarray:
@@ -50,10 +50,6 @@ def _of_run(law: Law, seen: Observations, held: Observations, rule: Rule) -> np.
         if own.any():
             out[rows] = rule(seen.columns[name][own], ratio[own], held.columns[name][rows])
     return out
-
-
-def _last_value(tokens: np.ndarray, ratio: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    return np.full(len(asked), ratio[np.argmax(tokens)])
 
 
 def _own_power_law(tokens: np.ndarray, ratio: np.ndarray, asked: np.ndarray) -> np.ndarray:

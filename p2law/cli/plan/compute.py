@@ -4,6 +4,7 @@ from argparse import Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ... import plan
 from ...data.quantities import format_quantity
 from ...errors import DataError, FitError
 from .. import arguments
@@ -40,16 +41,14 @@ SHAPES = ("geometric", "cubic", "linear")
 def compute(options: Namespace) -> Answer:
     import numpy as np
 
-    from ...plan import compute_for_loss, compute_optimal
-
     source = arguments.find_source(options.fit, options)
     at = arguments.at_point(options.at, source)
     how = {**arguments.interval_options(options), "inference_tokens": options.inference_tokens}
     if options.flops:
-        plan = compute_optimal(source, options.flops, **how, **at)
+        found = plan.compute_optimal(source, options.flops, **how, **at)
     else:
-        plan = compute_for_loss(source, options.loss, **how, **at)
-    table = plan.to_frame()
+        found = plan.compute_for_loss(source, options.loss, **how, **at)
+    table = found.to_frame()
     budgets = table["C"][np.isfinite(table["C"])].to_numpy()
 
     def draw(ax: "Axes") -> object:
@@ -59,7 +58,7 @@ def compute(options: Namespace) -> Answer:
             raise FitError("no budget reaches this loss: there is nothing to draw.")
         return isoflop(source, budgets, ax, level=options.level, **at)
 
-    return Answer(plan.summary(), table, draw, (source,))
+    return Answer(found.summary(), table, draw, (source,))
 
 
 @question(
@@ -73,11 +72,9 @@ def compute(options: Namespace) -> Answer:
     drawn=False,
 )
 def sizes(options: Namespace) -> Answer:
-    from ...plan import overtraining
-
     source = arguments.find_source(options.fit, options)
     how = arguments.interval_options(options) | arguments.at_point(options.at, source)
-    return as_answer(overtraining(source, options.flops, options.sizes, **how), source)
+    return as_answer(plan.overtraining(source, options.flops, options.sizes, **how), source)
 
 
 @question(
@@ -103,8 +100,6 @@ def sizes(options: Namespace) -> Answer:
     ),
 )
 def next_runs(options: Namespace) -> Answer:
-    from ... import plan
-
     fit, candidates = arguments.load_fit(options.fit, options), _candidates(options)
     target, picked = arguments.as_table(options.target), {"budget": options.budget, "most": options.most}
     chosen = plan.next_runs(fit, candidates, target=target, cost=options.cost, **picked, level=options.level)
@@ -211,9 +206,8 @@ def _sized(options: Namespace) -> "PruningSchedule":
     ),
 )
 def sparse(options: Namespace) -> Answer:
-    from ...plan import sparse_pretraining
-
     source = arguments.find_source(options.fit, options)
     how = arguments.interval_options(options) | arguments.at_point(options.at, source)
-    plan = sparse_pretraining(source, options.size, options.flops, schedule=_shape(options), most=options.most, **how)
-    return Answer(plan.summary(), plan.to_frame(), picture_of(plan.schedule, "schedule"), (source,))
+    how |= {"schedule": _shape(options), "most": options.most}
+    found = plan.sparse_pretraining(source, options.size, options.flops, **how)
+    return Answer(found.summary(), found.to_frame(), picture_of(found.schedule, "schedule"), (source,))

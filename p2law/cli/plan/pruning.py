@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ... import plan
 from ...data.quantities import format_quantity, parse_quantity
 from ...errors import DataError
 from .. import arguments
@@ -12,7 +13,6 @@ from ..command import Answer, as_answer, question
 
 if TYPE_CHECKING:
     from ...fitting.source import Origin
-    from ...plan import Parent
 
 _PARENT_KEYS = ("size", "tokens", "loss")
 _PARENT_HELP = "the model pruned: parameters, tokens trained on, loss (a number, or FIT.json of the control's curve)"
@@ -25,7 +25,7 @@ _CHARGE = group(
 )
 
 
-def _parent(given: Sequence[tuple[str, str]], options: Namespace) -> "tuple[Parent, Origin | None]":
+def _parent(given: Sequence[tuple[str, str]], options: Namespace) -> "tuple[plan.Parent, Origin | None]":
     """A parent from ``size=8B,tokens=15T,loss=2.1``, and the fit of its loss if that is one.
 
     Raises
@@ -33,8 +33,6 @@ def _parent(given: Sequence[tuple[str, str]], options: Namespace) -> "tuple[Pare
     DataError
         If a name or a number makes no sense.
     """
-    from ...plan import Parent
-
     found: dict[str, Any] = {}
     for name, text in dict(given).items():
         if name not in _PARENT_KEYS:
@@ -46,7 +44,7 @@ def _parent(given: Sequence[tuple[str, str]], options: Namespace) -> "tuple[Pare
                 raise DataError(f"--parent {name}={text}: {error}") from error
             found[name] = arguments.find_source(text, options)
     loss = found.get("loss")
-    return Parent(**found), None if isinstance(loss, float) else loss
+    return plan.Parent(**found), None if isinstance(loss, float) else loss
 
 
 _TWO_FITS = (
@@ -83,8 +81,6 @@ def _charge(options: Namespace) -> dict[str, Any]:
     ),
 )
 def crossover(options: Namespace) -> Answer:
-    from ... import plan
-
     fits, how, curve = _read_two_fits(options)
     sizes = {"size": options.size, "scratch_size": options.scratch_size, "range": options.range}
     found = plan.crossover(*fits, **_charge(options), **sizes, **how)
@@ -99,10 +95,8 @@ def crossover(options: Namespace) -> Answer:
     examples=("fit.json dense.json --at N0=27M,rho=0.3,L0=3.2 --tokens 1M,10M",),
 )
 def worth(options: Namespace) -> Answer:
-    from ...plan import effective_tokens
-
     fits, how, curve = _read_two_fits(options)
-    return as_answer(effective_tokens(*fits, options.tokens, **how), *fits, curve, picture="worth")
+    return as_answer(plan.effective_tokens(*fits, options.tokens, **how), *fits, curve, picture="worth")
 
 
 @question(
@@ -125,13 +119,11 @@ def worth(options: Namespace) -> Answer:
     drawn=False,
 )
 def best(options: Namespace) -> Answer:
-    from ...plan import best_pruning
-
     methods = {name: arguments.find_source(path, options) for name, path in options.methods}
     scratch = None if options.scratch is None else arguments.find_source(options.scratch, options)
     given, curves = zip(*(_parent(each, options) for each in options.parent), strict=True)
     parents = {"?" if each.params is None else format_quantity(each.params): each for each in given}
     at = arguments.at_point(options.at, *methods.values())
     how = {**_charge(options), "scratch": scratch, **arguments.interval_options(options), **at}
-    found = best_pruning(methods, parents, size=options.size, budget=options.budget, **how)
+    found = plan.best_pruning(methods, parents, size=options.size, budget=options.budget, **how)
     return as_answer(found, *methods.values(), scratch, *curves)

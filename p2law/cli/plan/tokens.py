@@ -1,39 +1,34 @@
 """``p2law plan tokens``, ``larger`` and ``stop``: how long to train."""
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
 
+from ... import plan
 from ...errors import FitError
 from .. import arguments
 from ..arguments import argument, columns, group, number, one_of
 from ..command import Answer, as_answer, question
 
-if TYPE_CHECKING:
-    from ...plan import Criterion
-
 _PER = {"token": "token", "1B": "1e9 tokens", "doubling": "doubling"}
 _COSTS = ("per_token", "per_flop", "per_gpu_hour", "mfu", "peak")
 
 
-def _criterion(options: Namespace) -> "Criterion":
+def _criterion(options: Namespace) -> "plan.Criterion":
     """The one criterion that the options give, once those that go with another are refused."""
-    from ...plan import Price, Recovered, Remaining, Slope, Target
-
     costs = {name: getattr(options, name) for name in _COSTS}
     _only_with("--recovered", options.recovered, start=options.start)
     _only_with("--slope", options.slope, per=options.per)
     _only_with("--per-nat", options.per_nat, **costs, currency=options.currency)
     if options.remaining is not None:
-        return Remaining(options.remaining)
+        return plan.Remaining(options.remaining)
     if options.slope is not None:
-        return Slope(options.slope, per=_PER[options.per or "token"])  # type: ignore[arg-type]
+        return plan.Slope(options.slope, per=_PER[options.per or "token"])  # type: ignore[arg-type]
     if options.target is not None:
-        return Target(options.target)
+        return plan.Target(options.target)
     if options.per_nat is not None:
-        return Price(options.per_nat, **costs, currency=options.currency or "")
+        return plan.Price(options.per_nat, **costs, currency=options.currency or "")
     if options.start is None:
         raise FitError("--recovered counts from some number of tokens: add --start, for example --start 1M.")
-    return Recovered(options.recovered, start=options.start)
+    return plan.Recovered(options.recovered, start=options.start)
 
 
 def _only_with(flag: str, value: float | None, **others: object) -> None:
@@ -80,12 +75,10 @@ def _only_with(flag: str, value: float | None, **others: object) -> None:
     ),
 )
 def tokens(options: Namespace) -> Answer:
-    from ...plan import optimal_tokens
-
     source, control = arguments.find_source(options.fit, options), arguments.optional_fit(options.control, options)
     how = {"criterion": _criterion(options), "control": control, **arguments.interval_options(options)}
-    plan = optimal_tokens(source, **how, **arguments.at_columns(options.at, source, control))
-    return as_answer(plan, source, control, picture="tokens")
+    found = plan.optimal_tokens(source, **how, **arguments.at_columns(options.at, source, control))
+    return as_answer(found, source, control, picture="tokens")
 
 
 @question(
@@ -105,8 +98,6 @@ def tokens(options: Namespace) -> Answer:
     ),
 )
 def larger(options: Namespace) -> Answer:
-    from ...plan import extrapolate
-
     fit = arguments.load_fit(options.fit, options)
     parents = arguments.optional_fit(options.parents, options)
     control = arguments.optional_fit(options.control, options)
@@ -121,7 +112,7 @@ def larger(options: Namespace) -> Answer:
             raise FitError(f"--parents forecasts L0: {'leave it out of --at' if base else fit.law.name + ' has none'}.")
         at[base] = parents
     parent = arguments.at_columns([options.parents_at], parents) if options.parents_at else None
-    found = extrapolate(fit, **arguments.interval_options(options), control=control, parent=parent, **at)
+    found = plan.extrapolate(fit, **arguments.interval_options(options), control=control, parent=parent, **at)
     return as_answer(found, fit, parents, control, picture="extrapolation")
 
 
@@ -145,13 +136,11 @@ def larger(options: Namespace) -> Answer:
     ),
 )
 def stop(options: Namespace) -> Answer:
-    from ...plan import stop_rule
-
     fit, control = arguments.optional_fit(options.fit, options), arguments.optional_fit(options.control, options)
     frame = arguments.read_rows(options)
     name = "D" if fit is None else str(fit.law.variable("tokens"))
     if name in frame.columns:
         low, high = options.min_tokens or 0.0, options.max_tokens or float("inf")
         frame = frame[(frame[name] >= low) & (frame[name] <= high)]
-    found = stop_rule(frame, tokens=options.tokens, eps=options.eps, fit=fit, control=control, level=options.level)
+    found = plan.stop_rule(frame, tokens=options.tokens, eps=options.eps, fit=fit, control=control, level=options.level)
     return as_answer(found, fit, control, picture="stop")
