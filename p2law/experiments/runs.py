@@ -63,16 +63,6 @@ def runs(plan: Plan) -> list[Run]:
     Raises DataError if two share a name or are the same training: their rows would count double in every fit.
     """
     made = [run for parent in plan.parents for seed in plan.parent_seeds for run in _of_parent(plan, parent, seed)]
-    _check_distinct(made)
-    once: dict[Any, Run] = {}
-    for run in made:  # children of one shape ask for the same training from scratch
-        key = (run.parent.name, run.parent_seed, run.shape, run.recipe) if run.kind == "scratch" else run.name
-        once.setdefault(key, run)
-    return sorted(once.values(), key=lambda run: KINDS.index(run.kind))
-
-
-def _check_distinct(made: list[Run]) -> None:
-    """Refuse runs that share a name or are the same training."""
     seen: dict[Any, Run] = {}
     for run in made:
         same = (run.kind, run.parent.name, run.parent_seed, run.recipe.seed, run.recipe.steps, run.prune, run.sparse)
@@ -84,6 +74,11 @@ def _check_distinct(made: list[Run]) -> None:
                     f"{both} would be run twice: give every parent, seed, sparsity and number of tokens once (horizons "
                     "besides that of [pretrain]), or make the second in another out= folder."
                 )
+    once: dict[Any, Run] = {}
+    for run in made:  # children of one shape ask for the same training from scratch
+        key = (run.parent.name, run.parent_seed, run.shape, run.recipe) if run.kind == "scratch" else run.name
+        once.setdefault(key, run)
+    return sorted(once.values(), key=lambda run: KINDS.index(run.kind))
 
 
 def _of_parent(plan: Plan, parent: ParentModel, parent_seed: int) -> Iterator[Run]:

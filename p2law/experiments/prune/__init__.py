@@ -72,6 +72,8 @@ def target(shape: ModelShape, method: str, rate: float, *, pattern: str | None =
 
     Parameters
     ----------
+    method : str
+        A name in :data:`METHODS`.
     rate : float
         Fraction of the non-embedding parameters to remove.
     pattern : {"row", "layer", "global", "2:4", ...}, optional
@@ -121,14 +123,10 @@ def prune(model: Model, method: str, rate: float, *, calibration: Any = None, pa
     ----------
     model : transformers causal language model
         The parent, of a supported family.
-    method : str
-        A name in :data:`METHODS`.
-    rate : float
-        Fraction of the non-embedding parameters to remove; what is possible nearest to it is done and reported.
+    method, rate, pattern
+        As in :func:`target`; what is possible nearest to the rate is done and reported.
     calibration : Tensor or array, optional
         Token ids, (sequences, length), on which activations are measured. ``"magnitude"`` needs none.
-    pattern : str, optional
-        As in :func:`target`.
     """
     parent, found = of_config(model.config), get(method)
     goal = target(parent, method, rate, pattern=pattern)

@@ -85,17 +85,15 @@ def _narrower(shape: ModelShape, rate: float) -> Iterator[ModelShape]:
     return (replace(narrow, heads=near.heads, kv_heads=near.kv_heads) for narrow in _fewer_neurons(shape, rate))
 
 
-def _top(score: torch.Tensor, count: int) -> torch.Tensor:
-    """Indices of the highest scores along the last axis, ascending."""
-    return score.argsort(dim=-1, descending=True, stable=True)[..., :count].sort(dim=-1).values
-
-
 def _highest(**scores: Callable[[Model, torch.Tensor], torch.Tensor]) -> Choose:
     """Choose by score: of each kind, as many of the highest as the target has."""
 
     def choose(model: Model, target: ModelShape, tokens: torch.Tensor) -> Keep:
-        counts = {"ffn": target.ffn, "groups": target.kv_heads, "hidden": target.hidden}
-        return replace(Keep(), **{kind: _top(score(model, tokens), counts[kind]) for kind, score in scores.items()})
+        counts, kept = {"ffn": target.ffn, "groups": target.kv_heads, "hidden": target.hidden}, {}
+        for kind, score in scores.items():
+            order = score(model, tokens).argsort(dim=-1, descending=True, stable=True)
+            kept[kind] = order[..., : counts[kind]].sort(dim=-1).values
+        return Keep(**kept)
 
     return choose
 

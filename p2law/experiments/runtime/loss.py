@@ -29,14 +29,10 @@ def training_loss(
 
 @torch.no_grad()
 def mean_loss(model: Model, windows: torch.Tensor, *, precision: str = "fp32") -> float:
-    """Mean loss of predicting each window's tokens from the second on, nats per token.
+    """Mean loss of predicting each window's tokens from the second on, nats per token; every sequence weighs the same.
 
-    Parameters
-    ----------
-    windows : Tensor
-        Token ids, (sequences, length + 1); every sequence weighs the same.
-    precision : {"fp32", "bf16"}
-        Of the matrix products; the loss itself is float32 and its sum float64.
+    ``windows`` are token ids, (sequences, length + 1). ``precision``, "fp32" or "bf16", is that of the matrix products;
+    the loss itself is float32 and its sum float64.
     """
     total, sequences = 0.0, max(1, LOGITS // (model.config.vocab_size * (windows.shape[1] - 1)))
     with evaluating(model):

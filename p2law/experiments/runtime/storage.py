@@ -64,10 +64,9 @@ def save(folder: Path, new: Checkpoint) -> None:
     for stale in (part, place):
         shutil.rmtree(stale, ignore_errors=True)
     part.mkdir()
-    safetensors().save_file(
-        {name: tensor.contiguous() for name, tensor in new.tensors.items()}, part / "state.safetensors"
-    )
-    facts = {"step": new.step, "sha256": file_digest(part / "state.safetensors"), "info": dict(new.info)}
+    state = part / "state.safetensors"
+    safetensors().save_file({name: tensor.contiguous() for name, tensor in new.tensors.items()}, state)
+    facts = {"step": new.step, "sha256": file_digest(state), "info": dict(new.info)}
     (part / "state.json").write_text(to_json(facts))
     for path in (*part.iterdir(), part):
         flush(path)
