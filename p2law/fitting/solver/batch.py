@@ -1,4 +1,4 @@
-"""A problem padded to its shape bucket, ready to be evaluated and descended from any number of points."""
+"""Evaluate a problem and descend from any number of points at a time, through compiled programs."""
 
 from collections.abc import Sequence
 from threading import Thread
@@ -31,7 +31,7 @@ class Optimum(NamedTuple):
 
 
 class Batch:
-    """A problem padded to its shape bucket."""
+    """A problem padded to its shape bucket, with what evaluations and descents from any point share."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -39,7 +39,9 @@ class Batch:
         self.rows = padded_rows(problem, self.size)
         self.weight = pad(problem.weight, self.size, 0.0)
         self.target = pad(problem.target * (1.0 if problem.log_space else problem.scale), self.size)
-        self.scaling = raw_scaling(problem)
+        q, m = problem.coordinates.nonlinear, problem.coordinates.amplitudes
+        self.scaling = Scaling(problem.bounds.offset, problem.bounds.factor, np.zeros(m), np.zeros((m, q)))
+        """Of raw coordinates: amplitudes in raw units."""
         height = np.abs(self.target).max() + np.median(np.abs(problem.y)) * problem.scale.max()
         perfect = 0.5 * (1e-15 * height) ** 2 * problem.weight.sum()
         self.rounding = 1e4 * perfect
@@ -55,24 +57,11 @@ class Batch:
         if key in _COMPILED:
             return None
         _COMPILED.add(key)
-        nowhere = np.zeros(len(self.problem.coordinates.transforms))
+        nowhere = np.zeros(len(self.problem.coordinates))
         pinned = self.start(nowhere, self.scaling, lower=nowhere, upper=nowhere)
         thread = Thread(target=self.minimise, args=([pinned],))
         thread.start()
         return thread
-
-    def model(self, z: np.ndarray, scalings: Scaling) -> tuple[np.ndarray, np.ndarray]:
-        """Predictions in the residuals' space and their derivatives, (points, rows) and (points, k, rows).
-
-        ``scalings`` is one per point, stacked.
-        """
-        value, slope = evaluate(self.problem.coordinates, z, scalings, self.rows)
-        n, scale = self.problem.rows, self.problem.scale
-        value, slope = value[:, :n], slope[..., :n]
-        if not self.problem.log_space:
-            return value * scale, slope * scale
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.log(value), slope / value[:, None]
 
     def start(self, z: np.ndarray, scaling: Scaling, **own: np.ndarray) -> Start:
         """A point to descend from; ``own`` replaces lower, upper (k,), weight or target (padded rows)."""
@@ -99,13 +88,14 @@ class Batch:
     def descend(
         self, starts: np.ndarray, scalings: Sequence[Scaling] | None = None, *, ridge: float = RIDGE
     ) -> list[tuple[Scaling, Optimum]]:
-        """Descend from raw coordinates, each point centred where it starts and again where it got stuck."""
+        """The optimum that each start, (starts, coordinates), raw, descends to, and the scaling it is given in.
+
+        Each is centred where it starts, or as ``scalings`` say, and again where it ran out of iterations.
+        """
         scalings = self.scalings_at(starts) if scalings is None else scalings
         optima = self.minimise(self._centred(starts, scalings), ridge=ridge)
         for _ in range(MAX_RECENTRINGS - 1):
-            moved = np.stack(
-                [recentre(optimum.z, scaling, self.scaling) for optimum, scaling in zip(optima, scalings, strict=True)]
-            )
+            moved = np.stack([recentre(at.z, s, self.scaling) for at, s in zip(optima, scalings, strict=True)])
             if all(optimum.iterations < MAX_ITERATIONS for optimum in optima) or not np.isfinite(moved).all():
                 break
             scalings = self.scalings_at(moved)
@@ -116,17 +106,22 @@ class Batch:
         """Starts at raw coordinates, (points, coordinates), each in its own scaling."""
         return [self.start(recentre(point, self.scaling, s), s) for point, s in zip(z, scalings, strict=True)]
 
-    def residuals(self, found: Sequence[tuple[Scaling, Optimum]]) -> tuple[np.ndarray, np.ndarray]:
-        """Residuals (points, rows) and their derivatives (points, k, rows) where points came to rest."""
-        value, slope = self.model(
-            np.stack([optimum.z for _, optimum in found]), stacked([scaling for scaling, _ in found])
-        )
-        return self.target[: self.problem.rows] - value, -slope
+    def residuals(self, scalings: Sequence[Scaling], z: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals, (points, rows), and their derivatives by the coordinates, (points, coordinates, rows)."""
+        n, scale = self.problem.rows, self.problem.scale
+        value, slope = evaluate(self.problem.coordinates, np.stack(z), stacked(scalings), self.rows)
+        value, slope = value[:, :n], slope[..., :n]
+        if self.problem.log_space:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                value, slope = np.log(value), slope / value[:, None]
+        else:
+            value, slope = value * scale, slope * scale
+        return self.target[:n] - value, -slope
 
     def linearise(self, z: np.ndarray) -> tuple[Scaling, np.ndarray, np.ndarray]:
-        """Scaling centred at z (raw coordinates), residuals there and their derivative (rows, coordinates)."""
+        """Scaling centred at z (raw), residuals there, (rows,), and their derivative, (rows, coordinates)."""
         scaling = self.scalings_at(z[None])[0]
-        residual, jacobian = self.residuals([(scaling, Optimum(recentre(z, self.scaling, scaling), 0.0, 0))])
+        residual, jacobian = self.residuals([scaling], [recentre(z, self.scaling, scaling)])
         return scaling, residual[0], jacobian[0].T
 
     def thinned(self) -> tuple[Problem, Rows]:
@@ -139,20 +134,20 @@ class Batch:
         return small, padded_rows(small, bucket(len(keep)))
 
     def scalings_at(self, z: np.ndarray) -> list[Scaling]:
-        """For each point (raw coordinates) the scaling that centres the amplitudes near it.
+        """For each point, (points, coordinates), raw, the scaling that centres the amplitudes near it.
 
-        By differences of the log sizes of their columns in the nonlinear coordinates.
+        Its slope comes from differences of the columns' log sizes in the nonlinear coordinates.
         """
-        coordinates = self.problem.coordinates
-        q, count = coordinates.nonlinear, len(z)
-        if q == len(coordinates.transforms):
+        coordinates, count = self.problem.coordinates, len(z)
+        q, m = coordinates.nonlinear, coordinates.amplitudes
+        if m == 0:
             return [self.scaling] * count
         h = 1e-4
         stencil = np.concatenate([np.zeros((1, q)), h * np.eye(q), -h * np.eye(q)])
         points = (z[:, None, :q] + stencil).reshape(count * (2 * q + 1), q)
         small, rows = self.thinned()
         size = log_size(columns_at(coordinates, points, self.scaling, rows)[1][..., : small.rows])
-        size = size.reshape(count, 2 * q + 1, len(coordinates.transforms) - q)
+        size = size.reshape(count, 2 * q + 1, m)
         size = np.where(np.isfinite(size), size, 0.0)
         slope = ((size[:, 1 : q + 1] - size[:, q + 1 :]) / (2 * h)).transpose(0, 2, 1)
         shift = size[:, 0] - np.einsum("smq,sq->sm", slope, z[:, :q])
@@ -160,7 +155,10 @@ class Batch:
 
 
 def evaluate(coordinates: Coordinates, z: np.ndarray, scalings: Scaling, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """The law and its derivatives at any number of points, through a program compiled for one size of batch."""
+    """The law, (points, rows), and its derivatives, (points, coordinates, rows), through a program for 16 points.
+
+    ``scalings`` is one per point, stacked; ``rows`` count as padded.
+    """
     from .descent import compiled_derivatives
 
     count, size = len(z), 16
@@ -178,10 +176,9 @@ def columns_at(
     coordinates: Coordinates, theta: np.ndarray, scaling: Scaling, rows: Rows
 ) -> tuple[np.ndarray, np.ndarray]:
     """``(f0, B)``: given theta the law is ``f0 + amplitudes @ B`` at the rows; (points, rows), (points, m, rows)."""
-    q = coordinates.nonlinear
-    z = np.concatenate([theta, np.zeros((len(theta), len(coordinates.transforms) - q))], axis=1)
+    z = np.concatenate([theta, np.zeros((len(theta), coordinates.amplitudes))], axis=1)
     value, slope = evaluate(coordinates, z, stacked([scaling] * len(z)), rows)
-    return value, slope[:, q:]
+    return value, slope[:, coordinates.nonlinear :]
 
 
 def log_size(columns: np.ndarray) -> np.ndarray:
@@ -197,15 +194,8 @@ def log_size(columns: np.ndarray) -> np.ndarray:
     return np.where(touched, logs, 0.0).sum(2) / touched.sum(2)
 
 
-def raw_scaling(problem: Problem) -> Scaling:
-    """Scaling without centring: amplitudes in raw units."""
-    q = problem.coordinates.nonlinear
-    m = len(problem.coordinates.transforms) - q
-    return Scaling(problem.bounds.offset, problem.bounds.factor, np.zeros(m), np.zeros((m, q)))
-
-
 def recentre(z: np.ndarray, old: Scaling, new: Scaling) -> np.ndarray:
-    """The same constants in the coordinates of another scaling."""
+    """The same constants in the coordinates of another scaling, (coordinates,)."""
     m, q = np.shape(old.slope)
     theta, amplitude = z[:q], z[len(z) - m :] if m else z[:0]
     stretch = np.exp(new.shift - old.shift + (new.slope - old.slope) @ theta)
@@ -214,7 +204,7 @@ def recentre(z: np.ndarray, old: Scaling, new: Scaling) -> np.ndarray:
 
 def raw_constants(problem: Problem, z: np.ndarray, scaling: Scaling) -> tuple[float, ...]:
     """Constants of the law at a point, in raw units and the order of the law's parameters."""
-    return tuple(float(c) for c in constants(problem.coordinates, z, scaling, np.exp))
+    return tuple(float(c) for c in constants(problem.coordinates, z, scaling))
 
 
 def padded_rows(problem: Problem, size: int) -> Rows:

@@ -35,7 +35,16 @@ class Coordinates:
 
     @property
     def nonlinear(self) -> int:
-        return sum(scale != "amplitude" for scale in self.transforms)
+        """How many come first that the law is not linear in."""
+        return sum(transform != "amplitude" for transform in self.transforms)
+
+    @property
+    def amplitudes(self) -> int:
+        """How many follow that the law is linear in."""
+        return len(self) - self.nonlinear
+
+    def __len__(self) -> int:
+        return len(self.transforms)
 
     def owners(self, coordinate: int) -> tuple[str, ...]:
         """Names of the parameters read from this coordinate (several where they are tied)."""
@@ -137,7 +146,7 @@ def to_coordinates(coordinates: Coordinates, bounds: Bounds, params: Mapping[str
     FitError
         If a constant is missing or lies outside its domain.
     """
-    z = np.zeros(len(coordinates.transforms))
+    z = np.zeros(len(coordinates))
     for parameter, i in zip(coordinates.law.parameters, coordinates.source, strict=True):
         if parameter.name not in params:
             raise FitError(

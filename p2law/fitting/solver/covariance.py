@@ -303,7 +303,7 @@ def raw_jacobian(problem: Problem, z: np.ndarray, scaling: Scaling) -> np.ndarra
     """Derivative of the law's constants by the coordinates, (parameters, coordinates)."""
     coordinates, q = problem.coordinates, problem.coordinates.nonlinear
     size = np.exp(-(scaling.shift + scaling.slope @ z[:q]))
-    by_coordinate = np.zeros((len(coordinates.transforms), len(z)))
+    by_coordinate = np.zeros((len(z), len(z)))
     for i, scale in enumerate(coordinates.transforms):
         if scale == "log":
             by_coordinate[i, i] = np.exp(z[i])

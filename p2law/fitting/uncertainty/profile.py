@@ -214,7 +214,7 @@ class _Setting:
             weight[:, n], target[:, n] = pull, np.log(chunk) if problem.log_space else chunk
             starts, scalings = (here + (chunk - estimate)[:, None] * step, last), [self.scaling] * len(chunk)
             best = _best(batch, starts, scalings, weight=weight, target=target)
-            residual, _ = batch.residuals([(self.scaling, optimum) for optimum in best])
+            residual, _ = batch.residuals([self.scaling] * len(best), [optimum.z for optimum in best])
             missed = residual[:, n]
             reached.append(np.exp(-missed) if problem.log_space else 1.0 - missed)  # the extra row holds a one
             objectives.append((problem.weight * huber(residual[:, :n], problem.delta)).sum(1))
