@@ -22,6 +22,7 @@ from .options import Options, make_problem
 from .result import Fit
 from .solver import Batch, Problem, Solution, recentre, refine, search
 from .solver.coordinates import BoundsOption, TiesOption, ties
+from .solver.problem import least_absolute_stages
 from .solver.search import CONVERGED
 
 DOUBTFUL = (
@@ -219,9 +220,10 @@ def _solve(problem: Problem, objective: Objective, starts: StartsOption | None, 
         return _found(search(problem, starts=count, rng=rng, given=given))
     # Least absolute residuals: Huber's optimum with delta shrinking towards zero.
     solution = _found(search(problem.with_(delta=1e-3 * _height(problem)), starts=count, rng=rng, given=given))
-    size = float(np.median(np.abs(solution.residual))) or 1e-12
-    for factor in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7):
-        before, solution = solution, refine(problem.with_(delta=factor * size), solution)
+    fractions = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+    before = solution
+    for stage in least_absolute_stages(problem, solution.residual, fractions):
+        before, solution = solution, refine(stage, solution)
     # At a vertex the gradient is a matter of rounding; the objective has settled or it has not.
     change = abs(
         value(objective, before.residual, problem.weight) / value(objective, solution.residual, problem.weight) - 1

@@ -1,6 +1,6 @@
 """What is to be minimised: rows, weights, residual space and Huber threshold, as plain arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,3 +80,9 @@ def score(problem: Problem, residual: np.ndarray) -> np.ndarray:
     if problem.delta == 0:
         return np.sign(residual)
     return np.clip(residual, -problem.delta, problem.delta)
+
+
+def least_absolute_stages(problem: Problem, residual: np.ndarray, fractions: Iterable[float]) -> list[Problem]:
+    """Huber problems that approach least absolute residuals: thresholds are fractions of the median |residual|."""
+    size = float(np.median(np.abs(residual))) or 1e-12
+    return [problem.with_(delta=fraction * size) for fraction in fractions]

@@ -15,7 +15,7 @@ from ...errors import FitError, FitWarning
 from ..fitted import Draws, FittedLaw, Scheme
 from ..solver import Batch, Problem, recentre
 from ..solver.inputs import STARTS_PER_CALL, constants
-from ..solver.problem import pad
+from ..solver.problem import least_absolute_stages, pad
 
 FEW_RUNS = 30
 """Below this many runs whole-run resampling loses sizes or rates from its samples: the wild bootstrap keeps them.
@@ -112,8 +112,7 @@ def stages(problem: Problem, start: np.ndarray) -> list[Problem]:
     """The problem itself; for absolute residuals Huber's with thresholds that fall to a sliver of the residuals."""
     if problem.delta > 0:
         return [problem]
-    size = float(np.median(np.abs(Batch(problem).linearise(start)[1]))) or 1e-12
-    return [problem.with_(delta=factor * size) for factor in (1e-1, 1e-2, 1e-3, 1e-4)]
+    return least_absolute_stages(problem, Batch(problem).linearise(start)[1], (1e-1, 1e-2, 1e-3, 1e-4))
 
 
 def _resampled_runs(fit: FittedLaw, problem: Problem, rng: np.random.Generator) -> Sampler:
