@@ -214,6 +214,7 @@ class AnswerCommand:
         return Command(about, (*self.arguments, PICTURE), self._draw, examples)
 
     def _print(self, options: Namespace) -> int:
+        """Print the answer, save its table and its picture where asked for; returns the exit code."""
         picture = getattr(options, "plot", None)
         check_table(options.out)
         check_picture(picture)
@@ -228,6 +229,7 @@ class AnswerCommand:
         return exit_code(*answer.sources)
 
     def _draw(self, options: Namespace) -> int:
+        """Save the picture of the answer; returns the exit code."""
         check_picture(options.out)
         answer = self.ask(options)
         if answer.draw:

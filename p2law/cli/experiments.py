@@ -35,6 +35,7 @@ def add(subparsers: Any) -> None:
 
 
 def _run(options: Namespace) -> int:
+    """Run a plan, or print what it would run; returns the exit code."""
     from ..experiments.plan import read
     from ..experiments.runtime.machine import device_of
     from ..experiments.runtime.parallel import is_rank0, processes
@@ -60,6 +61,7 @@ def _run(options: Namespace) -> int:
 
 
 def _report(outcome: "Outcome", out: Path) -> None:
+    """Print what a sweep has done, where its tables are, and how far the controls drifted."""
     from ..experiments.runs import done_runs
     from ..experiments.table import controls, level
 
@@ -77,6 +79,7 @@ def _report(outcome: "Outcome", out: Path) -> None:
 
 
 def _lr(options: Namespace) -> int:
+    """Try learning rates and print their losses; returns the exit code."""
     from ..experiments.plan import read
     from ..experiments.rates import fractions, peaks
 
@@ -91,6 +94,7 @@ def _lr(options: Namespace) -> int:
 
 
 def _text(options: Namespace) -> int:
+    """Prepare token files from texts or arrays; returns the exit code."""
     from ..experiments.batches import by_split
     from ..experiments.documents import documents
     from ..experiments.text import SPLITS, pack, prepare
@@ -110,6 +114,7 @@ def _text(options: Namespace) -> int:
 
 
 def _shares(text: str) -> dict[str, float]:
+    """Shares of the splits by name, from ``NAME=SHARE,...``."""
     pairs = [part.partition("=") for part in text.split(",")]
     try:
         if not all(name.strip() for name, _, _ in pairs):

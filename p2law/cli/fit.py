@@ -107,6 +107,7 @@ def law_and_rows(options: Namespace) -> "tuple[Law, pd.DataFrame, dict[str, Any]
     ),
 )
 def fit(options: Namespace) -> int:
+    """Fit a law to a table or log and show the fit; returns the exit code."""
     from ..fitting.fit import fit_law
 
     check_target(options.out)
@@ -142,6 +143,7 @@ def show(fit: "Fit", options: Namespace) -> int:
     ),
 )
 def joint(options: Namespace) -> int:
+    """Fit a law over groups and print it; returns the exit code."""
     from ..fitting.joint import fit_joint
 
     check_target(options.out)

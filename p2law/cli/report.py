@@ -51,6 +51,7 @@ def report(options: Namespace) -> int:
     drawn=False,
 )
 def intervals(options: Namespace) -> Answer:
+    """Intervals of the constants as a table."""
     from ..fitting.uncertainty.intervals import method_of
 
     fit = arguments.load_fit(options.fit, options)
@@ -85,6 +86,7 @@ def identifiability(options: Namespace) -> Answer:
     drawn=False,
 )
 def influence(options: Namespace) -> Answer:
+    """What leaving out each run does, as a table."""
     fit = arguments.load_fit(options.fit, options)
     table = fit.influence(**arguments.at_point(options.at, fit))
     changes = "change of each constant, in standard errors; nan: these data do not determine it"
@@ -131,6 +133,7 @@ def _as_text(table: "pd.DataFrame", *, index: bool = False) -> str:
     drawn=False,
 )
 def predict(options: Namespace) -> Answer:
+    """Predicted losses, with intervals where asked for."""
     import pandas as pd
 
     from ..data.arguments import check_level
@@ -180,6 +183,7 @@ def _line(at: dict[str, float], found: dict[Any, Any], unit: str) -> str:
     examples=("", "p2"),
 )
 def list_laws(options: Namespace) -> int:
+    """Print all laws and published constants, or one law whole; returns the exit code."""
     from .. import laws
 
     if options.law:
@@ -218,6 +222,7 @@ def formula(law: "Law") -> str:
     examples=("mini-pruning", "mini-pruning --out runs.csv", "mini-pruning --rows all --out every-row.csv"),
 )
 def show_data(options: Namespace) -> int:
+    """Print the names of the bundled tables, one data card, or save the table; returns the exit code."""
     if options.name is None:
         print("\n".join(datasets.names()))
     elif options.out:

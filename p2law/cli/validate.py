@@ -61,6 +61,7 @@ def holdout(options: Namespace) -> Answer:
     drawn=False,
 )
 def compare(options: Namespace) -> Answer:
+    """Laws compared on held-out rows."""
     from .. import validate
 
     laws = [arguments.find_law(name) for name in options.laws]

@@ -54,6 +54,7 @@ def control_loss(pruned: pd.DataFrame, control: pd.DataFrame, law: Law) -> pd.Da
 
 
 def _interpolated(pruned: pd.DataFrame, control: pd.DataFrame, law: Law) -> np.ndarray:
+    """The control's loss at the tokens of the pruned rows, (rows,), interpolated in log tokens per model size."""
     size, tokens, loss = law.variable("size"), law.variable("tokens"), law.response.name
     control = control[control[tokens] > 0]
     out = np.full(len(pruned), np.nan)

@@ -61,6 +61,7 @@ def from_json(text: str) -> Any:
 
 
 def _encode(value: Json) -> Json:
+    """A value as JSON can hold it: null for nan, tagged strings for infinities."""
     if isinstance(value, dict):
         return {key: _encode(v) for key, v in value.items()}
     if isinstance(value, list | tuple):

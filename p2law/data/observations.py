@@ -152,6 +152,7 @@ _POSITIVE = {
 
 
 def _runs(frame: pd.DataFrame, run: str) -> np.ndarray:
+    """The run of each row, (rows,); without a column each row is its own."""
     if not isinstance(run, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise DataError(f"run={run!r}: give the name of a column.")
     if run not in frame.columns:
@@ -182,6 +183,7 @@ def _sortable(labels: np.ndarray) -> np.ndarray:
 
 
 def _weights(frame: pd.DataFrame) -> np.ndarray:
+    """The weight of each row, (rows,), from column ``weight`` or ``sigma``; ones without either."""
     if "weight" in frame.columns and "sigma" in frame.columns:
         raise DataError(
             "the table has both 'weight' and 'sigma': keep one (weight multiplies a row's term, sigma is its error)."
@@ -202,6 +204,7 @@ def _weights(frame: pd.DataFrame) -> np.ndarray:
 
 
 def _after(frame: pd.DataFrame, law: Law, min_tokens: float) -> pd.DataFrame:
+    """The rows with at least so many tokens."""
     tokens = law.variable("tokens")
     if tokens is None:
         raise DataError(f"min_tokens= needs a law with a tokens column; {law.name} has none.")

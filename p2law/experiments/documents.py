@@ -55,6 +55,7 @@ def _whole(path: Path, field: str) -> Iterator[str]:
 
 
 def _lines(path: Path, field: str) -> Iterator[str | None]:
+    """The texts of a JSON-lines file, one per row."""
     with path.open("rb") as lines:  # decoded one by one, so that a complaint can name the line
         for number, line in enumerate(lines, 1):
             where = f"{path.name}, line {number}"
@@ -71,6 +72,7 @@ def _lines(path: Path, field: str) -> Iterator[str | None]:
 
 @contextmanager
 def _utf_8(where: str) -> Iterator[None]:
+    """Name the place of bytes that are not UTF-8."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -81,6 +83,7 @@ def _utf_8(where: str) -> Iterator[None]:
 
 
 def _parquet(path: Path, field: str) -> Iterator[str | None]:
+    """The texts of one column of a Parquet file."""
     try:
         from pyarrow import ArrowException  # pyright: ignore[reportMissingImports]
         from pyarrow.parquet import ParquetFile  # pyright: ignore[reportMissingImports]
@@ -98,6 +101,7 @@ def _parquet(path: Path, field: str) -> Iterator[str | None]:
 
 
 def _text(row: Any, field: str, where: str) -> str | None:
+    """The text of one row, or an error that names the row."""
     if not isinstance(row, dict) or field not in row:
         has = ", ".join(row) if isinstance(row, dict) else type(row).__name__
         wrong = f"no text under {field!r}; it has {has}"

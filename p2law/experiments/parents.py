@@ -117,6 +117,7 @@ def has_tokenizer(source: str | PathLike[str]) -> bool:
 
 @lru_cache
 def _hub_has_tokenizer(name: str) -> bool:
+    """Whether a model on the hub comes with a tokenizer that has a vocabulary."""
     library = transformers()
     try:
         found = library.AutoTokenizer.from_pretrained(name)

@@ -302,6 +302,7 @@ def _measure(state: State, validation: torch.Tensor, recipe: Recipe, start: str,
 
 
 def _optimiser(model: Model, recipe: Recipe) -> Any:
+    """AdamW, without weight decay for norms and biases."""
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": recipe.weight_decay},

@@ -186,6 +186,7 @@ def _values(name: str, given: Mapping[str, float]) -> dict[str, float]:
 
 
 def _pairs(bounds: BoundsOption | None) -> dict[str, tuple[float | None, float | None]]:
+    """Bounds by the names of the constants, each a (lower, upper) pair."""
     out = {}
     for name, pair in mapping("bounds", bounds or {}, "{'alpha': (0.1, 1.0)}").items():
         try:
@@ -209,6 +210,7 @@ def check_row_count(problem: Problem, observations: Observations) -> None:
 
 
 def _solve(problem: Problem, objective: Objective, starts: StartsOption | None, rng: np.random.Generator) -> Solution:
+    """The optimum of the problem: searched from starts, for absolute residuals through falling thresholds."""
     usual = 4 if problem.coordinates.nonlinear <= 2 else 8
     given = []
     if isinstance(starts, Mapping | list | tuple):
@@ -257,6 +259,7 @@ def _result(
     held: dict[str, tuple[float, str]],
     seed: int | None,
 ) -> Fit:
+    """The solution as a fit, with what was found about it."""
     params = dict(zip((p.name for p in law.parameters), solution.params, strict=True))
     converged = solution.gradient < CONVERGED
     agreed, tried = solution.agreed
@@ -278,6 +281,7 @@ def _result(
 
 
 def _provenance(law: Law, observations: Observations, objective: Objective, seed: int | None) -> dict[str, Any]:
+    """Versions, seed, objective and a hash of the rows."""
     digest = hashlib.sha256()
     for values in (*observations.columns.values(), observations.response, observations.weight):
         digest.update(np.ascontiguousarray(values).tobytes())

@@ -168,6 +168,7 @@ class Joint:
         return next(iter(self.separate.values())).law
 
     def _asked(self, table: Table | None, at: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """A table or keywords with the group's number in place of its name, as :meth:`Fit.predict` takes them."""
         if table is not None:
             frame = as_frame(table)
             require(frame, self.by, "it says which group's constants to use")

@@ -158,6 +158,7 @@ def describe_outside(factors: Mapping[str, float]) -> str:
 
 
 def _factor(fitted: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """By which factor values lie outside the fitted ones, (rows,); 1 inside."""
     low, high = float(fitted.min()), float(fitted.max())
     if low > 0:
         factor = np.maximum(np.maximum(asked / high, low / asked), 1.0)

@@ -93,6 +93,7 @@ class _Sorted:
 
     @classmethod
     def of(cls, at: Points, codes: np.ndarray, residual: np.ndarray, design: np.ndarray, along: bool) -> "_Sorted":
+        """Sort the rows by run and tokens; rows of one run at the same tokens are averaged."""
         order = np.lexsort((at.log_tokens, codes))
         columns = np.column_stack([at.log_tokens, codes, at.excess, residual, design])[order]
         spacing = _spacing(columns[:, 0], columns[:, 1])
@@ -198,6 +199,7 @@ def estimate_run_effect(
 
 
 def _minimise(rows: _Sorted) -> np.ndarray:
+    """Correlation and log variance ratios of greatest restricted likelihood, (3,), from two starts."""
     from scipy.optimize import minimize
 
     # Started where effect and noise are of the same size over the rows.

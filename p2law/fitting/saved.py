@@ -138,6 +138,7 @@ def _read_kind(source: str | PathLike[str], what: str) -> dict[str, Any]:
 
 
 def _read(source: str | PathLike[str]) -> dict[str, Any]:
+    """The object in a JSON file or text."""
     try:
         text = os.fspath(source)
         if isinstance(text, bytes):
@@ -205,6 +206,7 @@ def _known_law(name: str, law: Law | None, record: str) -> Law:
 
 
 def _options(record: dict[str, Any]) -> Options:
+    """The options of a saved fit."""
     return Options(
         fixed=record["fixed"],
         tied=tuple(tuple(group) for group in record["tied"]),
@@ -247,6 +249,7 @@ def _resampled(record: dict[str, Any] | None) -> Draws | None:
 
 
 def _frame(record: dict[str, Any]) -> pd.DataFrame:
+    """A saved table with its index."""
     columns = {}
     for name, column in record["table"].items():
         values = column["values"]

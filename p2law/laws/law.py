@@ -204,6 +204,7 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _read_signature(function: Callable[..., Any]) -> tuple[tuple[Variable, ...], tuple[Parameter, ...]]:
+    """The columns and constants of a law from the signature of its function."""
     name = function.__name__
     try:
         hints = typing.get_type_hints(function, include_extras=True)
@@ -234,6 +235,7 @@ def _read_signature(function: Callable[..., Any]) -> tuple[tuple[Variable, ...],
 
 
 def _variable_kind(law_name: str, name: str, hint: Any) -> VariableKind:
+    """The kind of a column from its annotation or its name."""
     if hint in (None, float, Any, np.ndarray) or hint is _jax_array():
         return BY_NAME.get(name, NUMBER)
     for kind in getattr(hint, "__metadata__", ()):
@@ -246,6 +248,7 @@ def _variable_kind(law_name: str, name: str, hint: Any) -> VariableKind:
 
 
 def _parameter_kind(law_name: str, name: str, hint: Any) -> ParameterKind:
+    """The kind of a constant from its annotation."""
     for kind in getattr(hint, "__metadata__", ()):
         if isinstance(kind, ParameterKind):
             return kind

@@ -65,6 +65,7 @@ class ComputePlan(Record):
 
 
 def _line(row: Mapping[Any, Any]) -> str:
+    """One budget in words."""
     if not np.isfinite(row["N"]):
         given = f"C = {row['C']:.4g} FLOPs" if np.isnan(row["loss"]) else f"loss {row['loss']:.4g} nats/token"
         return f"  {given}: {row['status']}"

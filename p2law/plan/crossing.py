@@ -331,6 +331,7 @@ def _status(found: Crossover) -> str:
 
 
 def _meeting(found: Crossover) -> str:
+    """Where the curves meet, in words."""
     row = found._crossings.iloc[0]
     between = f" [{_bound(found.lower)}, {_bound(found.upper)}]" if np.isfinite(found.lower) else ""
     total = format_quantity(row["total"]) if found.cost.unit == "tokens" else f"{row['total']:.3g}"

@@ -199,6 +199,7 @@ def _forecast(
     level: float,
     method: Method | None,
 ) -> tuple[pd.DataFrame, str]:
+    """The table of forecasts with intervals of the law and of a new run, and the method used."""
     law, base = fit.law, str(fit.law.variable("loss"))
     columns = {v.name: frame[v.name].to_numpy() for v in law.variables if v.name in frame.columns}
 
@@ -230,6 +231,7 @@ def _forecast(
 
 
 def _words(fit: Fit, below: Fit | None) -> str:
+    """Where the baseline loss comes from, in words."""
     base = fit.law.variable("loss")
     if base is None:
         return "no baseline"

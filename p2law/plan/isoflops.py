@@ -108,6 +108,7 @@ class SizeCost(Record):
 
 
 def _line(row: Mapping[Any, Any]) -> str:
+    """One size in words."""
     if np.isnan(row["penalty"]):
         return f"  N = {format_quantity(row['N'])}: loss {row['loss']:.4f} nats/token; {row['status']}"
     ratio = "no budget"

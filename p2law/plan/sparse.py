@@ -181,6 +181,7 @@ def _within(wanted: float, reachable: np.ndarray, most: float) -> str:
 
 
 def _runs(value: Mapping[str, float], final: float, budget: float, loss: tuple[float, float]) -> pd.DataFrame:
+    """The sparse run, its dense twin and the dense model of the deployment size, a row each."""
     average, tokens = value["N_avg"], value["D"]
     sparse = (value["N_start"], average, final, tokens, value["loss"], *loss)
     twin = (average, average, average, tokens, value["loss"], *loss)

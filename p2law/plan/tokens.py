@@ -69,6 +69,7 @@ class TokenPlan(Record):
 
 
 def _answered(row: Mapping[Any, Any], criterion: Criterion) -> str:
+    """Tokens, loss and cost of one model in words; empty where there is no answer."""
     if not np.isfinite(row["tokens"]):
         return ""
     between = f" [{format_quantity(row['lower'])}, {format_quantity(row['upper'])}]" if row["lower"] > 0 else ""

@@ -39,6 +39,7 @@ SHAPES = ("geometric", "cubic", "linear")
     ),
 )
 def compute(options: Namespace) -> Answer:
+    """Compute-optimal size and tokens for budgets, or the least compute for losses."""
     import numpy as np
 
     source = arguments.find_source(options.fit, options)
@@ -160,6 +161,7 @@ def _shape(options: Namespace) -> "PruningSchedule":
     ),
 )
 def schedule(options: Namespace) -> Answer:
+    """Average parameters, FLOPs and steps of a pruning schedule."""
     size = options.size
     if options.size is None:
         sized = ("final_size", "average_size", "tokens", "flops")

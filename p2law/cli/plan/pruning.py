@@ -119,6 +119,7 @@ def worth(options: Namespace) -> Answer:
     drawn=False,
 )
 def best(options: Namespace) -> Answer:
+    """Pruning methods and parents ranked for one final size."""
     methods = {name: arguments.find_source(path, options) for name, path in options.methods}
     scratch = None if options.scratch is None else arguments.find_source(options.scratch, options)
     given, curves = zip(*(_parent(each, options) for each in options.parent), strict=True)

@@ -98,6 +98,7 @@ def tokens(options: Namespace) -> Answer:
     ),
 )
 def larger(options: Namespace) -> Answer:
+    """Loss curves of models outside the fitted runs."""
     fit = arguments.load_fit(options.fit, options)
     parents = arguments.optional_fit(options.parents, options)
     control = arguments.optional_fit(options.control, options)
@@ -136,6 +137,7 @@ def larger(options: Namespace) -> Answer:
     ),
 )
 def stop(options: Namespace) -> Answer:
+    """Whether a run begun should go on."""
     fit, control = arguments.optional_fit(options.fit, options), arguments.optional_fit(options.control, options)
     frame = arguments.read_rows(options)
     name = "D" if fit is None else str(fit.law.variable("tokens"))

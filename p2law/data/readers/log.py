@@ -99,6 +99,7 @@ def _chosen(names: Sequence[str], metric: str | None, source: str) -> str:
 
 
 def _with_tokens(frame: pd.DataFrame, tokens_per_step: float | None, source: str) -> pd.DataFrame:
+    """The log with its column of tokens, as counted or computed from steps."""
     if tokens_per_step is None:
         if "D" in frame.columns:
             return frame

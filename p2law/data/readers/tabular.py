@@ -63,6 +63,7 @@ def with_counts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _count(name: str, row: object, value: object) -> float:
+    """A cell as a number; nan where it is empty."""
     if pd.isna(value):  # type: ignore[call-overload]
         return float("nan")
     try:

@@ -56,6 +56,7 @@ def lines(path: Path) -> pd.DataFrame:
 
 
 def _losses(line: str) -> list[tuple[int, str, float]]:
+    """(step, metric, value) of each loss that a line of a log prints."""
     for pattern, names in _PATTERNS.items():
         found = re.search(pattern, line)
         if found:

@@ -181,6 +181,7 @@ def _known(law: Law, names: Iterable[str]) -> None:
 
 
 def _groups(law: Law, tied: TiesOption | None) -> list[tuple[str, ...]]:
+    """Names of the parameters that share a coordinate, in the law's order."""
     groups = [{p.name} for p in law.parameters]
     for names in ties(tied):
         _known(law, names)

@@ -75,6 +75,7 @@ def is_free(fit: FittedLaw, name: str) -> bool:
 
 
 def _wald(fit: FittedLaw, level: float) -> dict[str, tuple[float, float]]:
+    """Local intervals of the free constants, within their domains."""
     spread = spread_of(fit.covariance, np.eye(len(fit.law.parameters)), bounded=False)
     out = {}
     for parameter, half_width in zip(fit.law.parameters, spread.half_width(level), strict=True):
@@ -117,6 +118,7 @@ def draws_of(fit: FittedLaw) -> pd.DataFrame:
 
 
 def _percentiles(fit: FittedLaw, level: float, *, corrected: bool) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of the free constants (``corrected``: BCa), within their domains."""
     draws = draws_of(fit)
     out = {}
     for parameter, unit in zip(fit.law.parameters, np.eye(len(fit.law.parameters)), strict=True):
@@ -224,6 +226,7 @@ def _mean_interval(
 def _drawn(
     fit: FittedLaw, columns: Mapping[str, np.ndarray], loss: np.ndarray, level: float, dof: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper ends of percentile intervals of predicted losses, each (rows,)."""
     draws = draws_of(fit)
     names = [p.name for p in fit.law.parameters]
     constants = {n: draws[n].to_numpy()[:, None] for n in names}

@@ -116,6 +116,7 @@ def stages(problem: Problem, start: np.ndarray) -> list[Problem]:
 
 
 def _resampled_runs(fit: FittedLaw, problem: Problem, rng: np.random.Generator) -> Sampler:
+    """Sampler that draws whole runs with replacement, through the weights of their rows."""
     codes = fit.observations.run_codes
     runs = int(codes.max()) + 1
 
@@ -127,6 +128,7 @@ def _resampled_runs(fit: FittedLaw, problem: Problem, rng: np.random.Generator) 
 
 
 def _wild(fit: FittedLaw, problem: Problem, rng: np.random.Generator) -> Sampler:
+    """Sampler that multiplies each run's residuals by one of Webb's six weights."""
     fitted, residual, codes = _inflated(fit, problem)
     runs = int(codes.max()) + 1
 
@@ -137,6 +139,7 @@ def _wild(fit: FittedLaw, problem: Problem, rng: np.random.Generator) -> Sampler
 
 
 def _exchanged(fit: FittedLaw, problem: Problem, rng: np.random.Generator) -> Sampler:
+    """Sampler that gives each run another run's residuals."""
     fitted, residual, codes = _inflated(fit, problem)
     sizes = np.bincount(codes)
     if len(set(sizes.tolist())) > 1:
