@@ -10,9 +10,11 @@ from ...errors import MissingDependencyError
 _ADVICE = 'p2law.experiments needs {name}: pip install "p2law[{extra}]".'
 
 try:
-    import pydantic as pydantic
     import torch as torch  # pyright: ignore[reportMissingImports]
     import torch.utils.checkpoint  # pyright: ignore[reportMissingImports]
+
+    # isort: split
+    import pydantic as pydantic
 except ImportError as error:
     name = (error.name or "torch").partition(".")[0]
     raise MissingDependencyError(_ADVICE.format(name=name, extra="experiments")) from error
