@@ -10,10 +10,8 @@ from ...errors import MissingDependencyError
 _ADVICE = 'p2law.experiments needs {name}: pip install "p2law[{extra}]".'
 
 try:
-    import torch as torch  # pyright: ignore[reportMissingImports]
+    import torch as torch  # noqa: I001 (named first where both are missing)  # pyright: ignore[reportMissingImports]
     import torch.utils.checkpoint  # pyright: ignore[reportMissingImports]
-
-    # isort: split
     import pydantic as pydantic
 except ImportError as error:
     name = (error.name or "torch").partition(".")[0]
