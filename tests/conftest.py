@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: public tables where they are at hand, and two small synthetic ones with their fits."""
 
 import os
+import sys
 from pathlib import Path
 
 import jax
@@ -31,6 +32,14 @@ def pytest_configure(config):
 def pytest_xdist_auto_num_workers(config):
     """Two workers for the whole suite; none where some tests are named, which start sooner without."""
     return 0 if config.args_source is config.ArgsSource.ARGS else 2
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left():
+    """Figures that pyplot keeps open belong to the test that drew them."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")
